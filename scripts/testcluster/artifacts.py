@@ -1,0 +1,92 @@
+"""The built things: two Go programs and the image archives, made once and cached.
+
+The name of each holds a hash of all it is made from, so a change of a pinned version
+makes a new one and nothing has to be invalidated. Each is written under a temporary
+name and renamed when complete: what has its final name is whole.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import host
+import images
+from report import Failure, elapsed, say
+from settings import (ARCHITECTURE, KANIKO_MODULE, KANIKO_SOURCE, KANIKO_VERSION, KUBERNETES_SOURCE,
+                      KUBERNETES_VERSION, PATH, SOURCE, cache)
+
+
+@dataclass
+class Artifacts:
+    kubernetes: Path  # control plane and kubelet in one program
+    node_images: Path  # archive of the images the node has from the start
+    base_image: Path  # archive of the base image, for the registries
+
+
+def provide() -> Artifacts:
+    """All artefacts, those that are missing built first."""
+    cache().mkdir(parents=True, exist_ok=True)
+    kubernetes = _go_program("kubernetes", KUBERNETES_SOURCE, ".", _kubernetes_version_flags())
+    executor = _go_program("executor", KANIKO_SOURCE, f"{KANIKO_MODULE}/cmd/executor",
+                           f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")
+    recipe = _digest(executor.name, host.package_version("busybox-static"), host.package_version("ca-certificates"),
+                     (SOURCE / "images.py").read_text())
+    node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor))
+    base_image = _cached("base-image.tar", recipe, images.write_base_image)
+    return Artifacts(kubernetes, node_images, base_image)
+
+
+def _kubernetes_version_flags() -> str:
+    # Without them the server calls itself v0.0.0, and clients judge it by its version.
+    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".", 2)
+    variables = {"gitVersion": KUBERNETES_VERSION, "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in variables.items())
+
+
+def _go_program(name: str, source: Path, package: str, version_flags: str) -> Path:
+    sources = [path.read_text() for path in sorted(source.iterdir()) if path.suffix in (".go", ".mod", ".sum")]
+    flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {version_flags}"]
+
+    def build(out: Path) -> None:
+        go = shutil.which("go", path=PATH)
+        if not go:
+            raise Failure(f"Go 1.24 or newer is needed to build {name} and is not on PATH")
+        env = {**os.environ, "PATH": PATH, "CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": ARCHITECTURE}
+        _logged([go, "build", *flags, "-o", str(out), package], cwd=source, env=env, log=cache() / f"{name}.log")
+
+    return _cached(name, _digest(ARCHITECTURE, package, *flags, *sources), build)
+
+
+def _logged(argv: list[str], log: Path, **options) -> None:
+    """Run a long command with its output in a log of its own."""
+    with log.open("w") as output:
+        code = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options).returncode
+    if code:
+        last = "\n".join(log.read_text().splitlines()[-15:])
+        raise Failure(f"{' '.join(argv[:2])} failed with exit code {code}, log {log}:\n{last}")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The artefact of that name and key, made first if it is not there."""
+    stem, dot, suffix = name.partition(".")
+    final = cache() / f"{stem}-{key}{dot}{suffix}"
+    if final.exists():
+        return final
+    say(f"building {name}")
+    began = elapsed()
+    # A directory of its own, so that an interrupted build leaves one thing to delete.
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=cache()) as directory:
+        out = Path(directory) / name
+        make(out)
+        out.rename(final)
+    say(f"built {name} in {elapsed() - began:.1f} s")
+    return final

@@ -1,0 +1,269 @@
+"""up, down, status and env for the cluster made on this machine.
+
+`up` never repairs: a cluster is either healthy and left alone, or removed and made anew,
+which takes seconds. Removing goes by what the cluster owns (its control groups, its
+link, its directory), each looked for on its own, so it works from any half state.
+"""
+
+import fcntl
+import json
+import os
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import artifacts
+import cgroups
+import host
+import nodefiles
+import probe
+import supervisor
+from report import Failure, say
+from settings import (API_URL, BASE_IMAGE, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, NODE_ADDRESS, NODE_NAME,
+                      PATH, PKI, RECORD, REGISTRY, SOURCE, STATE, TLS_REGISTRY, TLS_REGISTRY_NAME,
+                      TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER)
+
+LOCK_PATIENCE = 15 * 60
+START_PATIENCE = 180
+LOG_LINES = 12
+
+
+def up() -> None:
+    host.check()
+    with _lock():
+        if not _problems():
+            say("the cluster is already up")
+            return
+        if _traces():
+            say("removing what is left of an earlier cluster")
+            _remove()
+        host.install_packages()
+        made = artifacts.provide()
+        try:
+            _start(made)
+        except BaseException:
+            _remove(keep_state=True)
+            raise
+        say(f"the cluster is up: API {API_URL}, registries {REGISTRY} and {TLS_REGISTRY}")
+        say('use it with: eval "$(scripts/cluster env)"')
+
+
+def down() -> None:
+    host.check()
+    with _lock():
+        if _traces():
+            _remove()
+            say("the cluster is down; what was built for it stays cached")
+        else:
+            say("there is no cluster")
+
+
+def status() -> bool:
+    host.check()
+    problems = _problems()
+    record = _read_record()
+    if record:
+        alive = _supervisor_runs(record)
+        running = _inner_pids(record["pid"]) if alive else {}
+        _print_part("supervisor", record["pid"] if alive else None, LOGS / "node.log")
+        for part in record["parts"]:
+            _print_part(part["name"], running.get(part["pid"]), part["log"])
+        if alive:
+            print(f"node {NODE_NAME} ({NODE_ADDRESS}, this machine {HOST_ADDRESS}): {probe.node_state()}")
+            print(f"API {API_URL}, registry {REGISTRY}, TLS registry {TLS_REGISTRY} ({TLS_REGISTRY_NAME})")
+    print(f"not healthy: {'; '.join(problems)}" if problems else "healthy")
+    return not problems
+
+
+def _print_part(name: str, pid: int | None, log: Path | str) -> None:
+    print(f"{name:24} {'running' if pid else 'dead':8} {f'pid {pid}' if pid else '':12} {log}")
+
+
+def env() -> None:
+    host.check()
+    if problems := _problems():
+        raise Failure(f"the cluster is not up ({'; '.join(problems)}); start it with: scripts/cluster up")
+    print_exports({
+        "KUBECONFIG": KUBECONFIG,
+        "KANIKO_LOCAL_TEST_REGISTRY": REGISTRY,
+        "KANIKO_LOCAL_TEST_BASE_IMAGE": BASE_IMAGE,
+        "KANIKO_LOCAL_TEST_TLS_REGISTRY": TLS_REGISTRY,
+        "KANIKO_LOCAL_TEST_TLS_REGISTRY_CA": PKI / "ca.crt",
+        "KANIKO_LOCAL_TEST_TLS_REGISTRY_USER": TLS_REGISTRY_USER,
+        "KANIKO_LOCAL_TEST_TLS_REGISTRY_PASSWORD": TLS_REGISTRY_PASSWORD,
+    })
+
+
+def print_exports(variables: dict) -> None:
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(str(value))}")
+
+
+@contextmanager
+def _lock():
+    """Let one `up` or `down` work at a time; the kernel lets go of the lock if this process dies."""
+    with LOCK.open("w") as file:
+        deadline, waiting = time.monotonic() + LOCK_PATIENCE, False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Failure(f"another scripts/cluster has been at work for long, {LOCK} is locked") from None
+                if not waiting:
+                    say("waiting for another scripts/cluster to finish")
+                waiting = True
+                time.sleep(0.1)
+        yield
+
+
+# What there is
+
+def _read_record() -> dict | None:
+    try:
+        return json.loads(RECORD.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _supervisor_runs(record: dict) -> bool:
+    """Whether the recorded process still is that one: numbers are used again, also after a restart of the machine."""
+    try:
+        same = supervisor.start_ticks(Path("/proc", str(record["pid"]), "stat")) == record["start_ticks"]
+        return same and supervisor.boot_id() == record["boot"]
+    except OSError:
+        return False
+
+
+def _inner_pids(supervisor_pid: int) -> dict[int, int]:
+    """The processes of the supervisor's PID namespace: their numbers there and here."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(process / "ns/pid") != os.readlink(f"/proc/{supervisor_pid}/ns/pid"):
+                continue
+            fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        except OSError:  # ended meanwhile
+            continue
+        if not fields["State"].strip().startswith("Z"):
+            found[int(fields["NSpid"].split()[-1])] = int(process.name)
+    return found
+
+
+def _problems() -> list[str]:
+    """What keeps the cluster from being healthy; cheapest questions first, none asked of a dead one."""
+    record = _read_record()
+    if record is None:
+        return ["there is no cluster" if not _traces() else "its record is missing"]
+    if not _supervisor_runs(record):
+        return ["its supervisor is dead"]
+    if not record["complete"]:
+        return ["it is still starting, or was interrupted then"]
+    running = _inner_pids(record["pid"])
+    if dead := [part["name"] for part in record["parts"] if part["pid"] not in running]:
+        return [f"{name} is not running" for name in dead]
+    answers = {
+        "the API server does not answer": probe.api_server,
+        f"{NODE_NAME} is not ready": probe.node,
+        f"{REGISTRY} does not answer": probe.registry,
+        f"{TLS_REGISTRY} does not answer": probe.tls_registry,
+    }
+    return [problem for problem, works in answers.items() if not works()]
+
+
+def _traces() -> bool:
+    return STATE.exists() or Path("/sys/class/net", HOST_LINK).exists() or cgroups.exist()
+
+
+# Starting
+
+def _start(made: artifacts.Artifacts) -> None:
+    STATE.mkdir(mode=0o700)
+    nodefiles.write()
+    placed = [_place(path) for path in (made.kubernetes, made.node_images, made.base_image)]
+    cgroups.create()
+    say("starting the node")
+    receive, send = os.pipe()
+    with open(receive, "rb", buffering=0) as channel:
+        process = _launch_supervisor(send, placed)
+        os.close(send)
+        _follow(channel, process)
+
+
+def _place(artifact: Path) -> str:
+    """Put an artefact into the state directory, the one place of this machine the node surely sees."""
+    place = STATE / "artifacts" / artifact.name
+    place.parent.mkdir(exist_ok=True)
+    try:
+        place.hardlink_to(artifact)
+    except OSError:  # another file system
+        shutil.copy2(artifact, place)
+    return str(place)
+
+
+def _launch_supervisor(channel: int, arguments: list[str]) -> subprocess.Popen:
+    argv = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+            sys.executable, "-B", str(SOURCE / "supervisor.py"), str(channel), *arguments]
+    with (LOGS / "node.log").open("w") as log:
+        # A session of its own: an interrupt from the terminal is for `up` alone.
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", pass_fds=[channel],
+                                start_new_session=True, preexec_fn=cgroups.join,
+                                env={"PATH": PATH, "HOME": str(STATE)})
+
+
+def _follow(channel, process: subprocess.Popen) -> None:
+    """Read what the supervisor tells until it says the node is ready."""
+    deadline = time.monotonic() + START_PATIENCE
+    pending = b""
+    while True:
+        if not select.select([channel], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise Failure(f"the node was not up within {START_PATIENCE} s, logs in {LOGS}")
+        chunk = channel.read(65536)
+        if not chunk:
+            raise Failure(_with_log("the supervisor ended unexpectedly", LOGS / "node.log"))
+        *lines, pending = (pending + chunk).split(b"\n")
+        for message in map(json.loads, lines):
+            if "pid" in message:
+                host.add_link(message["pid"])
+            elif "done" in message:
+                say(f"  {message['done']} ({message['seconds']} s)")
+            elif "failed" in message:
+                raise Failure(_with_log(f"{message['failed']} {message['why']}", Path(message["log"])))
+            elif "ready" in message:
+                return
+
+
+def _with_log(message: str, log: Path) -> str:
+    try:
+        last = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+    except OSError:
+        last = []
+    return "\n    ".join([f"{message}; log {log}:", *last])
+
+
+# Removing
+
+def _remove(keep_state: bool = False) -> None:
+    record = _read_record()
+    if record and _supervisor_runs(record):
+        os.kill(record["pid"], signal.SIGKILL)
+    cgroups.kill_all()
+    host.remove_link()
+    cgroups.remove()
+    if STATE.exists() and not keep_state:
+        _refuse_mounts()
+        shutil.rmtree(STATE)
+
+
+def _refuse_mounts() -> None:
+    """Nothing of the cluster is mounted in this namespace; whatever is must not be deleted through."""
+    places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    if inside := [place for place in places if Path(place).is_relative_to(STATE)]:
+        raise Failure(f"not deleting {STATE}: something is mounted at {', '.join(inside)}")

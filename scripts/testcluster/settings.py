@@ -1,0 +1,87 @@
+"""Names, addresses, versions and paths of the test cluster.
+
+They are fixed, not configurable: there is one test cluster on a machine, and `down`
+may delete what has these names without asking, because nothing else has them.
+Versions are read from the go.mod files, so that each is pinned in one place only.
+"""
+
+import os
+import platform
+import re
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent
+KUBERNETES_SOURCE = SOURCE / "kubernetes"
+KANIKO_SOURCE = SOURCE / "kaniko"
+KANIKO_MODULE = "github.com/GoogleContainerTools/kaniko"
+
+# Everything of the running cluster. Short, because UNIX socket paths below it must
+# stay under 108 bytes.
+STATE = Path("/var/lib/kaniko-local-cluster")
+LOGS = STATE / "logs"
+PKI = STATE / "pki"
+CONFIG = STATE / "config"
+RECORD = STATE / "node.json"
+KUBECONFIG = STATE / "kubeconfig"
+# Empty. The default is outside of STATE, and it would be created there.
+VOLUME_PLUGINS = STATE / "volume-plugins"
+CONTAINERD_SOCKET = STATE / "containerd.sock"
+# Outside STATE, which is deleted while the lock is held.
+LOCK = Path("/run/kaniko-local-cluster.lock")
+
+CGROUP = "kaniko-local-cluster"
+
+# A /30 between this machine and the node, and the pods' network behind the node.
+HOST_LINK = "kaniko-local0"
+NODE_LINK = "eth0"
+HOST_ADDRESS = "10.97.0.1"
+NODE_ADDRESS = "10.97.0.2"
+LINK_PREFIX = 30
+POD_NETWORK = "10.97.1.0/24"
+SERVICE_NETWORK = "10.97.2.0/24"
+API_SERVICE_ADDRESS = "10.97.2.1"
+
+NODE_NAME = "kaniko-local-node"
+API_PORT = 6443
+API_URL = f"https://{NODE_ADDRESS}:{API_PORT}"
+ETCD_URL = "http://127.0.0.1:2379"
+SCHEDULER_PORT = 10259
+
+REGISTRY = f"{NODE_ADDRESS}:5000"
+TLS_REGISTRY = f"{NODE_ADDRESS}:5443"
+TLS_REGISTRY_NAME = "registry.kaniko-local.test"
+# Known to everybody on purpose: what it guards lives as long as a test run.
+TLS_REGISTRY_USER = "kaniko-local"
+TLS_REGISTRY_PASSWORD = "correct-horse-battery"
+TLS_REGISTRY_PASSWORD_BCRYPT = "$2y$05$QBQjBK0D/smeOammg1rs6eOy9CL/Gu1bCW1/.XnITIlOKTie93BQK"
+
+PAUSE_IMAGE = "kaniko-local.test/pause:1"
+BASE_REPOSITORY = "library/busybox"
+BASE_TAGS = ("1", "latest")
+BASE_IMAGE = f"{REGISTRY}/{BASE_REPOSITORY}:1"
+
+
+def module_version(source: Path, module: str) -> str:
+    """The version a go.mod file requires of a module."""
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (source / "go.mod").read_text(), re.M)
+    if not found:
+        raise LookupError(f"{source}/go.mod requires no {module}")
+    return found[1]
+
+
+KUBERNETES_VERSION = module_version(KUBERNETES_SOURCE, "k8s.io/kubernetes")
+KANIKO_VERSION = module_version(KANIKO_SOURCE, KANIKO_MODULE)
+EXECUTOR_IMAGE = f"gcr.io/kaniko-project/executor:{KANIKO_VERSION}"
+EXECUTOR_DEBUG_IMAGE = f"{EXECUTOR_IMAGE}-debug"
+
+# Go's and the image format's name of this machine's architecture.
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+
+# Some of the programs are in sbin directories, which a root shell's PATH may lack.
+PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+
+def cache() -> Path:
+    """Where built things are kept between clusters."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "kaniko-local" / "testcluster"

@@ -1,0 +1,263 @@
+//! The command line as typed: clap structures and their help texts, no behaviour. [`crate::request`] turns them into
+//! validated data.
+//!
+//! Docker's words for Docker's things, kubectl's for kubectl's: `--context` is the kubeconfig context, the build
+//! context is the positional argument.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build container images with Kaniko on Kubernetes from a directory on your own disk.
+#[derive(Debug, Parser)]
+#[command(name = "kaniko-local", version, propagate_version = true, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Options every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to reach the cluster and how to talk to the user.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalArgs {
+    /// Kubeconfig context to use (the build context is the positional argument)
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub context: Option<String>,
+    /// Kubeconfig cluster to use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub cluster: Option<String>,
+    /// Kubeconfig user to use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub user: Option<String>,
+    /// Namespace the pod runs in [default: the kube context's]
+    #[arg(short, long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub namespace: Option<String>,
+    /// Kubeconfig file [default: $KUBECONFIG, then ~/.kube/config, then the pod's own service account]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Username to impersonate
+    #[arg(long = "as", global = true, value_name = "USER", help_heading = "Cluster")]
+    pub impersonate: Option<String>,
+    /// How long one request to the API server may take, such as `30s`; uploads and logs are not bound by it
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", help_heading = "Cluster")]
+    pub request_timeout: String,
+    /// Say more: -v what is decided, -vv what is asked of the cluster
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build an image in the cluster from a local directory and push it
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(BuildArgs),
+    /// Show or pack what would be sent
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Print the Pod that `build` would create; nothing is created
+    Manifest(ManifestArgs),
+    /// Print the version
+    Version(VersionArgs),
+}
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  kaniko-local build -t registry.example.com/team/app:dev
+  kaniko-local build services/api -f deploy/Dockerfile -t registry.example.com/team/api:dev
+  kaniko-local build -n builds -t 10.0.0.5:5000/app --insecure --build-arg VERSION=1.2
+  kaniko-local build -t registry.example.com/team/app:dev -- --snapshot-mode=redo
+
+Exit codes:
+  0 the image is pushed · 1 the build failed · 2 the command line is wrong · 3 the cluster failed, a retry may help
+  124 --timeout is over · 130 interrupted · 143 terminated
+
+Standard output carries only the reference by digest, one line for each -t.";
+
+/// What `build` and `manifest` share: everything that shapes the Pod.
+#[derive(Debug, Clone, Args)]
+pub struct PodArgs {
+    /// Build context: the directory COPY and ADD take files from
+    #[arg(value_name = "CONTEXT", default_value = ".")]
+    pub build_context: PathBuf,
+    /// Destination reference to push to (can be repeated)
+    #[arg(short, long = "tag", visible_alias = "destination", value_name = "REF")]
+    pub tags: Vec<String>,
+    /// Dockerfile, relative to the current directory, else to CONTEXT [default: CONTEXT/Dockerfile]
+    #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Stage to build
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Build argument; without a value, it is taken from the environment (can be repeated)
+    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
+    pub build_args: Vec<String>,
+    /// Label of the image (can be repeated)
+    #[arg(long = "label", value_name = "KEY[=VALUE]")]
+    pub labels: Vec<String>,
+    /// Platform of the image, such as `linux/arm64`; the node must be able to run it
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+    /// Use no cached layers, even with --cache-repo
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Repository for cached layers; turns Kaniko's layer cache on
+    #[arg(long, value_name = "REF")]
+    pub cache_repo: Option<String>,
+    /// Build only, push nothing
+    #[arg(long)]
+    pub no_push: bool,
+    /// Speak plain HTTP to the registries of -t and --cache-repo
+    #[arg(long)]
+    pub insecure: bool,
+    /// Image that runs the build
+    #[arg(long, value_name = "IMAGE", default_value = crate::executor::EXECUTOR_IMAGE)]
+    pub executor_image: String,
+    /// Image that receives the context: sh, tar, dd, tee, find, sha256sum
+    #[arg(long, value_name = "IMAGE", default_value = crate::executor::HELPER_IMAGE)]
+    pub helper_image: String,
+    /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
+    #[arg(long, value_name = "NAME")]
+    pub registry_secret: Option<String>,
+    /// How the archive is compressed on its way
+    #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
+    pub compression: String,
+    /// Time for everything: waiting, upload and build, such as `90s` or `1h`
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub timeout: String,
+    /// Flags for the executor itself
+    #[arg(last = true, value_name = "EXECUTOR-FLAGS")]
+    pub executor_flags: Vec<String>,
+}
+
+/// `build`.
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    /// What shapes the Pod.
+    #[command(flatten)]
+    pub pod: PodArgs,
+    /// Write the image's digest and name as JSON, under BuildKit's keys
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
+    /// Print only the reference and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How progress is shown
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressHow,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressHow {
+    /// A bar on a terminal, else plain lines.
+    Auto,
+    /// A bar and a waiting line that are redrawn.
+    Tty,
+    /// Lines.
+    Plain,
+}
+
+/// `context …`.
+#[derive(Debug, Subcommand)]
+pub enum ContextCommand {
+    /// List what would be sent: one path a line in archive order, directories end in /
+    Ls(ContextLsArgs),
+    /// Write what would be sent as a tar archive
+    Pack(ContextPackArgs),
+}
+
+/// The build context and the ignore file that belongs to it.
+#[derive(Debug, Clone, Args)]
+pub struct ContextArgs {
+    /// Build context
+    #[arg(value_name = "CONTEXT", default_value = ".")]
+    pub build_context: PathBuf,
+    /// Dockerfile, relative to the current directory, else to CONTEXT: its own ignore file wins
+    #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `context ls`.
+#[derive(Debug, Clone, Args)]
+pub struct ContextLsArgs {
+    /// Which context.
+    #[command(flatten)]
+    pub context: ContextArgs,
+    /// End each path with NUL instead of a newline
+    #[arg(short = '0', long, conflicts_with = "output")]
+    pub null: bool,
+    /// Format of the listing
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: ListingFormat,
+}
+
+/// Format of `context ls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListingFormat {
+    /// One path a line.
+    Text,
+    /// Entries with kind, size and mode, and totals.
+    Json,
+}
+
+/// `context pack`.
+#[derive(Debug, Clone, Args)]
+pub struct ContextPackArgs {
+    /// Which context.
+    #[command(flatten)]
+    pub context: ContextArgs,
+    /// File to write, `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: OsString,
+    /// Compression of the archive
+    #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
+    pub compression: String,
+}
+
+/// `manifest`.
+#[derive(Debug, Clone, Args)]
+pub struct ManifestArgs {
+    /// What shapes the Pod.
+    #[command(flatten)]
+    pub pod: PodArgs,
+    /// Format of the Pod
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    pub output: ManifestFormat,
+}
+
+/// Format of `manifest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ManifestFormat {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// `version`.
+#[derive(Debug, Clone, Args)]
+pub struct VersionArgs {
+    /// Format of the version
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: ListingFormat,
+}

@@ -1,0 +1,174 @@
+//! Finds the cluster as kubectl does, and makes the client for it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+
+use crate::error::{ClusterError, Error, UsageError};
+
+/// Bound on opening a connection. The client tries the addresses of a name in turn, each within it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which cluster, as asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterOptions {
+    /// Kubeconfig context.
+    pub context: Option<String>,
+    /// Kubeconfig cluster.
+    pub cluster: Option<String>,
+    /// Kubeconfig user.
+    pub user: Option<String>,
+    /// Namespace.
+    pub namespace: Option<String>,
+    /// Kubeconfig file.
+    pub kubeconfig: Option<std::path::PathBuf>,
+    /// User to impersonate.
+    pub impersonate: Option<String>,
+    /// Bound on one request.
+    pub request_timeout: Duration,
+}
+
+/// A cluster to talk to.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The client. It repeats nothing by itself: a repeated POST could make a second pod (kube-rs#2082).
+    pub client: Client,
+    /// The namespace of everything this tool makes.
+    pub namespace: String,
+    server: String,
+    request_timeout: Duration,
+}
+
+impl Cluster {
+    /// Reads the kubeconfig (named, `KUBECONFIG`, `~/.kube/config`), or the service account of the pod this runs in if
+    /// there is none, and makes a client. Nothing is asked of the cluster yet.
+    ///
+    /// # Errors
+    /// Usage errors: no kubeconfig, a context that does not exist, a file that cannot be read.
+    pub async fn new(options: &ClusterOptions) -> Result<Self, Error> {
+        let mut config = config(options).await?;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // A receiver may write to a slow disk for minutes: the upload has a watchdog of its own.
+        config.read_timeout = None;
+        config.write_timeout = None;
+        config.default_retry = false;
+        if let Some(user) = &options.impersonate {
+            config.auth_info.impersonate = Some(user.clone());
+        }
+        let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let client = Client::try_from(config).map_err(|error| UsageError::Kubeconfig { why: causes(&error) })?;
+        Ok(Self { client, namespace, server, request_timeout: options.request_timeout })
+    }
+
+    /// Runs one request with a bound and gives its failure a name. `action` completes "cannot …".
+    ///
+    /// # Errors
+    /// The server's refusal, or why no answer came.
+    pub async fn request<T>(
+        &self,
+        action: &str,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ClusterError> {
+        match tokio::time::timeout(self.request_timeout, request).await {
+            Ok(answer) => answer.map_err(|error| self.named(action, error)),
+            Err(_) => Err(ClusterError::Request {
+                action: action.to_owned(),
+                why: format!("{} did not answer within {} s", self.server, self.request_timeout.as_secs()),
+            }),
+        }
+    }
+
+    /// Gives a failed request its name.
+    pub fn named(&self, action: &str, error: kube::Error) -> ClusterError {
+        match error {
+            kube::Error::Api(status) => ClusterError::Refused {
+                action: action.to_owned(),
+                reason: if status.reason.is_empty() { format!("HTTP {}", status.code) } else { status.reason.clone() },
+                message: status.message.clone(),
+                code: status.code,
+            },
+            error if is_connect(&error) => {
+                ClusterError::Unreachable { server: self.server.clone(), why: causes(&error) }
+            }
+            error => ClusterError::Request { action: action.to_owned(), why: causes(&error) },
+        }
+    }
+}
+
+async fn config(options: &ClusterOptions) -> Result<Config, Error> {
+    let kubeconfig = match &options.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = match kubeconfig {
+        Ok(kubeconfig) => kubeconfig,
+        Err(error) => return in_cluster(options, error),
+    };
+    if let Some(name) = &options.context
+        && !kubeconfig.contexts.iter().any(|context| context.name == *name)
+    {
+        return Err(UsageError::NoKubeContext {
+            name: name.clone(),
+            known: kubeconfig.contexts.iter().map(|context| context.name.clone()).collect(),
+            is_directory: Path::new(name).is_dir(),
+        }
+        .into());
+    }
+    let chosen = KubeConfigOptions {
+        context: options.context.clone(),
+        cluster: options.cluster.clone(),
+        user: options.user.clone(),
+    };
+    Config::from_custom_kubeconfig(kubeconfig, &chosen)
+        .await
+        .map_err(|error| UsageError::Kubeconfig { why: causes(&error) }.into())
+}
+
+/// Only where no kubeconfig was asked for does the pod's service account come in.
+fn in_cluster(options: &ClusterOptions, error: KubeconfigError) -> Result<Config, Error> {
+    let why = causes(&error);
+    let asked_for = options.kubeconfig.is_some() || options.context.is_some();
+    let missing = match &error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(source, _) => source.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    };
+    if asked_for || !missing {
+        return Err(UsageError::Kubeconfig { why }.into());
+    }
+    Config::incluster().map_err(|_| UsageError::Kubeconfig { why }.into())
+}
+
+/// Whether the failure came before the server could have seen the request.
+fn is_connect(error: &kube::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if text.contains("client error (Connect)")
+            || text.contains("connect timed out")
+            || text.contains("deadline has elapsed")
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The chain of causes in one line, each said once.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,174 @@
+//! A build request as a Pod. Pure: the same request gives the same Pod, and `manifest` prints what `build` creates.
+//!
+//! An init container waits for the context in a volume at `/kaniko/buildcontext`, the one path that is safe in every
+//! Kaniko; the executor starts when it ends with 0. The pod ends itself when its deadline is over, gets no
+//! service-account token, and asks for no more rights than the runtime's default.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Container, EmptyDirVolumeSource, EnvVar, KeyToPath, Pod, PodSecurityContext, PodSpec, SeccompProfile,
+    SecretVolumeSource, Volume, VolumeMount,
+};
+use kube::api::ObjectMeta;
+
+use super::receiver::{Nonce, RECEIVER, wait_command};
+use crate::executor::{CONTEXT_VOLUME, executor_args};
+use crate::request::PodRequest;
+
+/// Container that builds.
+pub const EXECUTOR: &str = "kaniko";
+
+/// Label that every pod of this tool has.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kaniko-local");
+
+/// Label with the nonce of the build.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+
+/// Where the executor looks for registry credentials (`DOCKER_CONFIG` of its image).
+const DOCKER_CONFIG: &str = "/kaniko/.docker";
+
+/// Kubernetes' bound on a pod's name as a label value.
+const NAME_LENGTH: usize = 63;
+
+/// The Pod that builds `request`. `directory` is the name of the context's directory: it makes the pod's name
+/// readable. The client chooses the name, so that a repeated create cannot make a second pod.
+pub fn pod(request: &PodRequest, directory: &str, nonce: &Nonce) -> Pod {
+    let labels = BTreeMap::from(
+        [("app.kubernetes.io/name", "kaniko"), MANAGED_BY, (INSTANCE, nonce.as_str())]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+    );
+    Pod {
+        metadata: ObjectMeta { name: Some(pod_name(directory, nonce)), labels: Some(labels), ..Default::default() },
+        spec: Some(spec(request, nonce)),
+        status: None,
+    }
+}
+
+fn spec(request: &PodRequest, nonce: &Nonce) -> PodSpec {
+    let receiver = Container {
+        name: RECEIVER.to_owned(),
+        image: Some(request.helper_image.clone()),
+        command: Some(literal(wait_command(nonce))),
+        volume_mounts: Some(vec![mount("context", CONTEXT_VOLUME, false)]),
+        ..Default::default()
+    };
+    let mut executor = Container {
+        name: EXECUTOR.to_owned(),
+        image: Some(request.executor_image.clone()),
+        args: Some(literal(executor_args(request))),
+        // Without a service-account token the executor takes some runtimes for no container at all
+        // (kaniko v1.24.0 `pkg/util/proc/proc.go`); this variable settles it.
+        env: Some(vec![EnvVar { name: "container".to_owned(), value: Some("kube".to_owned()), value_from: None }]),
+        volume_mounts: Some(vec![mount("context", CONTEXT_VOLUME, true)]),
+        ..Default::default()
+    };
+    let mut volumes = vec![Volume {
+        name: "context".to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Default::default()
+    }];
+    if let Some(secret) = &request.registry_secret {
+        volumes.push(credentials(secret));
+        executor.volume_mounts.get_or_insert_default().push(mount("credentials", DOCKER_CONFIG, true));
+    }
+    PodSpec {
+        init_containers: Some(vec![receiver]),
+        containers: vec![executor],
+        volumes: Some(volumes),
+        restart_policy: Some("Never".to_owned()),
+        active_deadline_seconds: i64::try_from(request.timeout.as_secs()).ok(),
+        termination_grace_period_seconds: Some(5),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(PodSecurityContext {
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Kubernetes replaces `$(NAME)` in commands and arguments and halves `$$`
+/// (`third_party/forked/golang/expansion/expand.go`): doubled, each `$` arrives as typed.
+fn literal(words: Vec<String>) -> Vec<String> {
+    words.into_iter().map(|word| word.replace('$', "$$")).collect()
+}
+
+/// The Secret's `.dockerconfigjson` under the name the executor reads.
+fn credentials(secret: &str) -> Volume {
+    Volume {
+        name: "credentials".to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.to_owned()),
+            items: Some(vec![KeyToPath {
+                key: ".dockerconfigjson".to_owned(),
+                path: "config.json".to_owned(),
+                mode: None,
+            }]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..Default::default()
+    }
+}
+
+/// `kaniko-<directory>-<nonce>`: an RFC 1123 label, cut to what Kubernetes takes.
+fn pod_name(directory: &str, nonce: &Nonce) -> String {
+    let suffix = &nonce.as_str()[..8];
+    let room = NAME_LENGTH - "kaniko--".len() - suffix.len();
+    let word: String = directory
+        .chars()
+        .map(|character| character.to_ascii_lowercase())
+        .map(|character| if character.is_ascii_lowercase() || character.is_ascii_digit() { character } else { '-' })
+        .take(room)
+        .collect();
+    match word.trim_matches('-') {
+        "" => format!("kaniko-{suffix}"),
+        word => format!("kaniko-{word}-{suffix}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pod_names_are_dns_labels_whatever_the_directory_is_called() {
+        let nonce = Nonce::random();
+        for (directory, prefix) in [
+            ("Flink Job", "kaniko-flink-job-"),
+            ("", "kaniko-"),
+            ("...", "kaniko-"),
+            ("größe", "kaniko-gr--e-"),
+            (&"a".repeat(200), "kaniko-aaaa"),
+            ("_x_", "kaniko-x-"),
+        ] {
+            let name = pod_name(directory, &nonce);
+            assert!(name.starts_with(prefix), "{name}");
+            assert!(name.len() <= NAME_LENGTH && name.ends_with(&nonce.as_str()[..8]), "{name}");
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn registry_credentials_are_mounted_where_the_executor_reads_them() {
+        let request = PodRequest { registry_secret: Some("push".into()), ..PodRequest::for_tests() };
+        let spec = pod(&request, "app", &Nonce::random()).spec.unwrap();
+        let mounts = spec.containers[0].volume_mounts.as_ref().unwrap();
+        assert!(mounts.iter().any(|mount| mount.mount_path == "/kaniko/.docker" && mount.read_only == Some(true)));
+        let receiver = &spec.init_containers.unwrap()[0];
+        assert_eq!(receiver.volume_mounts.as_ref().unwrap().len(), 1, "the receiver sees no credentials");
+    }
+}

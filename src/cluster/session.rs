@@ -1,0 +1,381 @@
+//! One pod's life: made, given its context, followed to its end, deleted.
+//!
+//! A session emits events and prints nothing. Whatever happens, [`Session::delete`] is for the caller to call: on
+//! success, on failure and on Ctrl-C alike.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watch_object};
+use kube::{Api, ResourceExt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::client::Cluster;
+use super::logs;
+use super::manifest::EXECUTOR;
+use super::receiver::Nonce;
+use super::status::{Stage, stage};
+use super::upload::{Packer, upload};
+use crate::context::Compression;
+use crate::error::{BuildError, ClusterError, Error};
+use crate::event::{Event, Listener};
+use crate::reference::Digest;
+
+/// Bound on the deletion at the end, whatever ended the build.
+const DELETE: Duration = Duration::from_secs(10);
+/// Bound on the rest of the log once the executor has ended.
+const REST_OF_LOG: Duration = Duration::from_secs(10);
+/// Lines of the log that wait for the display.
+const LINES_QUEUED: usize = 1024;
+
+/// A pod and everything that watches it.
+pub struct Session {
+    cluster: Cluster,
+    pods: Api<Pod>,
+    name: String,
+    listener: Arc<dyn Listener>,
+    creating: Option<JoinHandle<Result<Pod, ClusterError>>>,
+    uid: Option<String>,
+    snapshots: watch::Receiver<Snapshot>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What the watch last said.
+#[derive(Debug, Clone, Default)]
+enum Snapshot {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// The pod as it is.
+    Present(Box<Pod>),
+    /// The pod was there and is gone.
+    Gone,
+    /// The watch is refused and will not heal.
+    Refused(String, u16),
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Session {
+    /// Asks for `pod`. The request runs in a task of its own: a caller that is cancelled meanwhile still learns in
+    /// [`Session::delete`] whether there is a pod to delete.
+    pub fn start(cluster: &Cluster, pod: Pod, listener: Arc<dyn Listener>) -> Self {
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let name = pod.name_any();
+        let creating = tokio::spawn({
+            let (cluster, pods) = (cluster.clone(), pods.clone());
+            async move {
+                let action = format!("create a pod in namespace `{}`", cluster.namespace);
+                cluster.request(&action, pods.create(&PostParams::default(), &pod)).await
+            }
+        });
+        Self {
+            cluster: cluster.clone(),
+            pods,
+            name,
+            listener,
+            creating: Some(creating),
+            uid: None,
+            snapshots: watch::channel(Snapshot::Unknown).1,
+            tasks: vec![],
+        }
+    }
+
+    /// The pod's name.
+    pub fn pod(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits for the pod to exist and for its receiver to run.
+    ///
+    /// # Errors
+    /// Refusals, and whatever keeps the pod from starting, with the cluster's own words.
+    pub async fn wait_for_receiver(&mut self) -> Result<(), Error> {
+        self.created().await?;
+        self.listener.event(Event::PodCreated { namespace: self.cluster.namespace.clone(), pod: self.name.clone() });
+        self.watch();
+        self.until(|stage| match stage {
+            Stage::Waiting { what } => Step::Wait(what),
+            Stage::Receiving | Stage::Starting { .. } | Stage::Building => Step::Done(()),
+            other => Step::unexpected(other),
+        })
+        .await
+    }
+
+    /// Sends the archive and waits for the proof that it arrived whole.
+    ///
+    /// # Errors
+    /// What cannot be packed, a broken upload, a pod that ends meanwhile.
+    pub async fn upload(
+        &mut self,
+        nonce: &Nonce,
+        compression: Compression,
+        packer: impl Packer,
+        bytes: u64,
+    ) -> Result<(), Error> {
+        self.listener.event(Event::UploadStarted { total: bytes });
+        let listener = Arc::clone(&self.listener);
+        let (cluster, name) = (self.cluster.clone(), self.name.clone());
+        let pod_ends = self.until(|stage| match stage {
+            Stage::Receiving | Stage::Waiting { .. } | Stage::Starting { .. } | Stage::Building => {
+                Step::Wait(String::new())
+            }
+            Stage::Built { .. } | Stage::BuildFailed(_) => Step::Wait(String::new()),
+            other => Step::<()>::unexpected(other),
+        });
+        tokio::select! {
+            result = upload(&cluster, &name, nonce, compression, packer, &*listener) => result,
+            ended = pod_ends => ended,
+        }
+    }
+
+    /// Follows the executor's log to its end.
+    ///
+    /// # Errors
+    /// The executor failed, or the cluster ended it.
+    pub async fn follow_build(&mut self) -> Result<Digest, Error> {
+        let released = Instant::now();
+        self.until(|stage| match stage {
+            Stage::Waiting { .. } | Stage::Receiving => Step::Wait(String::new()),
+            Stage::Starting { what } => Step::Wait(what),
+            Stage::Building | Stage::Built { .. } | Stage::BuildFailed(_) => Step::Done(()),
+            other => Step::unexpected(other),
+        })
+        .await?;
+        self.listener.event(Event::Building);
+
+        let (sender, mut lines) = mpsc::channel(LINES_QUEUED);
+        self.tasks.push(tokio::spawn(logs::follow(self.pods.clone(), self.name.clone(), EXECUTOR, sender)));
+        let listener = Arc::clone(&self.listener);
+        let mut log = Log { listener, last: None };
+        let end = {
+            let end = self.until(|stage| match stage {
+                Stage::Waiting { .. } | Stage::Receiving | Stage::Starting { .. } | Stage::Building => {
+                    Step::Wait(String::new())
+                }
+                Stage::Built { message } => Step::Done(Ok(message)),
+                Stage::BuildFailed(error) => Step::Done(Err(error)),
+                other => Step::unexpected(other),
+            });
+            tokio::pin!(end);
+            loop {
+                tokio::select! {
+                    biased;
+                    line = lines.recv() => if let Some(Some(line)) = line { log.line(line) },
+                    end = &mut end => break end,
+                }
+            }
+        };
+        // Nothing more will come, but not all of it may be here.
+        let rest = async {
+            while let Some(Some(line)) = lines.recv().await {
+                log.line(line);
+            }
+        };
+        if timeout(REST_OF_LOG, rest).await.is_err() {
+            let message = format!("the log of pod `{}` did not end in time, its last lines may be missing", self.name);
+            self.listener.event(Event::Warning { message });
+        }
+        match end? {
+            Ok(message) => {
+                self.listener.event(Event::Built { elapsed: released.elapsed() });
+                let found = message.trim().to_owned();
+                found.parse().map_err(|()| ClusterError::NoDigest { found }.into())
+            }
+            Err(BuildError::Failed { code, said: _ }) => Err(BuildError::Failed { code, said: log.last }.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes the pod: only this very one, by its UID. A pod that is gone already is fine.
+    ///
+    /// # Errors
+    /// The pod may still be there.
+    pub async fn delete(&mut self) -> Result<(), ClusterError> {
+        self.tasks.drain(..).for_each(|task| task.abort());
+        let action = format!("delete pod `{}`", self.name);
+        let result = timeout(DELETE, async {
+            // A create that was refused made nothing; one whose answer was lost may have made something.
+            let created = self.created().await;
+            if let Err(Error::Cluster(ClusterError::Refused { .. } | ClusterError::Unreachable { .. })) = created {
+                return Ok(false);
+            }
+            let params = DeleteParams {
+                grace_period_seconds: Some(0),
+                preconditions: self.uid.clone().map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
+                ..Default::default()
+            };
+            match self.cluster.request(&action, self.pods.delete(&self.name, &params)).await {
+                Ok(_) | Err(ClusterError::Refused { code: 404 | 409, .. }) => Ok(true),
+                Err(error) => Err(error),
+            }
+        })
+        .await;
+        match result {
+            Ok(Ok(true)) => {
+                self.listener.event(Event::PodDeleted { pod: self.name.clone() });
+                Ok(())
+            }
+            Ok(Ok(false)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(ClusterError::Request { action, why: format!("not done within {} s", DELETE.as_secs()) }),
+        }
+    }
+
+    async fn created(&mut self) -> Result<(), Error> {
+        let Some(creating) = &mut self.creating else { return Ok(()) };
+        let created = creating.await;
+        self.creating = None;
+        match created {
+            Ok(pod) => {
+                self.uid = pod?.metadata.uid;
+                Ok(())
+            }
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    /// Keeps [`Session::snapshots`] up to date; a broken watch is taken up again.
+    fn watch(&mut self) {
+        let (sender, snapshots) = watch::channel(Snapshot::Unknown);
+        self.snapshots = snapshots;
+        let stream = watch_object(self.pods.clone(), &self.name).default_backoff();
+        self.tasks.push(tokio::spawn(async move {
+            let mut stream = std::pin::pin!(stream);
+            while let Some(seen) = stream.next().await {
+                let snapshot = match seen {
+                    Ok(Some(pod)) => Snapshot::Present(Box::new(pod)),
+                    Ok(None) => Snapshot::Gone,
+                    Err(error) => match refusal(&error) {
+                        Some((message, code)) => Snapshot::Refused(message, code),
+                        None => {
+                            tracing::debug!(%error, "watch broke");
+                            continue;
+                        }
+                    },
+                };
+                if sender.send(snapshot).is_err() {
+                    return;
+                }
+            }
+        }));
+    }
+
+    /// Waits until `decide` says that a snapshot's stage is what is waited for, and tells what is waited for meanwhile.
+    async fn until<T>(&mut self, mut decide: impl FnMut(Stage) -> Step<T>) -> Result<T, Error> {
+        let mut told = String::new();
+        let mut pull_failure = None;
+        loop {
+            let snapshot = self.snapshots.borrow_and_update().clone();
+            let step = match snapshot {
+                Snapshot::Unknown => Step::Wait(String::new()),
+                Snapshot::Present(pod) => decide(stage(&pod)),
+                Snapshot::Gone => Step::Failed(self.gone().into()),
+                Snapshot::Refused(message, code) => Step::Failed(
+                    ClusterError::Refused {
+                        action: format!("watch pod `{}`", self.name),
+                        reason: "Forbidden".to_owned(),
+                        message,
+                        code,
+                    }
+                    .into(),
+                ),
+            };
+            match step {
+                Step::Done(value) => return Ok(value),
+                Step::Failed(error) => return Err(with_pull_failure(error, pull_failure)),
+                Step::Wait(what) => {
+                    if what.contains("not pulled at first") {
+                        pull_failure = Some(what.clone());
+                    }
+                    if !what.is_empty() && what != told {
+                        told.clone_from(&what);
+                        self.listener.event(Event::Waiting { what });
+                    }
+                }
+            }
+            if self.snapshots.changed().await.is_err() {
+                return Err(self.gone().into());
+            }
+        }
+    }
+
+    fn gone(&self) -> ClusterError {
+        ClusterError::PodEnded {
+            pod: self.name.clone(),
+            reason: "Deleted".to_owned(),
+            message: "somebody deleted it".to_owned(),
+        }
+    }
+}
+
+/// What a stage means to someone who waits.
+enum Step<T> {
+    Wait(String),
+    Done(T),
+    Failed(Error),
+}
+
+impl<T> Step<T> {
+    /// A stage that should not come now: the end of a pod is an error, anything else is waited out.
+    fn unexpected(stage: Stage) -> Self {
+        match stage {
+            Stage::Broken(error) => Self::Failed(error.into()),
+            Stage::BuildFailed(error) => Self::Failed(error.into()),
+            _ => Self::Wait(String::new()),
+        }
+    }
+}
+
+/// Passes lines on and remembers the executor's last words.
+struct Log {
+    listener: Arc<dyn Listener>,
+    last: Option<String>,
+}
+
+impl Log {
+    fn line(&mut self, line: Vec<u8>) {
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim();
+        // The executor ends with one bare line or, for its arguments, with `Error: …` and its usage
+        // (kaniko v1.24.0 `cmd/executor/main.go`, `cmd/root.go`).
+        if text.starts_with("Error: ") || text.starts_with("error ") {
+            self.last = Some(text.to_owned());
+        }
+        self.listener.event(Event::Log(line));
+    }
+}
+
+/// Older kubelets name the cause of a failed pull only at the first failure.
+fn with_pull_failure(error: Error, failure: Option<String>) -> Error {
+    match (error, failure) {
+        (Error::Cluster(ClusterError::ImagePull { container, image, reason, message }), Some(failure))
+            if !message.contains(": ") =>
+        {
+            ClusterError::ImagePull { container, image, reason, message: format!("{message}\n{failure}") }.into()
+        }
+        (error, _) => error,
+    }
+}
+
+/// A refusal that trying again does not change.
+fn refusal(error: &watcher::Error) -> Option<(String, u16)> {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        _ => return None,
+    };
+    matches!(status.code, 401 | 403).then(|| (status.message.clone(), status.code))
+}

@@ -1,0 +1,253 @@
+//! A pod's status as one word: what is waited for, what runs, or why it ended. Pure.
+//!
+//! Everything is derived from one snapshot, because watch events can be missed. Reason strings: kubelet
+//! `pkg/kubelet/images/types.go`, `kuberuntime_container.go`, `eviction/helpers.go`; conditions: core/v1 `types.go`.
+//! They carry no promise of compatibility: an unknown waiting reason means to go on waiting.
+
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodStatus};
+use kube::ResourceExt;
+
+use super::manifest::EXECUTOR;
+use super::receiver::RECEIVER;
+use crate::error::{BuildError, ClusterError};
+
+/// Where a pod stands.
+#[derive(Debug)]
+pub enum Stage {
+    /// The receiver does not run yet.
+    Waiting {
+        /// For what.
+        what: String,
+    },
+    /// The receiver runs: the upload may start or is under way.
+    Receiving,
+    /// The receiver has proof and ended; the executor does not run yet.
+    Starting {
+        /// What is waited for.
+        what: String,
+    },
+    /// The executor runs.
+    Building,
+    /// The executor ended with 0.
+    Built {
+        /// Its termination message.
+        message: String,
+    },
+    /// The executor ended otherwise.
+    BuildFailed(BuildError),
+    /// The pod cannot go on.
+    Broken(ClusterError),
+}
+
+/// Reads a snapshot.
+pub fn stage(pod: &Pod) -> Stage {
+    let name = pod.name_any();
+    let status = pod.status.clone().unwrap_or_default();
+    if let Some(ended) = ended_from_outside(pod, &status, &name) {
+        return Stage::Broken(ended);
+    }
+    if let Some(message) = unschedulable(&status) {
+        return Stage::Broken(ClusterError::Unschedulable { pod: name, message });
+    }
+    match state(status.init_container_statuses.as_deref(), RECEIVER) {
+        None => Stage::Waiting { what: "a node".to_owned() },
+        Some((receiver, state)) => match state {
+            ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => executor(&status),
+            ContainerState { terminated: Some(ended), .. } => Stage::Broken(ClusterError::Receiver {
+                code: ended.exit_code,
+                said: ended.message.or(ended.reason).unwrap_or_default(),
+            }),
+            ContainerState { running: Some(_), .. } => Stage::Receiving,
+            ContainerState { waiting, .. } => match waiting_for(receiver, waiting) {
+                Ok(what) => Stage::Waiting { what },
+                Err(error) => Stage::Broken(error),
+            },
+        },
+    }
+}
+
+fn executor(status: &PodStatus) -> Stage {
+    let Some((container, state)) = state(status.container_statuses.as_deref(), EXECUTOR) else {
+        return Stage::Starting { what: "the executor".to_owned() };
+    };
+    match state {
+        ContainerState { terminated: Some(ended), .. } => match (ended.exit_code, ended.reason.as_deref()) {
+            (0, _) => Stage::Built { message: ended.message.unwrap_or_default() },
+            (_, Some("OOMKilled")) => Stage::BuildFailed(BuildError::OutOfMemory { limit: memory_limit(container) }),
+            (_, Some(reason @ ("StartError" | "ContainerCannotRun" | "ContainerStatusUnknown"))) => {
+                Stage::Broken(ClusterError::ContainerStart {
+                    container: container.name.clone(),
+                    reason: reason.to_owned(),
+                    message: ended.message.unwrap_or_default(),
+                })
+            }
+            (code, _) => Stage::BuildFailed(BuildError::Failed { code, said: None }),
+        },
+        ContainerState { running: Some(_), .. } => Stage::Building,
+        ContainerState { waiting, .. } => match waiting_for(container, waiting) {
+            Ok(what) => Stage::Starting { what },
+            Err(error) => Stage::Broken(error),
+        },
+    }
+}
+
+fn state<'a>(statuses: Option<&'a [ContainerStatus]>, name: &str) -> Option<(&'a ContainerStatus, ContainerState)> {
+    let container = statuses?.iter().find(|container| container.name == name)?;
+    Some((container, container.state.clone().unwrap_or_default()))
+}
+
+/// What a container that does not run yet waits for, or why it never will.
+fn waiting_for(container: &ContainerStatus, waiting: Option<ContainerStateWaiting>) -> Result<String, ClusterError> {
+    let waiting = waiting.unwrap_or_default();
+    let reason = waiting.reason.unwrap_or_default();
+    let message = waiting.message.unwrap_or_default();
+    let (name, image) = (container.name.clone(), container.image.clone());
+    match reason.as_str() {
+        // The kubelet tries again by itself: a lost packet must not end a build. The back-off does.
+        "ErrImagePull" => Ok(format!("image `{image}`, not pulled at first: {message}")),
+        "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => Err(ClusterError::ImagePull { container: name, image, reason, message }),
+        "CreateContainerConfigError"
+        | "CreateContainerError"
+        | "RunContainerError"
+        | "PostStartHookError"
+        | "CrashLoopBackOff" => Err(ClusterError::ContainerStart { container: name, reason, message }),
+        _ => Ok(format!("container `{name}` with image `{image}`")),
+    }
+}
+
+/// Evicted, over its deadline, its node gone, or deleted by someone.
+fn ended_from_outside(pod: &Pod, status: &PodStatus, name: &str) -> Option<ClusterError> {
+    let ended = |reason: &str, message: &str| ClusterError::PodEnded {
+        pod: name.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    };
+    if let Some(reason) = &status.reason {
+        return Some(ended(reason, status.message.as_deref().unwrap_or_default()));
+    }
+    if pod.metadata.deletion_timestamp.is_some() {
+        let disruption = status
+            .conditions
+            .iter()
+            .flatten()
+            .find(|condition| condition.type_ == "DisruptionTarget" && condition.status == "True");
+        return Some(match disruption {
+            Some(condition) => ended(
+                condition.reason.as_deref().unwrap_or("Disruption"),
+                condition.message.as_deref().unwrap_or_default(),
+            ),
+            None => ended("Deleted", "somebody deleted it"),
+        });
+    }
+    None
+}
+
+fn unschedulable(status: &PodStatus) -> Option<String> {
+    let condition = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    })?;
+    Some(condition.message.clone().unwrap_or_default())
+}
+
+fn memory_limit(container: &ContainerStatus) -> Option<String> {
+    Some(container.resources.as_ref()?.limits.as_ref()?.get("memory")?.0.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn stage_of(status: Value) -> Stage {
+        stage(&serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap())
+    }
+
+    fn receiver(state: Value) -> Stage {
+        stage_of(json!({"initContainerStatuses": [container(RECEIVER, state)]}))
+    }
+
+    fn executor(state: Value) -> Stage {
+        stage_of(json!({
+            "initContainerStatuses": [container(RECEIVER, json!({"terminated": {"exitCode": 0}}))],
+            "containerStatuses": [container(EXECUTOR, state)],
+        }))
+    }
+
+    fn container(name: &str, state: Value) -> Value {
+        json!({"name": name, "image": "i:1", "imageID": "", "ready": false, "restartCount": 0, "state": state})
+    }
+
+    #[test]
+    fn a_pod_without_a_status_waits_for_a_node() {
+        assert!(matches!(stage_of(json!({})), Stage::Waiting { what } if what == "a node"));
+    }
+
+    #[test]
+    fn an_unschedulable_pod_ends_with_the_schedulers_words() {
+        let stage = stage_of(json!({"conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}
+        ]}));
+        assert!(
+            matches!(stage, Stage::Broken(ClusterError::Unschedulable { message, .. }) if message.starts_with("0/3"))
+        );
+    }
+
+    #[test]
+    fn a_scheduling_gate_is_waited_for() {
+        let stage = stage_of(json!({"conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+        ]}));
+        assert!(matches!(stage, Stage::Waiting { .. }));
+    }
+
+    #[test]
+    fn the_first_failed_pull_is_waited_out_and_the_back_off_ends_it() {
+        let first = receiver(json!({"waiting": {"reason": "ErrImagePull", "message": "dial tcp"}}));
+        assert!(matches!(first, Stage::Waiting { what } if what.contains("dial tcp")));
+        let again = receiver(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}));
+        assert!(matches!(again, Stage::Broken(ClusterError::ImagePull { container, .. }) if container == RECEIVER));
+    }
+
+    #[test]
+    fn an_unknown_waiting_reason_is_waited_for() {
+        assert!(matches!(receiver(json!({"waiting": {"reason": "NewInSomeRelease"}})), Stage::Waiting { .. }));
+    }
+
+    #[test]
+    fn the_executor_counts_only_after_the_receiver_ended_with_0() {
+        assert!(matches!(receiver(json!({"running": {}})), Stage::Receiving));
+        assert!(matches!(
+            receiver(json!({"terminated": {"exitCode": 75, "message": "no upload"}})),
+            Stage::Broken(ClusterError::Receiver { code: 75, .. })
+        ));
+        assert!(matches!(executor(json!({"waiting": {"reason": "PodInitializing"}})), Stage::Starting { .. }));
+        assert!(matches!(executor(json!({"running": {}})), Stage::Building));
+    }
+
+    #[test]
+    fn the_executors_end_is_told_by_its_code_and_reason() {
+        let built = executor(json!({"terminated": {"exitCode": 0, "message": "sha256:x"}}));
+        assert!(matches!(built, Stage::Built { message } if message == "sha256:x"));
+        let failed = executor(json!({"terminated": {"exitCode": 127, "reason": "Error"}}));
+        assert!(matches!(failed, Stage::BuildFailed(BuildError::Failed { code: 127, .. })));
+        let memory = executor(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
+        assert!(matches!(memory, Stage::BuildFailed(BuildError::OutOfMemory { limit: None })));
+    }
+
+    #[test]
+    fn eviction_wins_over_what_the_containers_say() {
+        let stage = stage_of(json!({
+            "phase": "Failed", "reason": "Evicted", "message": "low on ephemeral-storage",
+            "containerStatuses": [container(EXECUTOR, json!({"terminated": {"exitCode": 137}}))],
+        }));
+        assert!(matches!(stage, Stage::Broken(ClusterError::PodEnded { reason, .. }) if reason == "Evicted"));
+    }
+}

@@ -1,0 +1,223 @@
+//! One upload: packs on a thread of its own while the engine sends, and ends with proof or a named failure.
+//!
+//! A bounded channel between the two: a slow receiver slows the packer, memory stays flat.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::client::Cluster;
+use super::receiver::{self, Nonce, RECEIVER, Reply};
+use super::stream::{self, Ended, Exec, Outcome};
+use crate::context::Compression;
+use crate::error::{ClusterError, Error};
+use crate::event::{Event, Listener};
+
+/// Bytes in one frame: one `dd` in the pod each, so not too few.
+const FRAME: usize = 1024 * 1024;
+/// Frames that wait for the socket.
+const FRAMES_QUEUED: usize = 4;
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// Writes an archive: called once, on a thread where it may block.
+pub trait Packer: Send + 'static {
+    /// Entries in the archive.
+    fn entries(&self) -> u64;
+    /// Writes the archive to `out`, compressed so, and tells `packed` the bytes of content after each step.
+    ///
+    /// # Errors
+    /// A file that cannot be packed, or that `out` failed.
+    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<(), Error>;
+}
+
+/// Bytes so far.
+#[derive(Debug, Default)]
+struct Counters {
+    packed: AtomicU64,
+    sent: AtomicU64,
+}
+
+/// Sends what `packer` writes to the receiver in `pod`. When this returns without an error, the receiver had proof that
+/// all of it arrived.
+///
+/// # Errors
+/// What the packer says; the receiver's refusal; a connection that ended before the proof.
+pub async fn upload(
+    cluster: &Cluster,
+    pod: &str,
+    nonce: &Nonce,
+    compression: Compression,
+    packer: impl Packer,
+    listener: &dyn Listener,
+) -> Result<(), Error> {
+    let counters = Arc::new(Counters::default());
+    let (stdin, stdin_receiver) = mpsc::channel(FRAMES_QUEUED);
+    let (stdout, mut replies) = mpsc::unbounded_channel();
+    let command = receiver::receive_command(nonce, compression);
+    let exec = Exec { pod, container: RECEIVER, command };
+
+    let engine = stream::run(cluster, exec, stdin_receiver, stdout, &counters.sent);
+    tokio::pin!(engine);
+    let mut lines = Lines::default();
+    // Until it is ready the process in the pod may not exist: what is sent before that may be lost.
+    tokio::select! {
+        ended = &mut engine => return Err(broken(ended?, &counters).into()),
+        () = lines.wait_for(&mut replies, nonce, Reply::Ready) => {}
+    }
+
+    let started = tokio::time::Instant::now();
+    let mut packing = tokio::task::spawn_blocking({
+        let (counters, nonce) = (Arc::clone(&counters), nonce.clone());
+        move || pack(packer, compression, &nonce, stdin, &counters)
+    });
+    let mut packed: Option<Result<(), Error>> = None;
+    let mut progress = tokio::time::interval(PROGRESS);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut engine => break ended,
+            result = &mut packing, if packed.is_none() => {
+                let result = joined(result);
+                let failed = result.is_err();
+                packed = Some(result);
+                if failed {
+                    break Ok(Ended { outcome: Outcome::Lost("packing failed".to_owned()), stderr: String::new() });
+                }
+            }
+            _ = progress.tick() => listener.event(Event::UploadProgress {
+                packed: counters.packed.load(Ordering::Relaxed),
+                sent: counters.sent.load(Ordering::Relaxed),
+            }),
+        }
+    };
+    while let Ok(chunk) = replies.try_recv() {
+        lines.push(&chunk);
+    }
+    if let Some(Err(error)) = packed {
+        return Err(error);
+    }
+    let ended = ended?;
+    // The container may end so soon after the release that the status of this exec is lost with it.
+    if !lines.has(nonce, Reply::Whole) {
+        return Err(broken(ended, &counters).into());
+    }
+    listener.event(Event::Uploaded {
+        packed: counters.packed.load(Ordering::Relaxed),
+        sent: counters.sent.load(Ordering::Relaxed),
+        elapsed: started.elapsed(),
+    });
+    Ok(())
+}
+
+/// Packs into frames and ends with the end marker. Without the marker nothing is released, so a failure needs no word.
+fn pack(
+    packer: impl Packer,
+    compression: Compression,
+    nonce: &Nonce,
+    stdin: mpsc::Sender<Bytes>,
+    counters: &Counters,
+) -> Result<(), Error> {
+    let entries = packer.entries();
+    let mut frames = Frames { stdin, frame: BytesMut::new(), hash: Sha256::new() };
+    let mut packed = |bytes| {
+        counters.packed.fetch_add(bytes, Ordering::Relaxed);
+    };
+    packer.pack(&mut frames, compression, &mut packed)?;
+    let failed = |source| Error::Output { what: "the upload".to_owned(), source };
+    frames.flush().map_err(failed)?;
+    let hash: String = frames.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let marker = receiver::end_marker(nonce, entries, &hash);
+    frames.stdin.blocking_send(Bytes::from(marker)).map_err(|_| failed(gone()))
+}
+
+/// Cuts what is written into frames, hashes and queues them.
+struct Frames {
+    stdin: mpsc::Sender<Bytes>,
+    frame: BytesMut,
+    hash: Sha256,
+}
+
+impl Write for Frames {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.frame.capacity() == 0 {
+            self.frame.reserve(FRAME);
+        }
+        let taken = bytes.len().min(FRAME - self.frame.len());
+        self.frame.extend_from_slice(&bytes[..taken]);
+        if self.frame.len() == FRAME {
+            self.flush()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let frame = std::mem::take(&mut self.frame).freeze();
+        self.hash.update(&frame);
+        let header = Bytes::from(receiver::frame_header(frame.len()));
+        self.stdin.blocking_send(header).and_then(|()| self.stdin.blocking_send(frame)).map_err(|_| gone())
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the connection is gone")
+}
+
+/// The receiver's standard output so far.
+#[derive(Default)]
+struct Lines {
+    text: Vec<u8>,
+}
+
+impl Lines {
+    /// A receiver says a few words; whatever says more is none.
+    const LIMIT: usize = 64 * 1024;
+
+    fn push(&mut self, chunk: &[u8]) {
+        let room = Self::LIMIT.saturating_sub(self.text.len());
+        self.text.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+
+    fn has(&self, nonce: &Nonce, reply: Reply) -> bool {
+        self.text.split_inclusive(|byte| *byte == b'\n').any(|line| Reply::parse(line, nonce) == Some(reply))
+    }
+
+    /// Returns once the reply is there; never if the other side ends first, which the engine tells.
+    async fn wait_for(&mut self, replies: &mut mpsc::UnboundedReceiver<Bytes>, nonce: &Nonce, reply: Reply) {
+        while !self.has(nonce, reply) {
+            match replies.recv().await {
+                Some(chunk) => self.push(&chunk),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// Why there is no proof. A packer whose output failed says less than the other side does.
+fn broken(ended: Ended, counters: &Counters) -> ClusterError {
+    let sent = counters.sent.load(Ordering::Relaxed);
+    match ended.outcome {
+        Outcome::Exited(code) => ClusterError::Receiver { code, said: ended.stderr },
+        Outcome::Failed(why) | Outcome::Lost(why) if ended.stderr.is_empty() => {
+            ClusterError::UploadBroken { sent, why }
+        }
+        Outcome::Failed(why) | Outcome::Lost(why) => {
+            ClusterError::UploadBroken { sent, why: format!("{why}; the receiver said: {}", ended.stderr) }
+        }
+    }
+}
+
+fn joined(result: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
+    match result {
+        Ok(Err(Error::Output { .. })) => Ok(()), // the connection is gone: the engine knows why
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

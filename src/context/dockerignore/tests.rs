@@ -1,0 +1,7 @@
+//! Tests of the whole module: recorded answers of upstream, laws that hold for any input, and the
+//! surprises of the rules one by one.
+
+mod properties;
+mod surprises;
+mod tree;
+mod vectors;

@@ -1,0 +1,100 @@
+//! What a build context holds after the ignore file had its say: plain data, in archive order. Pure.
+
+use std::path::PathBuf;
+
+/// The sent context: entries in archive order (a directory before what it holds, names in byte order), and what was
+/// left out.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// What is sent.
+    pub entries: Vec<Entry>,
+    /// What the ignore file keeps out, as far as it was looked at: a pruned directory counts as nothing.
+    pub excluded: Totals,
+    /// Sockets, FIFOs and devices: they cannot be sent.
+    pub special: Vec<PathBuf>,
+}
+
+impl Listing {
+    /// Sums over the entries.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.entries.iter().for_each(|entry| totals.add(&entry.kind));
+        totals
+    }
+}
+
+/// One thing in the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative to the context's root; bytes as the disk has them, which need not be UTF-8.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits with setuid, setgid and sticky: `0o7777` at most.
+    pub mode: u32,
+    /// Modification time in seconds since the epoch.
+    pub mtime: u64,
+}
+
+/// What an entry is. Hard links are files: each carries its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file of that many bytes.
+    File {
+        /// Bytes at the time of the walk.
+        size: u64,
+    },
+    /// A directory.
+    Directory,
+    /// A symbolic link, never followed.
+    Symlink {
+        /// Its target, verbatim.
+        target: PathBuf,
+    },
+}
+
+impl Kind {
+    /// The word for it in documents.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Directory => "directory",
+            Self::Symlink { .. } => "symlink",
+        }
+    }
+
+    /// Bytes of content.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { size } => *size,
+            Self::Directory | Self::Symlink { .. } => 0,
+        }
+    }
+}
+
+/// How much of what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Regular files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Bytes in regular files.
+    pub bytes: u64,
+}
+
+impl Totals {
+    /// Counts one more.
+    pub fn add(&mut self, kind: &Kind) {
+        match kind {
+            Kind::File { size } => {
+                self.files += 1;
+                self.bytes += size;
+            }
+            Kind::Directory => self.directories += 1,
+            Kind::Symlink { .. } => self.symlinks += 1,
+        }
+    }
+}

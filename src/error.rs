@@ -1,0 +1,488 @@
+//! Every way to fail, and the exit code each has.
+//!
+//! A variant carries what its message needs. [`Error::exit_code`] matches without a wildcard: a new variant does not
+//! compile until someone decides its code. The text has three parts, shown by [`crate::report`]: the message (one
+//! phrase that names the thing), notes (the evidence) and a help (one action).
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::reference::ReferenceError;
+
+/// What a command ends with when it does not do its job.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line or what it names is wrong.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// The build context cannot be sent as it is.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// The cluster, or the way to it, failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The executor ran and failed.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// `--timeout` is over.
+    #[error("not done within {}", human_duration(*.timeout))]
+    Deadline {
+        /// The time that was given.
+        timeout: std::time::Duration,
+    },
+    /// A signal asked us to stop.
+    #[error("{}", .0.name())]
+    Interrupted(Signal),
+    /// Results cannot be written.
+    #[error("cannot write {what}")]
+    Output {
+        /// Where to.
+        what: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Signals that end a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, a CI system's cancel.
+    Terminate,
+    /// The terminal is gone.
+    Hangup,
+}
+
+impl Signal {
+    /// What happened, in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupted",
+            Self::Terminate => "terminated",
+            Self::Hangup => "hung up",
+        }
+    }
+}
+
+impl Error {
+    /// The exit code that scripts rely on.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Context(_) | Self::Build(_) => 1,
+            Self::Cluster(_) => 3,
+            Self::Output { .. } => 1,
+            Self::Deadline { .. } => 124,
+            Self::Interrupted(Signal::Hangup) => 129,
+            Self::Interrupted(Signal::Interrupt) => 130,
+            Self::Interrupted(Signal::Terminate) => 143,
+        }
+    }
+
+    /// The evidence, a line each.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Usage(error) => error.notes(),
+            Self::Context(error) => error.notes(),
+            Self::Cluster(error) => error.notes(),
+            Self::Build(error) => error.notes(),
+            Self::Deadline { .. } | Self::Interrupted(_) => vec![],
+            Self::Output { source, .. } => vec![source.to_string()],
+        }
+    }
+
+    /// One action, if one is sure to help.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Usage(error) => error.help(),
+            Self::Cluster(error) => error.help(),
+            Self::Build(error) => error.help(),
+            Self::Deadline { .. } => Some("give it longer with `--timeout`".to_owned()),
+            Self::Context(_) | Self::Interrupted(_) | Self::Output { .. } => None,
+        }
+    }
+}
+
+/// Exit code 2: what was typed cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// No `-t`.
+    #[error("no destination given")]
+    NoTag,
+    /// A reference that is none.
+    #[error("`{typed}` is no image reference for `{flag}`")]
+    Reference {
+        /// The flag it was given to.
+        flag: &'static str,
+        /// As typed.
+        typed: String,
+        /// Why not.
+        why: ReferenceError,
+    },
+    /// `--build-arg =x`.
+    #[error("`{typed}` has no key for `{flag}`")]
+    KeyValue {
+        /// The flag it was given to.
+        flag: &'static str,
+        /// As typed.
+        typed: String,
+    },
+    /// An unknown compression.
+    #[error("`{typed}` is no compression")]
+    Compression {
+        /// As typed.
+        typed: String,
+    },
+    /// A duration that is none.
+    #[error("`{typed}` is no duration for `{flag}`")]
+    Duration {
+        /// The flag it was given to.
+        flag: &'static str,
+        /// As typed.
+        typed: String,
+    },
+    /// A flag after `--` that this tool sets itself.
+    #[error("`{flag}` after `--` is set by kaniko-local itself")]
+    ReservedExecutorFlag {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// A word after `--` that is no flag: the executor would take it for a sub-command.
+    #[error("`{word}` after `--` is no flag of the executor")]
+    ExecutorArgument {
+        /// The word.
+        word: String,
+    },
+    /// The build context does not exist or is something else.
+    #[error("build context `{}` is {}", .path.display(), .found)]
+    NoDirectory {
+        /// As typed.
+        path: PathBuf,
+        /// What was found there.
+        found: &'static str,
+        /// Directories nearby whose name is alike.
+        alike: Vec<PathBuf>,
+    },
+    /// No Dockerfile where it was looked for.
+    #[error("no Dockerfile at `{}`", .given.display())]
+    NoDockerfile {
+        /// As typed, or the default.
+        given: PathBuf,
+        /// Each path tried and what was there.
+        tried: Vec<(PathBuf, &'static str)>,
+        /// Files of the context that look like a Dockerfile, relative to the current directory as `-f` takes them.
+        alike: Vec<PathBuf>,
+    },
+    /// The named kube context is not in the kubeconfig.
+    #[error("kube context `{name}` does not exist")]
+    NoKubeContext {
+        /// As typed.
+        name: String,
+        /// The contexts there are.
+        known: Vec<String>,
+        /// The name is a directory here: the build context was meant.
+        is_directory: bool,
+    },
+    /// No kubeconfig and not in a pod, or one that cannot be used.
+    #[error("no usable kubeconfig")]
+    Kubeconfig {
+        /// Why.
+        why: String,
+    },
+}
+
+impl UsageError {
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Reference { why, .. } => vec![why.to_string()],
+            Self::NoDockerfile { tried, .. } => {
+                tried.iter().map(|(path, what)| format!("tried `{}`: {what}", path.display())).collect()
+            }
+            Self::NoKubeContext { known, .. } if known.is_empty() => {
+                vec!["the kubeconfig has no contexts".to_owned()]
+            }
+            Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
+            Self::Kubeconfig { why } => vec![why.clone()],
+            Self::NoTag
+            | Self::KeyValue { .. }
+            | Self::Compression { .. }
+            | Self::Duration { .. }
+            | Self::ReservedExecutorFlag { .. }
+            | Self::ExecutorArgument { .. }
+            | Self::NoDirectory { .. } => vec![],
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NoTag => "say where to push: `-t registry.example.com/team/app:dev`, or `--no-push`".to_owned(),
+            Self::Reference { .. } => "write it as `registry.example.com/team/app:tag`".to_owned(),
+            Self::KeyValue { flag, .. } => format!("write it as `{flag} KEY=VALUE`"),
+            Self::Compression { .. } => "use `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`".to_owned(),
+            Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
+            Self::ReservedExecutorFlag { flag } => match *flag {
+                "--dockerfile" | "-f" => "name the Dockerfile before `--`: `-f FILE`".to_owned(),
+                "--digest-file" => "the digest is on standard output and in `--metadata-file FILE`".to_owned(),
+                _ => "name the directory before `--`: `kaniko-local build DIRECTORY`".to_owned(),
+            },
+            Self::ExecutorArgument { .. } => "write values as `--flag=value`".to_owned(),
+            Self::NoDirectory { alike, .. } => match alike.first() {
+                Some(path) => format!("did you mean `{}`?", path.display()),
+                None => return None,
+            },
+            Self::NoDockerfile { alike, .. } => match alike.as_slice() {
+                [] => return None,
+                [one] => format!("use `-f {}`", one.display()),
+                many => format!(
+                    "these look like Dockerfiles, choose one with `-f`: {}",
+                    ticked(many.iter().map(|path| path.display()))
+                ),
+            },
+            Self::NoKubeContext { name, is_directory: true, .. } => format!(
+                "`--context` names a kubeconfig context; the build context is an argument of its own: `kaniko-local build {name}`"
+            ),
+            Self::NoKubeContext { .. } => return None,
+            Self::Kubeconfig { .. } => "name one with `--kubeconfig FILE` or `KUBECONFIG`".to_owned(),
+        };
+        Some(help)
+    }
+}
+
+/// Exit code 1: the context cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// A file or directory cannot be read.
+    #[error("cannot {action} `{}`", .path.display())]
+    Io {
+        /// `read`, `list`, `examine`.
+        action: &'static str,
+        /// Relative to the context, or as typed.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file lost bytes between being listed and being packed.
+    #[error("`{}` shrank while it was packed", .path.display())]
+    Shrank {
+        /// Relative to the context.
+        path: PathBuf,
+        /// Bytes at listing.
+        expected: u64,
+        /// Bytes read.
+        read: u64,
+    },
+    /// The ignore file holds a pattern that Docker refuses too.
+    #[error("`{}` cannot be used", .path.display())]
+    IgnoreFile {
+        /// The ignore file.
+        path: PathBuf,
+        /// Line and pattern.
+        why: String,
+    },
+}
+
+impl ContextError {
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Io { source, .. } => vec![source.to_string()],
+            Self::Shrank { expected, read, .. } => {
+                vec![format!("{expected} bytes when listed, {read} when read"), "nothing was built".to_owned()]
+            }
+            Self::IgnoreFile { why, .. } => vec![why.clone()],
+        }
+    }
+}
+
+/// Exit code 3: a retry may help, the build itself is not at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// No answer from the API server.
+    #[error("cluster at {server} is unreachable")]
+    Unreachable {
+        /// URL of the API server.
+        server: String,
+        /// Why.
+        why: String,
+    },
+    /// The API server refused a request.
+    #[error("cannot {action}: {reason}")]
+    Refused {
+        /// What was asked.
+        action: String,
+        /// The server's reason word.
+        reason: String,
+        /// The server's message.
+        message: String,
+        /// 403 for a missing right, and the like.
+        code: u16,
+    },
+    /// A request was not answered in time or broke off.
+    #[error("cannot {action}")]
+    Request {
+        /// What was asked.
+        action: String,
+        /// Why.
+        why: String,
+    },
+    /// No node takes the pod.
+    #[error("pod `{pod}` is unschedulable")]
+    Unschedulable {
+        /// The pod.
+        pod: String,
+        /// The scheduler's words.
+        message: String,
+    },
+    /// A container's image cannot be pulled.
+    #[error("image `{image}` of container `{container}` cannot be pulled: {reason}")]
+    ImagePull {
+        /// The container.
+        container: String,
+        /// Its image.
+        image: String,
+        /// The kubelet's reason word.
+        reason: String,
+        /// The kubelet's words.
+        message: String,
+    },
+    /// A container cannot be started.
+    #[error("container `{container}` cannot start: {reason}")]
+    ContainerStart {
+        /// The container.
+        container: String,
+        /// The kubelet's reason word.
+        reason: String,
+        /// The kubelet's words.
+        message: String,
+    },
+    /// The pod was ended from outside.
+    #[error("pod `{pod}` was ended by the cluster: {reason}")]
+    PodEnded {
+        /// The pod.
+        pod: String,
+        /// `Evicted`, `DeadlineExceeded`, `deleted`…
+        reason: String,
+        /// The cluster's words.
+        message: String,
+    },
+    /// The upload broke before the receiver had proof that all of it arrived.
+    #[error("upload broke off after {sent} bytes")]
+    UploadBroken {
+        /// Bytes handed to the connection.
+        sent: u64,
+        /// Why, as far as this side knows.
+        why: String,
+    },
+    /// The receiver got something and refused it.
+    #[error("receiver in the pod refused the upload")]
+    Receiver {
+        /// Its exit code.
+        code: i32,
+        /// What it said.
+        said: String,
+    },
+    /// The executor ended well and left no digest.
+    #[error("executor ended with success but left no digest")]
+    NoDigest {
+        /// The termination message it left instead.
+        found: String,
+    },
+}
+
+impl ClusterError {
+    fn notes(&self) -> Vec<String> {
+        let lines = |text: &str| text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect();
+        match self {
+            Self::Unreachable { why, .. } | Self::Request { why, .. } => lines(why),
+            Self::Refused { message, .. }
+            | Self::Unschedulable { message, .. }
+            | Self::ImagePull { message, .. }
+            | Self::ContainerStart { message, .. }
+            | Self::PodEnded { message, .. } => lines(message),
+            Self::UploadBroken { why, .. } => {
+                vec![why.clone(), "the build was not started".to_owned()]
+            }
+            Self::Receiver { code, said } => {
+                let mut notes: Vec<String> = lines(said);
+                notes.push(format!("it ended with {code}; the build was not started"));
+                notes
+            }
+            Self::NoDigest { found } => vec![format!("termination message: `{found}`")],
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => {
+                Some("check the cluster and the kube context with `kubectl cluster-info`".to_owned())
+            }
+            Self::Refused { code: 403, message, .. } if message.contains("cannot ") => {
+                Some("the Role in README.md, \"In your own cluster\", grants what is needed".to_owned())
+            }
+            Self::Refused { .. }
+            | Self::Request { .. }
+            | Self::Unschedulable { .. }
+            | Self::ImagePull { .. }
+            | Self::ContainerStart { .. }
+            | Self::PodEnded { .. }
+            | Self::Receiver { .. }
+            | Self::NoDigest { .. } => None,
+            Self::UploadBroken { .. } => Some("try again".to_owned()),
+        }
+    }
+}
+
+/// Exit code 1: the executor ran and failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The executor ended with a code of its own.
+    #[error("build failed: executor ended with {code}")]
+    Failed {
+        /// Its exit code; that of a failing `RUN` is passed on.
+        code: i32,
+        /// The executor's own last words, if it had any.
+        said: Option<String>,
+    },
+    /// The kernel ended the executor.
+    #[error("build failed: executor was out of memory")]
+    OutOfMemory {
+        /// The container's limit, if it has one.
+        limit: Option<String>,
+    },
+}
+
+impl BuildError {
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Failed { said, .. } => said.iter().cloned().collect(),
+            Self::OutOfMemory { limit: Some(limit) } => vec![format!("its memory limit is {limit}")],
+            Self::OutOfMemory { limit: None } => {
+                vec!["the container has no limit of its own: the node ran out".to_owned()]
+            }
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Failed { .. } => None,
+            Self::OutOfMemory { .. } => Some("raise the memory limit: kaniko-local sets none, so it comes from the namespace's LimitRange or the node".to_owned()),
+        }
+    }
+}
+
+/// `` `a`, `b` and `c` ``.
+fn ticked(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| format!("`{item}`")).collect();
+    match items.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+fn human_duration(duration: std::time::Duration) -> String {
+    jiff::SignedDuration::try_from(duration)
+        .map_or_else(|_| format!("{}s", duration.as_secs()), |duration| format!("{duration:#}"))
+}

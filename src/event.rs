@@ -1,0 +1,76 @@
+//! What happens during a build, as data: the only thing the work and its display have in common.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::context::listing::Totals;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The walk is done: this is what will be sent.
+    Scanned {
+        /// What is sent.
+        totals: Totals,
+        /// Sockets, FIFOs and devices that are left out.
+        special: Vec<PathBuf>,
+    },
+    /// The pod exists.
+    PodCreated {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        pod: String,
+    },
+    /// Nothing to do but wait.
+    Waiting {
+        /// For what.
+        what: String,
+    },
+    /// The receiver is ready.
+    UploadStarted {
+        /// Bytes of content to pack.
+        total: u64,
+    },
+    /// The upload goes on.
+    UploadProgress {
+        /// Bytes of content packed so far.
+        packed: u64,
+        /// Bytes handed to the connection so far.
+        sent: u64,
+    },
+    /// The receiver has proof that everything arrived.
+    Uploaded {
+        /// Bytes of content.
+        packed: u64,
+        /// Bytes on the wire.
+        sent: u64,
+        /// Since the receiver was ready.
+        elapsed: Duration,
+    },
+    /// The executor runs.
+    Building,
+    /// A line of the executor's log, without its line end; any bytes.
+    Log(Vec<u8>),
+    /// The executor ended well.
+    Built {
+        /// Since the receiver released it.
+        elapsed: Duration,
+    },
+    /// The pod is gone, or asked to go.
+    PodDeleted {
+        /// Its name.
+        pod: String,
+    },
+    /// Something that needs the user's eye but ends nothing.
+    Warning {
+        /// One phrase.
+        message: String,
+    },
+}
+
+/// Takes events. Called from the thread that does the work: it must not block for long.
+pub trait Listener: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: Event);
+}

@@ -1,0 +1,161 @@
+//! kaniko-local builds container images with Kaniko on Kubernetes from a directory on your own disk.
+//!
+//! A library for its own binary, with no promise of a stable interface.
+//!
+//! # Where things are
+//!
+//! ```text
+//! cli         what was typed (clap)
+//! request     typed -> asked: validated plain data
+//! error       every way to fail, and its exit code
+//! event       what happens during a build, as data
+//! reference   image references and digests
+//! ops         the commands: the order of steps
+//! context     build context: ignore file, listing (pure); locate, scan, pack (disk)
+//! executor    what is known about Kaniko's executor (pure)
+//! cluster     manifest, status, receiver (pure); client, stream, upload, logs, session (network)
+//! report      what a user sees: errors, progress, documents
+//! ```
+//!
+//! Data flows one way: `main` calls [`run`], which calls [`ops`]; these call the parts that do I/O, and all of them call
+//! the pure parts. The parts that do I/O do not print: they return errors and emit events, and [`report`] shows both.
+
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests make trees and run the receiver's scripts"))]
+
+pub mod cli;
+pub mod cluster;
+pub mod context;
+pub mod error;
+pub mod event;
+pub mod executor;
+pub mod ops;
+pub mod reference;
+pub mod report;
+pub mod request;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, ColorWhen, Command, ContextCommand, GlobalArgs, ListingFormat, ProgressHow};
+use cluster::client::ClusterOptions;
+use error::Error;
+use report::Style;
+use request::PodRequest;
+
+/// Runs the command line `arguments` (the program's name first) and returns the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    set_up_output(&cli.global);
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::print_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Error> {
+    match cli.command {
+        Command::Build(args) => {
+            let style = style(args.progress, args.quiet, cli.global.verbose);
+            let options = cluster_options(cli.global)?;
+            let request = PodRequest::new(args.pod, environment)?;
+            run_async(ops::build(request, options, args.metadata_file, style))
+        }
+        Command::Context(ContextCommand::Ls(args)) => ops::list(&args),
+        Command::Context(ContextCommand::Pack(args)) => ops::pack(&args),
+        Command::Manifest(args) => {
+            ops::manifest(&PodRequest::new(args.pod, environment)?, cli.global.namespace, args.output)
+        }
+        Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
+    }
+}
+
+/// Does not wait for a thread that is still reading a slow disk when everything else is over.
+fn run_async(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Output { what: "to its own threads".to_owned(), source })?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+fn version(format: ListingFormat) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match format {
+        ListingFormat::Text => format!("kaniko-local {version}\n"),
+        ListingFormat::Json => {
+            let document = serde_json::json!({ "schema": "kaniko-local/version/v1", "version": version });
+            format!("{document:#}\n")
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "edge: the only look at the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {
+    Ok(ClusterOptions {
+        context: global.context,
+        cluster: global.cluster,
+        user: global.user,
+        namespace: global.namespace,
+        kubeconfig: global.kubeconfig,
+        impersonate: global.impersonate,
+        request_timeout: request::duration("--request-timeout", &global.request_timeout)?,
+    })
+}
+
+/// Redrawn lines and `-v`'s lines do not go together.
+fn style(how: ProgressHow, quiet: bool, verbose: u8) -> Style {
+    match how {
+        _ if quiet => Style::Quiet,
+        ProgressHow::Tty => Style::Redrawn,
+        ProgressHow::Plain => Style::Lines,
+        ProgressHow::Auto if std::io::stderr().is_terminal() && verbose == 0 => Style::Redrawn,
+        ProgressHow::Auto => Style::Lines,
+    }
+}
+
+fn set_up_output(global: &GlobalArgs) {
+    match global.color {
+        ColorWhen::Auto => anstream::ColorChoice::Auto,
+        ColorWhen::Always => anstream::ColorChoice::Always,
+        ColorWhen::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+    let filter = match global.verbose {
+        0 => return,
+        1 => "kaniko_local=debug",
+        _ => "kaniko_local=trace,kube=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(std::io::stderr().is_terminal() && global.color != ColorWhen::Never)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+}
+
+/// clap's own messages: help and version are results, anything else is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to be told if this cannot be printed.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,141 @@
+//! `build`: scan, create, upload, follow, print, delete.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::signals::Signals;
+use crate::cluster::client::{Cluster, ClusterOptions};
+use crate::cluster::manifest;
+use crate::cluster::receiver::Nonce;
+use crate::cluster::session::Session;
+use crate::cluster::upload::Packer;
+use crate::context::Compression;
+use crate::context::listing::Listing;
+use crate::context::locate;
+use crate::context::pack::{Archive, ExtraFile};
+use crate::context::scan::{Excluded, scan};
+use crate::error::{ClusterError, Error};
+use crate::event::{Event, Listener};
+use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
+use crate::reference::Digest;
+use crate::report::{self, Progress, Style};
+use crate::request::PodRequest;
+
+/// Builds and pushes; prints the references by digest.
+///
+/// # Errors
+/// Everything in [`Error`].
+pub async fn build(
+    request: PodRequest,
+    options: ClusterOptions,
+    metadata_file: Option<PathBuf>,
+    style: Style,
+) -> Result<(), Error> {
+    let progress = Arc::new(Progress::new(style));
+    let sent = SentContext::read(&request)?;
+    let totals = sent.listing.totals();
+    progress.event(Event::Scanned { totals, special: sent.listing.special.clone() });
+
+    let cluster = Cluster::new(&options).await?;
+    let mut signals = Signals::listen()?;
+    let nonce = Nonce::random();
+    let pod = manifest::pod(&request, &super::manifest::directory_name(&request.build_context), &nonce);
+    let mut session = Session::start(&cluster, pod, progress.clone());
+
+    let result = tokio::select! {
+        result = steps(&mut session, &request, &nonce, sent, totals.bytes) => result,
+        signal = signals.next() => Err(Error::Interrupted(signal)),
+        () = tokio::time::sleep(request.timeout) => Err(Error::Deadline { timeout: request.timeout }),
+    };
+    // The result first: it is there, whatever becomes of the pod.
+    let result = match result {
+        Ok(digest) => publish(&request, &digest, metadata_file.as_deref()),
+        Err(Error::Cluster(ClusterError::PodEnded { reason, .. })) if reason == "DeadlineExceeded" => {
+            Err(Error::Deadline { timeout: request.timeout })
+        }
+        Err(error) => Err(error),
+    };
+    progress.finish(result.is_err());
+    clean_up(&mut session, &mut signals, &cluster.namespace).await;
+    result
+}
+
+async fn steps(
+    session: &mut Session,
+    request: &PodRequest,
+    nonce: &Nonce,
+    sent: SentContext,
+    bytes: u64,
+) -> Result<Digest, Error> {
+    session.wait_for_receiver().await?;
+    session.upload(nonce, request.compression, sent, bytes).await?;
+    session.follow_build().await
+}
+
+fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) -> Result<(), Error> {
+    if let Some(path) = metadata_file {
+        let document = format!("{:#}\n", report::metadata_json(&request.tags, digest));
+        std::fs::write(path, document)
+            .map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })?;
+    }
+    let lines: String = if request.no_push {
+        format!("{digest}\n")
+    } else {
+        request.tags.iter().map(|tag| tag.with_digest(digest) + "\n").collect()
+    };
+    report::write_stdout(lines.as_bytes())
+}
+
+/// Deletes the pod; a signal meanwhile ends the wait.
+async fn clean_up(session: &mut Session, signals: &mut Signals, namespace: &str) {
+    let command = format!("kubectl delete pod -n {namespace} {}", session.pod());
+    let failed = tokio::select! {
+        deleted = session.delete() => deleted.err().map(|error| error.to_string()),
+        signal = signals.next() => Some(signal.name().to_owned()),
+    };
+    if let Some(why) = failed {
+        report::print_note(&format!("{why}; the pod may still be there, delete it with `{command}`"));
+    }
+}
+
+/// What travels: the sent context, and the Dockerfile outside of it with an empty ignore file of its own, so that the
+/// executor filters nothing a second time.
+struct SentContext {
+    root: PathBuf,
+    listing: Listing,
+    dockerfile: Vec<u8>,
+}
+
+impl SentContext {
+    fn read(request: &PodRequest) -> Result<Self, Error> {
+        let root = request.build_context.clone();
+        let dockerfile = locate::dockerfile(&root, request.file.as_deref())?;
+        let context = locate::build_context(&root, Some(&dockerfile.path))?;
+        tracing::debug!(
+            dockerfile = %dockerfile.path.display(),
+            ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
+            "context found"
+        );
+        let listing = scan(&context, Excluded::Prune)?;
+        Ok(Self { root, listing, dockerfile: dockerfile.content })
+    }
+
+    fn extra(&self) -> [ExtraFile<'_>; 2] {
+        [ExtraFile { name: DOCKERFILE_IGNORE, content: b"" }, ExtraFile { name: DOCKERFILE, content: &self.dockerfile }]
+    }
+
+    fn archive<'a>(&'a self, extra: &'a [ExtraFile<'a>]) -> Archive<'a> {
+        Archive { root: &self.root, listing: &self.listing, directory: Some(CONTEXT_DIRECTORY), extra }
+    }
+}
+
+impl Packer for SentContext {
+    fn entries(&self) -> u64 {
+        self.archive(&self.extra()).entries()
+    }
+
+    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<(), Error> {
+        self.archive(&self.extra()).write(out, compression, packed).map(|_| ())
+    }
+}

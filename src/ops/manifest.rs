@@ -1,0 +1,34 @@
+//! `manifest`: the Pod that `build` would create, as a document.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::cli::ManifestFormat;
+use crate::cluster::manifest;
+use crate::cluster::receiver::Nonce;
+use crate::error::Error;
+use crate::report;
+use crate::request::PodRequest;
+
+/// Prints the Pod. Nothing is asked of any cluster.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn manifest(request: &PodRequest, namespace: Option<String>, format: ManifestFormat) -> Result<(), Error> {
+    let mut pod = manifest::pod(request, &directory_name(&request.build_context), &Nonce::random());
+    pod.metadata.namespace = namespace;
+    let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
+    let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;
+    let text = match format {
+        ManifestFormat::Json => format!("{pod:#}\n"),
+        ManifestFormat::Yaml => serde_saphyr::to_string(&pod).map_err(|error| failed(error.to_string()))?,
+    };
+    report::write_stdout(text.as_bytes())
+}
+
+/// The last component of the context's path, for the pod's name: `.` has one too.
+pub(super) fn directory_name(context: &Path) -> String {
+    let path = context.canonicalize().unwrap_or_else(|_| context.to_owned());
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

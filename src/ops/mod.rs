@@ -1,0 +1,12 @@
+//! What the commands do: the order of steps, no rules of their own.
+
+#[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
+mod build;
+#[expect(clippy::disallowed_methods, reason = "edge: writes the archive of `context pack`")]
+mod context;
+mod manifest;
+mod signals;
+
+pub use build::build;
+pub use context::{list, pack};
+pub use manifest::manifest;

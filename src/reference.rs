@@ -1,0 +1,228 @@
+//! Image references as Docker writes them: `[registry/]repository[:tag]`.
+//!
+//! Grammar: `distribution/reference` (`regexp.go`); whether the first component is a registry: its
+//! `splitDockerDomain`. Kaniko reads destinations with go-containerregistry, which takes the same forms.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The registry that a reference without one means; go-containerregistry's name for Docker Hub.
+const DOCKER_HUB: &str = "index.docker.io";
+
+/// A destination: kept as typed, known to parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    typed: String,
+    registry: Option<String>,
+}
+
+impl Reference {
+    /// Host, and port if given, of the registry; Docker Hub's if the reference names none.
+    pub fn registry(&self) -> &str {
+        self.registry.as_deref().unwrap_or(DOCKER_HUB)
+    }
+
+    /// The reference that names one image for ever: as typed, then `@`, then `digest`.
+    pub fn with_digest(&self, digest: &Digest) -> String {
+        format!("{self}@{digest}")
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.typed)
+    }
+}
+
+/// Why a text is no destination.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// Nothing there.
+    #[error("it is empty")]
+    Empty,
+    /// `https://…`.
+    #[error("a reference has no `{scheme}://`")]
+    Scheme {
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// `…@sha256:…`: a push decides the digest.
+    #[error("a destination has no digest: the push makes it")]
+    Digest,
+    /// A tag that is none.
+    #[error("`{tag}` is no tag: 1 to 128 letters, digits, `_`, `.`, `-`, not starting with `.` or `-`")]
+    Tag {
+        /// What stands after the last `:`.
+        tag: String,
+    },
+    /// Upper-case letters where only lower-case ones may be.
+    #[error("repository names are lower-case")]
+    UpperCase,
+    /// A path component that is none.
+    #[error("`{component}` is no path component: lower-case letters and digits, joined by `.`, `_`, `__` or `-`")]
+    Component {
+        /// The component.
+        component: String,
+    },
+    /// A registry that is no `host[:port]`.
+    #[error("`{registry}` is no registry: it has to be `host` or `host:port`")]
+    Registry {
+        /// The first component.
+        registry: String,
+    },
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    /// Reads `[registry/]repository[:tag]`.
+    fn from_str(typed: &str) -> Result<Self, ReferenceError> {
+        if typed.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        if let Some((scheme, _)) = typed.split_once("://") {
+            return Err(ReferenceError::Scheme { scheme: scheme.to_owned() });
+        }
+        if typed.contains('@') {
+            return Err(ReferenceError::Digest);
+        }
+        let (registry, rest) = split_registry(typed);
+        if let Some(registry) = registry {
+            check_registry(registry)?;
+        }
+        // A port has a `/` behind it, so a `:` in the rest can only start a tag.
+        let (path, tag) = match rest.split_once(':') {
+            Some((path, tag)) => (path, Some(tag)),
+            None => (rest, None),
+        };
+        if let Some(tag) = tag {
+            check_tag(tag)?;
+        }
+        path.split('/').try_for_each(check_component)?;
+        Ok(Self { typed: typed.to_owned(), registry: registry.map(str::to_owned) })
+    }
+}
+
+/// A first component is a registry if it looks like a host: a dot, a port, `localhost` or upper case.
+fn split_registry(typed: &str) -> (Option<&str>, &str) {
+    match typed.split_once('/') {
+        Some((first, rest))
+            if first.contains(['.', ':'])
+                || first == "localhost"
+                || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
+        {
+            (Some(first), rest)
+        }
+        _ => (None, typed),
+    }
+}
+
+fn check_registry(registry: &str) -> Result<(), ReferenceError> {
+    let (host, port) = match registry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => ("", port.strip_prefix(':')),
+        _ => match registry.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (registry, None),
+        },
+    };
+    let label = |label: &str| {
+        label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && !label.is_empty()
+    };
+    let host_is_fine = registry.starts_with('[') || host.split('.').all(label);
+    let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    if host_is_fine && port_is_fine { Ok(()) } else { Err(ReferenceError::Registry { registry: registry.to_owned() }) }
+}
+
+fn check_tag(tag: &str) -> Result<(), ReferenceError> {
+    let fine = (1..=128).contains(&tag.len())
+        && !tag.starts_with(['.', '-'])
+        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if fine { Ok(()) } else { Err(ReferenceError::Tag { tag: tag.to_owned() }) }
+}
+
+fn check_component(component: &str) -> Result<(), ReferenceError> {
+    if component.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(ReferenceError::UpperCase);
+    }
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let separators: Vec<&str> = component
+        .split(|character: char| character.is_ascii() && word(character as u8))
+        .filter(|separator| !separator.is_empty())
+        .collect();
+    let fine = component.bytes().next().is_some_and(word)
+        && component.bytes().last().is_some_and(word)
+        && separators
+            .iter()
+            .all(|separator| matches!(*separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'));
+    if fine { Ok(()) } else { Err(ReferenceError::Component { component: component.to_owned() }) }
+}
+
+/// A manifest digest: `sha256:` and 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest(String);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let hex = text.strip_prefix("sha256:").ok_or(())?;
+        let digits = hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if hex.len() == 64 && digits { Ok(Self(text.to_owned())) } else { Err(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_component_with_dot_port_or_localhost_is_the_registry() {
+        for (typed, registry) in [
+            ("app", DOCKER_HUB),
+            ("team/app:1.2", DOCKER_HUB),
+            ("10.97.0.2:5000/app", "10.97.0.2:5000"),
+            ("localhost/app", "localhost"),
+            ("registry.example.com/a/b/c:v1_x-2.3", "registry.example.com"),
+            ("[fd00::1]:5000/app:x", "[fd00::1]:5000"),
+        ] {
+            assert_eq!(typed.parse::<Reference>().unwrap().registry(), registry, "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_says_why() {
+        for (typed, why) in [
+            ("", "it is empty"),
+            ("https://r.example.com/app", "a reference has no `https://`"),
+            ("app@sha256:00", "a destination has no digest: the push makes it"),
+            ("App", "repository names are lower-case"),
+            ("team//app", "`` is no path component"),
+            ("app:", "`` is no tag"),
+            ("app:-x", "`-x` is no tag"),
+            ("a_._b", "`a_._b` is no path component"),
+            ("r.example.com:port/app", "`r.example.com:port` is no registry"),
+            ("app dev", "`app dev` is no path component"),
+        ] {
+            let error = typed.parse::<Reference>().unwrap_err().to_string();
+            assert!(error.starts_with(why), "{typed}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_sha256_is_a_digest() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!(digest.parse::<Digest>().unwrap().to_string(), digest);
+        assert!("sha256:00".parse::<Digest>().is_err());
+        assert!(digest.to_uppercase().parse::<Digest>().is_err());
+        assert!(format!("{digest}\n").parse::<Digest>().is_err());
+    }
+}

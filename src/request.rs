@@ -1,0 +1,249 @@
+//! From what was typed to what is asked: validated plain data, and the only reader of argument strings.
+//!
+//! Everything that can be told from the arguments alone is told here, before a file is read or a socket opened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli;
+use crate::context::Compression;
+use crate::error::UsageError;
+use crate::executor::reserved_flag;
+use crate::reference::Reference;
+
+/// Everything that shapes the Pod of a build.
+#[derive(Debug, Clone)]
+pub struct PodRequest {
+    /// The build context's directory, as typed.
+    pub build_context: PathBuf,
+    /// The Dockerfile as typed, if any.
+    pub file: Option<PathBuf>,
+    /// Where to push; empty only with [`PodRequest::no_push`].
+    pub tags: Vec<Reference>,
+    /// The stage to build.
+    pub target: Option<String>,
+    /// Build arguments, each `KEY=VALUE`.
+    pub build_args: Vec<String>,
+    /// Image labels, each `KEY=VALUE`.
+    pub labels: Vec<String>,
+    /// `os/arch[/variant]`.
+    pub platform: Option<String>,
+    /// Repository of cached layers; the layer cache is off without it.
+    pub cache_repo: Option<Reference>,
+    /// Push nothing.
+    pub no_push: bool,
+    /// Plain HTTP to the registries named by the tags and the cache repository.
+    pub insecure: bool,
+    /// Image of the build container.
+    pub executor_image: String,
+    /// Image of the receiving init container.
+    pub helper_image: String,
+    /// Name of a Secret with registry credentials in the pod's namespace.
+    pub registry_secret: Option<String>,
+    /// How the archive travels.
+    pub compression: Compression,
+    /// Bound on everything.
+    pub timeout: Duration,
+    /// The user's own executor flags.
+    pub executor_flags: Vec<String>,
+}
+
+impl PodRequest {
+    /// Validates what was typed. `environment` answers for `--build-arg KEY` without a value.
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the argument.
+    pub fn new(args: cli::PodArgs, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UsageError> {
+        if let Some(flag) = args.executor_flags.iter().find_map(|given| reserved_flag(given)) {
+            return Err(UsageError::ReservedExecutorFlag { flag });
+        }
+        if let Some(word) = args.executor_flags.first().filter(|word| !word.starts_with('-')) {
+            return Err(UsageError::ExecutorArgument { word: word.clone() });
+        }
+        if args.tags.is_empty() && !args.no_push {
+            return Err(UsageError::NoTag);
+        }
+        Ok(Self {
+            tags: args.tags.iter().map(|tag| reference("--tag", tag)).collect::<Result<_, _>>()?,
+            cache_repo: match (&args.cache_repo, args.no_cache) {
+                (Some(repository), false) => Some(reference("--cache-repo", repository)?),
+                _ => None,
+            },
+            build_args: args
+                .build_args
+                .iter()
+                .filter_map(|given| build_arg(given, &environment).transpose())
+                .collect::<Result<_, _>>()?,
+            labels: args.labels.iter().map(|given| label(given)).collect::<Result<_, _>>()?,
+            compression: compression(&args.compression)?,
+            timeout: duration("--timeout", &args.timeout)?,
+            build_context: args.build_context,
+            file: args.file,
+            target: args.target,
+            platform: args.platform,
+            no_push: args.no_push,
+            insecure: args.insecure,
+            executor_image: args.executor_image,
+            helper_image: args.helper_image,
+            registry_secret: args.registry_secret,
+            executor_flags: args.executor_flags,
+        })
+    }
+
+    /// The registries to speak plain HTTP to, each once.
+    pub fn insecure_registries(&self) -> Vec<&str> {
+        let mut hosts = Vec::new();
+        if self.insecure {
+            for host in self.tags.iter().chain(&self.cache_repo).map(Reference::registry) {
+                if !hosts.contains(&host) {
+                    hosts.push(host);
+                }
+            }
+        }
+        hosts
+    }
+
+    /// A request with every option at its default, for tests to vary.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            build_context: ".".into(),
+            file: None,
+            tags: vec![],
+            target: None,
+            build_args: vec![],
+            labels: vec![],
+            platform: None,
+            cache_repo: None,
+            no_push: false,
+            insecure: false,
+            executor_image: crate::executor::EXECUTOR_IMAGE.into(),
+            helper_image: crate::executor::HELPER_IMAGE.into(),
+            registry_secret: None,
+            compression: Compression::Gzip(1),
+            timeout: Duration::from_secs(3600),
+            executor_flags: vec![],
+        }
+    }
+}
+
+fn reference(flag: &'static str, typed: &str) -> Result<Reference, UsageError> {
+    typed.parse().map_err(|why| UsageError::Reference { flag, typed: typed.to_owned(), why })
+}
+
+/// `KEY=VALUE`, or `KEY` with the environment's value; a key that is not set there is left out, as Docker does.
+fn build_arg(given: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Option<String>, UsageError> {
+    match given.split_once('=') {
+        _ if given.is_empty() || given.starts_with('=') => {
+            Err(UsageError::KeyValue { flag: "--build-arg", typed: given.to_owned() })
+        }
+        Some(_) => Ok(Some(given.to_owned())),
+        None => Ok(environment(given).map(|value| format!("{given}={value}"))),
+    }
+}
+
+/// `KEY=VALUE`; a key alone has the empty value, as in Docker.
+fn label(given: &str) -> Result<String, UsageError> {
+    match given.split_once('=') {
+        _ if given.is_empty() || given.starts_with('=') => {
+            Err(UsageError::KeyValue { flag: "--label", typed: given.to_owned() })
+        }
+        Some(_) => Ok(given.to_owned()),
+        None => Ok(format!("{given}=")),
+    }
+}
+
+/// Reads `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`.
+///
+/// # Errors
+/// Anything else.
+pub fn compression(typed: &str) -> Result<Compression, UsageError> {
+    match typed {
+        "none" => Ok(Compression::None),
+        "auto" | "gzip" => Ok(Compression::Gzip(1)),
+        _ => typed
+            .strip_prefix("gzip:")
+            .and_then(|level| level.parse().ok())
+            .filter(|level| (1..=9).contains(level))
+            .map(Compression::Gzip)
+            .ok_or_else(|| UsageError::Compression { typed: typed.to_owned() }),
+    }
+}
+
+/// Reads a duration such as `90s`, `10m` or `1h30m`, longer than nothing.
+///
+/// # Errors
+/// Anything else; `flag` names where it was typed.
+pub fn duration(flag: &'static str, typed: &str) -> Result<Duration, UsageError> {
+    typed
+        .parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .filter(|duration| duration.as_secs() > 0)
+        .ok_or_else(|| UsageError::Duration { flag, typed: typed.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<PodRequest, UsageError> {
+        let line = ["kaniko-local", "manifest"].iter().chain(arguments);
+        match cli::Cli::try_parse_from(line).unwrap().command {
+            cli::Command::Manifest(manifest) => {
+                PodRequest::new(manifest.pod, |key| (key == "SET").then(|| "here".to_owned()))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_build_argument_without_a_value_comes_from_the_environment_or_is_left_out() {
+        let request = parse(&["-t", "a", "--build-arg", "A=", "--build-arg", "SET", "--build-arg", "UNSET"]).unwrap();
+        assert_eq!(request.build_args, ["A=", "SET=here"]);
+    }
+
+    #[test]
+    fn no_tag_is_an_error_unless_nothing_is_pushed() {
+        assert!(matches!(parse(&[]), Err(UsageError::NoTag)));
+        assert!(parse(&["--no-push"]).unwrap().tags.is_empty());
+    }
+
+    #[test]
+    fn no_cache_wins_over_a_cache_repository() {
+        assert!(parse(&["-t", "a", "--cache-repo", "c", "--no-cache"]).unwrap().cache_repo.is_none());
+        assert!(parse(&["-t", "a", "--cache-repo", "c"]).unwrap().cache_repo.is_some());
+    }
+
+    #[test]
+    fn executor_flags_that_this_tool_sets_are_refused() {
+        assert!(matches!(
+            parse(&["-t", "a", "--", "--context=dir:///x"]),
+            Err(UsageError::ReservedExecutorFlag { flag: "--context" })
+        ));
+        assert!(matches!(parse(&["-t", "a", "--", "true"]), Err(UsageError::ExecutorArgument { .. })));
+        assert_eq!(parse(&["-t", "a", "--", "--cleanup"]).unwrap().executor_flags, ["--cleanup"]);
+    }
+
+    #[test]
+    fn compression_is_auto_none_or_gzip_with_a_level() {
+        assert_eq!(compression("none").unwrap(), Compression::None);
+        assert_eq!(compression("auto").unwrap(), Compression::Gzip(1));
+        assert_eq!(compression("gzip:9").unwrap(), Compression::Gzip(9));
+        for wrong in ["", "gzip:0", "gzip:10", "gzip:", "zstd", "GZIP"] {
+            assert!(compression(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_have_units_and_are_longer_than_nothing() {
+        assert_eq!(duration("--timeout", "90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("--timeout", "10m").unwrap(), Duration::from_secs(600));
+        assert_eq!(duration("--timeout", "1h30m").unwrap(), Duration::from_secs(5400));
+        for wrong in ["", "10", "0s", "-5m", "tomorrow"] {
+            assert!(duration("--timeout", wrong).is_err(), "{wrong}");
+        }
+    }
+}
