@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Build container images with Kaniko on Kubernetes from a directory on your own disk.
 #[derive(Debug, Parser)]
-#[command(name = "kaniko-local", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "kaniko-local", version, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Options every command takes.
@@ -47,10 +47,11 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DURATION", default_value = "30s", help_heading = "Cluster")]
     pub request_timeout: String,
     /// Say more: -v what is decided, -vv what is asked of the cluster
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_name = "auto|always|never", default_value = "auto", hide_possible_values = true)]
+    #[arg(help_heading = "Output")]
     pub color: ColorWhen,
 }
 
@@ -88,8 +89,12 @@ Examples:
   kaniko-local build -t registry.example.com/team/app:dev -- --snapshot-mode=redo
 
 Exit codes:
-  0 the image is pushed · 1 the build failed · 2 the command line is wrong · 3 the cluster failed, a retry may help
-  124 --timeout is over · 130 interrupted · 143 terminated
+    0  the image is built and pushed
+    1  the build failed: change the Dockerfile, the context or the arguments
+    2  the command line or what it names is wrong
+    3  the cluster failed: a retry may help
+  124  --timeout is over
+  130  interrupted (143: terminated)
 
 Standard output carries only the reference by digest, one line for each -t.";
 
@@ -114,7 +119,7 @@ pub struct PodArgs {
     /// Label of the image (can be repeated)
     #[arg(long = "label", value_name = "KEY[=VALUE]")]
     pub labels: Vec<String>,
-    /// Platform of the image, such as `linux/arm64`; the node must be able to run it
+    /// Platform of the image, such as `linux/arm64`; the node has to be able to run it
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
     /// Use no cached layers, even with --cache-repo
@@ -130,19 +135,19 @@ pub struct PodArgs {
     #[arg(long)]
     pub insecure: bool,
     /// Image that runs the build
-    #[arg(long, value_name = "IMAGE", default_value = crate::executor::EXECUTOR_IMAGE)]
+    #[arg(long, value_name = "IMAGE", default_value = crate::executor::EXECUTOR_IMAGE, help_heading = "Pod")]
     pub executor_image: String,
     /// Image that receives the context: sh, tar, dd, tee, find, sha256sum
-    #[arg(long, value_name = "IMAGE", default_value = crate::executor::HELPER_IMAGE)]
+    #[arg(long, value_name = "IMAGE", default_value = crate::executor::HELPER_IMAGE, help_heading = "Pod")]
     pub helper_image: String,
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Pod")]
     pub registry_secret: Option<String>,
     /// How the archive is compressed on its way
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
     pub compression: String,
     /// Time for everything: waiting, upload and build, such as `90s` or `1h`
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    #[arg(long, value_name = "DURATION", default_value = "1h", help_heading = "Pod")]
     pub timeout: String,
     /// Flags for the executor itself
     #[arg(last = true, value_name = "EXECUTOR-FLAGS")]
@@ -156,13 +161,14 @@ pub struct BuildArgs {
     #[command(flatten)]
     pub pod: PodArgs,
     /// Write the image's digest and name as JSON, under BuildKit's keys
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub metadata_file: Option<PathBuf>,
     /// Print only the reference and errors
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
-    /// How progress is shown
-    #[arg(long, value_name = "HOW", default_value = "auto")]
+    /// How progress is shown: `tty` redraws a bar, `plain` writes lines
+    #[arg(long, value_name = "auto|tty|plain", default_value = "auto", hide_possible_values = true)]
+    #[arg(help_heading = "Output")]
     pub progress: ProgressHow,
 }
 
@@ -207,7 +213,7 @@ pub struct ContextLsArgs {
     #[arg(short = '0', long, conflicts_with = "output")]
     pub null: bool,
     /// Format of the listing
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub output: ListingFormat,
 }
 
@@ -241,7 +247,7 @@ pub struct ManifestArgs {
     #[command(flatten)]
     pub pod: PodArgs,
     /// Format of the Pod
-    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    #[arg(short, long, value_name = "yaml|json", default_value = "yaml", hide_possible_values = true)]
     pub output: ManifestFormat,
 }
 
@@ -258,6 +264,6 @@ pub enum ManifestFormat {
 #[derive(Debug, Clone, Args)]
 pub struct VersionArgs {
     /// Format of the version
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub output: ListingFormat,
 }

@@ -18,7 +18,8 @@ KANIKO_LOCAL_TEST_REGISTRY to a registry that its pods and this machine reach.
 """
 
 if sys.version_info < (3, 11):
-    sys.exit(f"scripts/cluster: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    print(f"scripts/cluster: Python 3.11 or newer is needed, this is {sys.version.split()[0]}", file=sys.stderr)
+    sys.exit(2)
 
 import lifecycle
 import owncluster

@@ -31,6 +31,8 @@ class Artifacts:
 def provide() -> Artifacts:
     """All artefacts, those that are missing built first."""
     cache().mkdir(parents=True, exist_ok=True)
+    for abandoned in cache().glob(".building-*"):
+        shutil.rmtree(abandoned)
     kubernetes = _go_program("kubernetes", KUBERNETES_SOURCE, ".", _kubernetes_version_flags())
     executor = _go_program("executor", KANIKO_SOURCE, f"{KANIKO_MODULE}/cmd/executor",
                            f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")

@@ -88,6 +88,12 @@ def processes() -> set[int]:
     return found
 
 
+def wait_until_empty(patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while processes() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def kill_all(patience: float = 20) -> None:
     """Kill what is in the groups and wait until nothing is."""
     deadline = time.monotonic() + patience

@@ -25,9 +25,9 @@ import nodefiles
 import probe
 import supervisor
 from report import Failure, say
-from settings import (API_URL, BASE_IMAGE, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, NODE_ADDRESS, NODE_NAME,
-                      PATH, PKI, RECORD, REGISTRY, SOURCE, STATE, TLS_REGISTRY, TLS_REGISTRY_NAME,
-                      TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER)
+from settings import (API_URL, BASE_IMAGE, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, MADE_BY, NODE_ADDRESS,
+                      NODE_NAME, PATH, PKI, RECORD, REGISTRY, SOURCE, STATE, TLS_REGISTRY, TLS_REGISTRY_NAME,
+                      TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, sources_digest)
 
 LOCK_PATIENCE = 15 * 60
 START_PATIENCE = 180
@@ -38,11 +38,13 @@ def up() -> None:
     host.check()
     with _lock():
         if not _problems():
-            say("the cluster is already up")
-            return
-        if _traces():
+            if MADE_BY.exists() and MADE_BY.read_text() == sources_digest():
+                say("the cluster is already up")
+                return
+            say("the running cluster was made by another version of these scripts: making it anew")
+        elif _traces():
             say("removing what is left of an earlier cluster")
-            _remove()
+        _remove()
         host.install_packages()
         made = artifacts.provide()
         try:
@@ -186,6 +188,7 @@ def _traces() -> bool:
 
 def _start(made: artifacts.Artifacts) -> None:
     STATE.mkdir(mode=0o700)
+    MADE_BY.write_text(sources_digest())
     nodefiles.write()
     placed = [_place(path) for path in (made.kubernetes, made.node_images, made.base_image)]
     cgroups.create()
@@ -254,6 +257,8 @@ def _remove(keep_state: bool = False) -> None:
     record = _read_record()
     if record and _supervisor_runs(record):
         os.kill(record["pid"], signal.SIGKILL)
+        # The rest follows by itself, and unshare collects the supervisor if it is not killed as well.
+        cgroups.wait_until_empty(patience=3)
     cgroups.kill_all()
     host.remove_link()
     cgroups.remove()

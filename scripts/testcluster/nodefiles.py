@@ -79,7 +79,8 @@ def _write_pki() -> None:
     _certificate("ca", "/CN=kaniko-local test cluster", "ca")
     for name in ("apiserver", "kubelet", "registry"):
         _certificate(name, f"/CN={name}", name, signer="ca")
-    _certificate("apiserver-kubelet-client", "/O=system:masters/CN=kube-apiserver-kubelet-client", "client", signer="ca")
+    # What the API server shows the kubelet for exec, attach and logs.
+    _certificate("apiserver-kubelet-client", "/O=system:masters/CN=apiserver", "client", signer="ca")
     key, public = PKI / "service-accounts.key", PKI / "service-accounts.pub"
     host.run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key))
     host.run("openssl", "ec", "-in", str(key), "-pubout", "-out", str(public))
@@ -126,6 +127,7 @@ def _write_kubeconfig(path, tokens: dict[str, str], *accounts: str) -> None:
 
 def _write_containerd() -> None:
     # restrict_oom_score_adj: without CAP_SYS_RESOURCE no sandbox starts otherwise.
+    # disable_apparmor: a profile is loaded for the whole machine and would stay loaded.
     (CONFIG / "containerd.toml").write_text(f"""\
 version = 2
 root = "{STATE}/containerd/root"
@@ -139,6 +141,7 @@ state = "{STATE}/containerd/state"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE_IMAGE}"
   restrict_oom_score_adj = true
+  disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
   [plugins."io.containerd.grpc.v1.cri".cni]

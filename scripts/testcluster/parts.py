@@ -1,6 +1,9 @@
 """The parts of the node: their command lines, what each needs, how each shows it is ready.
 
 A part without a readiness check is a task: it is done when it has exited with 0.
+
+There is no kube-proxy and no DNS server: the tests' pods talk to registries by address,
+and use no service.
 """
 
 import socket
@@ -9,8 +12,8 @@ from pathlib import Path
 from typing import Callable
 
 import probe
-from settings import (API_PORT, BASE_REPOSITORY, BASE_TAGS, CONFIG, CONTAINERD_SOCKET, ETCD_URL, KUBERNETES_VERSION,
-                      LOGS, NODE_ADDRESS, NODE_NAME, PKI, REGISTRY, SCHEDULER_PORT, SERVICE_NETWORK, STATE,
+from settings import (API_PORT, BASE_REPOSITORY, BASE_TAGS, CONFIG, CONTAINERD_SOCKET, ETCD_URL, LOGS,
+                      NODE_ADDRESS, NODE_NAME, PKI, REGISTRY, SCHEDULER_PORT, SERVICE_NETWORK, STATE,
                       TLS_REGISTRY, TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, VOLUME_PLUGINS)
 
 
@@ -99,14 +102,17 @@ def _base_image_pushes(archive: str) -> list[Part]:
     plain = ["--dest-tls-verify=false"]
     tls = [f"--dest-cert-dir={CONFIG}/registry-trust", f"--dest-creds={TLS_REGISTRY_USER}:{TLS_REGISTRY_PASSWORD}"]
     pushes = []
-    for part, registry, options in (("registry", REGISTRY, plain), ("tls-registry", TLS_REGISTRY, tls)):
+    for service, registry, options in (("registry", REGISTRY, plain), ("tls-registry", TLS_REGISTRY, tls)):
+        before = service
         for tag in BASE_TAGS:
             name = f"{BASE_REPOSITORY}:{tag}"
-            pushes.append(Part(
-                f"push-{tag}-to-{part}",
-                ["skopeo", "copy", "--insecure-policy", *options, f"docker-archive:{archive}:{name}",
-                 f"docker://{registry}/{name}"],
-                needs=(part,)))
+            part = Part(f"push-{tag}-to-{service}",
+                        ["skopeo", "copy", "--insecure-policy", *options, f"docker-archive:{archive}:{name}",
+                         f"docker://{registry}/{name}"],
+                        needs=(before,))
+            pushes.append(part)
+            # One by one: the registry loses blobs that two clients push into a repository at the same time.
+            before = part.name
     return pushes
 
 

@@ -5,6 +5,7 @@ may delete what has these names without asking, because nothing else has them.
 Versions are read from the go.mod files, so that each is pinned in one place only.
 """
 
+import hashlib
 import os
 import platform
 import re
@@ -22,6 +23,7 @@ LOGS = STATE / "logs"
 PKI = STATE / "pki"
 CONFIG = STATE / "config"
 RECORD = STATE / "node.json"
+MADE_BY = STATE / "made-by"
 KUBECONFIG = STATE / "kubeconfig"
 # Empty. The default is outside of STATE, and it would be created there.
 VOLUME_PLUGINS = STATE / "volume-plugins"
@@ -79,6 +81,12 @@ ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
 
 # Some of the programs are in sbin directories, which a root shell's PATH may lack.
 PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+
+def sources_digest() -> str:
+    """Names this version of the cluster: a running one made by another version is out of date."""
+    sources = [path for path in SOURCE.rglob("*") if path.suffix in (".py", ".go", ".mod", ".sum")]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(sources))).hexdigest()
 
 
 def cache() -> Path:

@@ -129,7 +129,10 @@ async fn config(options: &ClusterOptions) -> Result<Config, Error> {
 
 /// Only where no kubeconfig was asked for does the pod's service account come in.
 fn in_cluster(options: &ClusterOptions, error: KubeconfigError) -> Result<Config, Error> {
-    let why = causes(&error);
+    let why = match &error {
+        KubeconfigError::ReadConfig(source, path) => format!("cannot read `{}`: {source}", path.display()),
+        other => causes(other),
+    };
     let asked_for = options.kubeconfig.is_some() || options.context.is_some();
     let missing = match &error {
         KubeconfigError::FindPath => true,

@@ -123,7 +123,7 @@ fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
 
 /// `kaniko-<directory>-<nonce>`: an RFC 1123 label, cut to what Kubernetes takes.
 fn pod_name(directory: &str, nonce: &Nonce) -> String {
-    let suffix = &nonce.as_str()[..8];
+    let suffix = &nonce.as_str()[8..];
     let room = NAME_LENGTH - "kaniko--".len() - suffix.len();
     let word: String = directory
         .chars()
@@ -154,7 +154,7 @@ mod tests {
         ] {
             let name = pod_name(directory, &nonce);
             assert!(name.starts_with(prefix), "{name}");
-            assert!(name.len() <= NAME_LENGTH && name.ends_with(&nonce.as_str()[..8]), "{name}");
+            assert!(name.len() <= NAME_LENGTH && name.ends_with(&nonce.as_str()[8..]), "{name}");
             assert!(
                 name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
                 "{name}"

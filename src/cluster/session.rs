@@ -40,10 +40,21 @@ pub struct Session {
     pods: Api<Pod>,
     name: String,
     listener: Arc<dyn Listener>,
-    creating: Option<JoinHandle<Result<Pod, ClusterError>>>,
-    uid: Option<String>,
+    creation: Creation,
     snapshots: watch::Receiver<Snapshot>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What became of the request for the pod.
+enum Creation {
+    /// No answer yet.
+    Asked(JoinHandle<Result<Pod, ClusterError>>),
+    /// The pod with this UID was made.
+    Made(Option<String>),
+    /// None was made.
+    NotMade,
+    /// The answer was lost: there may be a pod.
+    Unknown,
 }
 
 /// What the watch last said.
@@ -72,7 +83,7 @@ impl Session {
     pub fn start(cluster: &Cluster, pod: Pod, listener: Arc<dyn Listener>) -> Self {
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let name = pod.name_any();
-        let creating = tokio::spawn({
+        let asked = tokio::spawn({
             let (cluster, pods) = (cluster.clone(), pods.clone());
             async move {
                 let action = format!("create a pod in namespace `{}`", cluster.namespace);
@@ -84,8 +95,7 @@ impl Session {
             pods,
             name,
             listener,
-            creating: Some(creating),
-            uid: None,
+            creation: Creation::Asked(asked),
             snapshots: watch::channel(Snapshot::Unknown).1,
             tasks: vec![],
         }
@@ -205,16 +215,14 @@ impl Session {
         self.tasks.drain(..).for_each(|task| task.abort());
         let action = format!("delete pod `{}`", self.name);
         let result = timeout(DELETE, async {
-            // A create that was refused made nothing; one whose answer was lost may have made something.
-            let created = self.created().await;
-            if let Err(Error::Cluster(ClusterError::Refused { .. } | ClusterError::Unreachable { .. })) = created {
-                return Ok(false);
-            }
-            let params = DeleteParams {
-                grace_period_seconds: Some(0),
-                preconditions: self.uid.clone().map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
-                ..Default::default()
+            // Why it was not made was told where it was waited for.
+            let _ = self.created().await;
+            let preconditions = match &self.creation {
+                Creation::NotMade => return Ok(false),
+                Creation::Made(uid) => Some(Preconditions { uid: uid.clone(), resource_version: None }),
+                Creation::Asked(_) | Creation::Unknown => None,
             };
+            let params = DeleteParams { grace_period_seconds: Some(0), preconditions, ..Default::default() };
             match self.cluster.request(&action, self.pods.delete(&self.name, &params)).await {
                 Ok(_) | Err(ClusterError::Refused { code: 404 | 409, .. }) => Ok(true),
                 Err(error) => Err(error),
@@ -233,16 +241,17 @@ impl Session {
     }
 
     async fn created(&mut self) -> Result<(), Error> {
-        let Some(creating) = &mut self.creating else { return Ok(()) };
-        let created = creating.await;
-        self.creating = None;
-        match created {
-            Ok(pod) => {
-                self.uid = pod?.metadata.uid;
-                Ok(())
+        let Creation::Asked(asked) = &mut self.creation else { return Ok(()) };
+        let (creation, result) = match asked.await {
+            Ok(Ok(pod)) => (Creation::Made(pod.metadata.uid), Ok(())),
+            Ok(Err(error @ (ClusterError::Refused { .. } | ClusterError::Unreachable { .. }))) => {
+                (Creation::NotMade, Err(error.into()))
             }
+            Ok(Err(error)) => (Creation::Unknown, Err(error.into())),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        };
+        self.creation = creation;
+        result
     }
 
     /// Keeps [`Session::snapshots`] up to date; a broken watch is taken up again.

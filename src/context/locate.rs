@@ -45,6 +45,7 @@ pub fn dockerfile(root: &Path, file: Option<&Path>) -> Result<TextFile, Error> {
         Some(file) => vec![file.to_owned(), root.join(file)],
         None => vec![root.join("Dockerfile"), root.join("dockerfile")],
     };
+    let candidates = candidates.into_iter().map(|path| as_typed(&path));
     let mut tried: Vec<(PathBuf, &'static str)> = Vec::new();
     for path in candidates {
         match fs::metadata(&path) {
@@ -61,7 +62,7 @@ pub fn dockerfile(root: &Path, file: Option<&Path>) -> Result<TextFile, Error> {
         }
     }
     tried.dedup_by(|later, earlier| later.0 == earlier.0);
-    let given = file.map_or_else(|| root.join("Dockerfile"), Path::to_owned);
+    let given = file.map_or_else(|| as_typed(&root.join("Dockerfile")), Path::to_owned);
     Err(UsageError::NoDockerfile { given, tried, alike: look_alikes(root) }.into())
 }
 
@@ -78,7 +79,7 @@ pub fn build_context(root: &Path, dockerfile: Option<&Path>) -> Result<BuildCont
         name.push(".dockerignore");
         PathBuf::from(name)
     });
-    for path in own.into_iter().chain([root.join(".dockerignore")]) {
+    for path in own.into_iter().chain([as_typed(&root.join(".dockerignore"))]) {
         match fs::read(&path) {
             Ok(content) => {
                 let ignore_file = Some(TextFile { path, content });
@@ -89,6 +90,11 @@ pub fn build_context(root: &Path, dockerfile: Option<&Path>) -> Result<BuildCont
         }
     }
     Ok(BuildContext { root: root.to_owned(), ignore_file: None })
+}
+
+/// Without the `./` of the default context, which nobody typed.
+fn as_typed(path: &Path) -> PathBuf {
+    path.strip_prefix(".").unwrap_or(path).to_owned()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ContextError> {
@@ -141,7 +147,7 @@ fn look_alikes(root: &Path) -> Vec<PathBuf> {
         .take(SEARCH_ENTRIES)
         .flatten()
         .filter(|entry| entry.file_type().is_file() && looks_like_dockerfile(&entry.file_name().to_string_lossy()))
-        .map(|entry| (entry.depth(), entry.path().strip_prefix(".").unwrap_or(entry.path()).to_owned()))
+        .map(|entry| (entry.depth(), as_typed(entry.path())))
         .collect();
     found.sort();
     found.into_iter().map(|(_, path)| path).take(5).collect()

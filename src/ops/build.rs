@@ -32,12 +32,13 @@ pub async fn build(
     metadata_file: Option<PathBuf>,
     style: Style,
 ) -> Result<(), Error> {
+    // Before the context: a build context given as `--context` is told apart from a missing Dockerfile here.
+    let cluster = Cluster::new(&options).await?;
     let progress = Arc::new(Progress::new(style));
     let sent = SentContext::read(&request)?;
     let totals = sent.listing.totals();
     progress.event(Event::Scanned { totals, special: sent.listing.special.clone() });
 
-    let cluster = Cluster::new(&options).await?;
     let mut signals = Signals::listen()?;
     let nonce = Nonce::random();
     let pod = manifest::pod(&request, &super::manifest::directory_name(&request.build_context), &nonce);

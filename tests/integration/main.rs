@@ -1,1 +1,12 @@
-//! x
+//! Tests of the binary as users have it: as a process, and against a real cluster with the real executor.
+//!
+//! The cluster's tests are `#[ignore]`d so that `cargo test` runs anywhere; `scripts/test` brings the cluster up and
+//! runs them all.
+
+#![expect(clippy::disallowed_methods, reason = "tests make trees and run programs")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(unreachable_pub, reason = "the support modules are this crate's own library")]
+
+mod cluster;
+mod process;
+mod support;

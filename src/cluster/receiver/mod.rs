@@ -24,10 +24,10 @@ pub struct Nonce(String);
 impl Nonce {
     /// A fresh one.
     pub fn random() -> Self {
-        Self(format!("{:016x}", rand::random::<u64>()))
+        Self(format!("k{:015x}", rand::random::<u64>() >> 4))
     }
 
-    /// Sixteen hexadecimal digits.
+    /// A letter, so that YAML never takes it for a number, and fifteen hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

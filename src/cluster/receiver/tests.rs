@@ -120,8 +120,12 @@ fn a_whole_upload_is_released_and_nothing_else_is_left_behind() {
         let nonce = Nonce::random();
         let received = receive(shell, &nonce, &stream(&nonce, ENTRIES));
         assert_eq!(received.code(), 0, "{shell:?}: {}", received.stderr());
-        let replies: Vec<_> =
-            received.output.stdout.split_inclusive(|byte| *byte == b'\n').map(|line| Reply::parse(line, &nonce)).collect();
+        let replies: Vec<_> = received
+            .output
+            .stdout
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| Reply::parse(line, &nonce))
+            .collect();
         assert_eq!(replies, [Some(Reply::Ready), Some(Reply::Whole)]);
         assert_eq!(fs::read(received.file("context/a")).unwrap(), b"content of a");
         let mut left: Vec<_> = fs::read_dir(received.volume.path())

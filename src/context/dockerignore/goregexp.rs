@@ -1,10 +1,9 @@
 //! From a regular expression in Go's syntax to one of the `regex` crate that matches the same.
 //!
-//! Patterns reach the regular expression with their braces, bars and escapes intact, and there the
-//! two dialects part: Go takes `{js,ts}` for text, refuses `a**`, counts to 1000 and no further,
-//! knows `\Q` and `\1`-is-an-error. This is a parser for what a translated pattern can hold, which
-//! has no groups but `(.*/)?`; it follows Go's `regexp/syntax` `parse` with the `Perl` flags and
-//! refuses what that refuses.
+//! Patterns reach the regular expression with their braces, bars and escapes intact, and there the two dialects part:
+//! Go takes `{js,ts}` for text, refuses `a{2}{3}` and `\1`, counts to 1000 and no further, and quotes with `\Q`. This is
+//! a parser for what a translated pattern can hold, which has no groups but `(.*/)?`. It follows Go's `regexp/syntax`
+//! `parse` with the flags `Perl` and refuses what that refuses.
 
 use super::charclass;
 use super::error::RegexpError;

@@ -197,11 +197,7 @@ fn compile(go: &str) -> Result<Regex, RegexpError> {
 
 impl Expression {
     fn matches(&self, subject: &Subject<'_>) -> bool {
-        let possible = self
-            .shape
-            .as_ref()
-            .is_none_or(|shape| subject.path.starts_with(&shape.head) && subject.path.ends_with(&shape.tail));
-        possible && self.regex.is_match(subject.text())
+        self.shape.as_ref().is_none_or(|shape| shape.allows(subject.path)) && self.regex.is_match(subject.text())
     }
 }
 
@@ -220,6 +216,12 @@ impl Shape {
         // `**` eats a slash that follows it.
         let tail = tail.strip_prefix(b"/").filter(|_| any_depth).unwrap_or(tail);
         plain.then(|| Self { head: head.into(), tail: tail.into(), slashes: (!any_depth).then(|| slashes(pattern)) })
+    }
+
+    /// Whether `path` has the head and the tail. Empty ones are not compared: glibc's `memcmp` takes 100 ns over the
+    /// dangling pointer of an empty box, more than the rest of a test.
+    fn allows(&self, path: &[u8]) -> bool {
+        (self.head.is_empty() || path.starts_with(&self.head)) && (self.tail.is_empty() || path.ends_with(&self.tail))
     }
 
     fn may_match_below(&self, directory: &[u8]) -> bool {

@@ -1,0 +1,411 @@
+//! Builds in a real cluster, as a user who may do what README.md's Role grants and nothing else. Each image is pulled
+//! and compared byte for byte.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::cluster::{Namespace, Rights, base_image, from, pods_of_the_tool, registry, server};
+use crate::support::image::{Image, Node};
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::tree::{Tree, incompressible};
+
+/// Runs last, by name: see `scripts/test`.
+mod afterwards {
+    #[test]
+    #[ignore = "needs the test cluster: scripts/test"]
+    fn no_pod_of_the_tool_is_left_in_any_namespace() {
+        assert_eq!(super::pods_of_the_tool(), Vec::<String>::new());
+    }
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_scratch_image_holds_exactly_the_sent_context() {
+    let namespace = Namespace::new();
+    let noise = incompressible(3_000_000);
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\nCOPY . /c\n")
+        .file(".dockerignore", "*.log\nnode_modules\n!keep.log\n")
+        .file("noise", &noise)
+        .file("a/b/c/text", "deep\n")
+        .file("empty", "")
+        .file("größe/ñ", "names that are no ASCII\n")
+        .file(&format!("{}/x", "long/".repeat(40)), "a path of more than 200 bytes\n")
+        .file(&format!("{}.txt", "n".repeat(180)), "a name of more than 100 bytes\n")
+        .file("drop.log", "ignored")
+        .file("keep.log", "brought back")
+        .file("node_modules/x/y", "ignored");
+    let finished = namespace.build(&tree).run();
+    let reference = finished.reference();
+    assert!(reference.starts_with(&format!("{}@sha256:", namespace.destination())), "{reference}");
+
+    let image = Image::pull(reference);
+    let long = format!("{}x", "long/".repeat(40));
+    let name = format!("{}.txt", "n".repeat(180));
+    let expected = BTreeMap::from([
+        (".dockerignore", &b"*.log\nnode_modules\n!keep.log\n"[..]),
+        ("Dockerfile", b"FROM scratch\nCOPY . /c\n"),
+        ("a/b/c/text", b"deep\n"),
+        ("empty", b""),
+        ("größe/ñ", b"names that are no ASCII\n"),
+        ("keep.log", b"brought back"),
+        (long.as_str(), b"a path of more than 200 bytes\n"),
+        (name.as_str(), b"a name of more than 100 bytes\n"),
+        ("noise", &noise),
+    ]);
+    assert_eq!(image.files_below("c").keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    assert!(image.files_below("c") == expected);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_run_on_a_base_image_sees_the_context_and_the_build_arguments() {
+    let namespace = Namespace::new();
+    let base = base_image();
+    let tree = Tree::new().file("input", "uncommon words\n").file(
+        "Dockerfile",
+        "ARG BASE\nFROM $BASE\nARG TEXT\nCOPY input /in\nRUN tr a-z A-Z </in >/out && printf %s \"$TEXT\" >/text\nLABEL a=b\n",
+    );
+    let finished = namespace
+        .build(&tree)
+        .arg("--build-arg")
+        .arg(format!("BASE={base}"))
+        // Kubernetes would expand $(container) and halve $$ if the Pod did not escape them.
+        .arg("--build-arg")
+        .arg("TEXT=$(container) $$ 'x'")
+        .arg("--label")
+        .arg("team=blue")
+        .run();
+    let image = Image::pull(finished.reference());
+    assert_eq!(image.text("out"), "UNCOMMON WORDS\n");
+    assert_eq!(image.text("text"), "$(container) $$ 'x'");
+    assert_eq!(image.config["config"]["Labels"], json!({"a": "b", "team": "blue"}));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_stage_copies_from_another() {
+    let namespace = Namespace::new();
+    let dockerfile = format!(
+        "FROM {} AS build\nCOPY src /src\nRUN cat /src/* >/all\nFROM scratch AS part\nCOPY --from=build /src/1 /1\n\
+         FROM scratch\nCOPY --from=build /all /all\n",
+        base_image()
+    );
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("src/1", "one\n").file("src/2", "two\n");
+    let image = Image::pull(namespace.build(&tree).run().reference());
+    assert_eq!(image.paths(), ["all"]);
+    assert_eq!(image.text("all"), "one\ntwo\n");
+
+    let image = Image::pull(namespace.build(&tree).arg("--target").arg("part").run().reference());
+    assert_eq!(image.paths(), ["1"]);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_dockerfile_elsewhere_is_found_with_its_own_ignore_file() {
+    let namespace = Namespace::new();
+    let tree = Tree::new()
+        .file("deploy/Dockerfile", "FROM scratch\nCOPY . /c\n")
+        .file("deploy/Dockerfile.dockerignore", "deploy\n.dockerignore\n")
+        .file(".dockerignore", "app\n")
+        .file("Dockerfile", "FROM nowhere/that-is-not-used\n")
+        .file("app/main", "main\n");
+    let destination = namespace.destination();
+    let finished = namespace
+        .tool(&["build", "--insecure", "-f", "deploy/Dockerfile", "-t", &destination])
+        .within(tree.path())
+        .run();
+    let image = Image::pull(finished.reference());
+    assert_eq!(image.files_below("c").into_keys().collect::<Vec<_>>(), ["Dockerfile", "app/main"]);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_dockerfile_outside_of_the_context_is_built_from() {
+    let namespace = Namespace::new();
+    let outside = Tree::new().file("build/Dockerfile.prod", "FROM scratch\nCOPY . /c\n");
+    let tree = Tree::new().file("x", "x\n");
+    let finished = namespace.build(&tree).arg("-f").arg(outside.path().join("build/Dockerfile.prod")).run();
+    let image = Image::pull(finished.reference());
+    assert_eq!(image.files_below("c"), BTreeMap::from([("x", &b"x\n"[..])]));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_context_of_50_000_files_arrives_whole() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY files /files\n");
+    let mut expected = BTreeMap::new();
+    for file in 0..50_000 {
+        let path = format!("{:02}/{:02}/{file}", file % 50, file / 50 % 40);
+        let content = format!("content of {file}\n");
+        tree.write(&format!("files/{path}"), &content);
+        expected.insert(path, content);
+    }
+    let finished = namespace.build(&tree).run();
+    let image = Image::pull(finished.reference());
+    let found = image.files_below("files");
+    assert_eq!(found.len(), expected.len());
+    assert!(expected.iter().all(|(path, content)| found.get(path.as_str()) == Some(&content.as_bytes())));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn uncommitted_changes_are_built() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY app /app\n").file("app", "committed\n");
+    tree.commit();
+    tree.write("app", "changed and not committed\n");
+    let image = Image::pull(namespace.build(&tree).run().reference());
+    assert_eq!(image.text("app"), "changed and not committed\n");
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn exec_bits_and_symlinks_are_kept_and_owners_are_root() {
+    let namespace = Namespace::new();
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\nCOPY d /d\n")
+        .file("d/plain", "plain\n")
+        .executable("d/run", "#!/bin/sh\n")
+        .link("d/link", "run")
+        .link("d/dangling", "../nowhere")
+        .link("d/long", &"far/".repeat(40));
+    if runs_as_root() {
+        std::os::unix::fs::chown(tree.path().join("d/plain"), Some(1234), Some(1234)).unwrap();
+    }
+    let image = Image::pull(namespace.build(&tree).run().reference());
+    assert!(matches!(image.node("d/run"), Node::File { mode: 0o755, uid: 0, .. }), "{:?}", image.node("d/run"));
+    assert!(matches!(image.node("d/plain"), Node::File { mode: 0o644, uid: 0, .. }), "{:?}", image.node("d/plain"));
+    assert_eq!(*image.node("d/link"), Node::Link { target: "run".into() });
+    assert_eq!(*image.node("d/dangling"), Node::Link { target: "../nowhere".into() });
+    assert_eq!(*image.node("d/long"), Node::Link { target: "far/".repeat(40) });
+}
+
+fn runs_as_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn every_destination_is_pushed_and_printed() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x");
+    let (first, second) = (namespace.destination(), format!("{}/{}/second", registry(), namespace.name));
+    let metadata = tree.path().join("metadata.json");
+    let finished = namespace
+        .tool(&["build", "-q", "--insecure", "-t", &first, "-t", &second, "--metadata-file"])
+        .arg(&metadata)
+        .arg(tree.path())
+        .run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(finished.stderr, "", "a quiet build says nothing else");
+    let lines: Vec<&str> = finished.stdout().lines().collect();
+    let [one, two] = lines[..] else { panic!("{lines:?}") };
+    assert!(one.starts_with(&format!("{first}@sha256:")) && two.starts_with(&format!("{second}@sha256:")), "{lines:?}");
+    assert_eq!(Image::pull(one).paths(), Image::pull(two).paths());
+
+    let digest = one.split_once('@').unwrap().1;
+    let metadata: serde_json::Value = serde_json::from_slice(&fs::read(metadata).unwrap()).unwrap();
+    assert_eq!(metadata, json!({"containerimage.digest": digest, "image.name": format!("{first},{second}")}));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn without_a_push_the_digest_alone_is_printed() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x");
+    let finished = namespace.tool(&["build", "--no-push"]).arg(tree.path()).run();
+    assert!(finished.reference().starts_with("sha256:"), "{}", finished.stdout());
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_archive_without_compression_is_built_too() {
+    let namespace = Namespace::new();
+    let noise = incompressible(5_000_000);
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY noise /\n").file("noise", &noise);
+    let finished = namespace.build(&tree).arg("--compression").arg("none").run();
+    assert!(Image::pull(finished.reference()).content("noise") == noise);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_failing_run_ends_with_1_and_its_output_on_stderr() {
+    let namespace = Namespace::new();
+    let dockerfile = format!("FROM {}\nRUN echo this line tells why && exit 7\n", base_image());
+    let tree = Tree::new().file("Dockerfile", dockerfile);
+    let finished = namespace.build(&tree).run();
+    assert_eq!((finished.code, finished.stdout()), (Some(1), ""), "{}", finished.stderr);
+    assert!(finished.stderr.lines().any(|line| line == "this line tells why"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("error: build failed: executor ended with 7\nnote: error building image:"),
+        "{}",
+        finished.stderr
+    );
+    assert!(namespace.pods().is_empty());
+
+    let quiet = namespace.build(&tree).arg("-q").run();
+    assert_eq!(quiet.code, Some(1));
+    assert!(quiet.stderr.contains("this line tells why"), "a quiet build that fails shows its log: {}", quiet.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn ctrl_c_in_the_middle_of_an_upload_deletes_the_pod() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let namespace = Namespace::new();
+        let tree =
+            Tree::new().file("Dockerfile", "FROM scratch\nCOPY noise /\n").file("noise", incompressible(20_000_000));
+        let proxy = Proxy::start(&server(), Fault::Stall(5_000_000));
+        let kubeconfig = namespace.kubeconfig_through(&proxy, tree.path());
+        let running = namespace.build(&tree).env("KUBECONFIG", kubeconfig).spawn();
+        proxy.wait_until_struck();
+        assert_eq!(namespace.pods().len(), 1);
+        running.signal(signal);
+        let finished = running.wait();
+        assert_eq!((finished.code, finished.stdout()), (Some(code), ""), "{}", finished.stderr);
+        assert!(namespace.pods().is_empty(), "{}", finished.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn ctrl_c_during_the_build_deletes_the_pod() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN sleep 600\n", base_image()));
+    let running = namespace.build(&tree).spawn();
+    wait_for("the executor runs", || {
+        namespace.pods().iter().any(|pod| {
+            let executor = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+            executor.filter_map(|container| container.state.as_ref()).any(|state| state.running.is_some())
+        })
+    });
+    running.signal("INT");
+    let finished = running.wait();
+    assert_eq!((finished.code, finished.stdout()), (Some(130), ""), "{}", finished.stderr);
+    assert!(namespace.pods().is_empty(), "{}", finished.stderr);
+}
+
+/// The connection is cut inside the archive: the pod sees a clean end of input.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_cut_upload_ends_with_3_and_the_executor_is_never_started() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY noise /\n").file("noise", incompressible(20_000_000));
+    let proxy = Proxy::start(&server(), Fault::Cut(8_000_000));
+    let kubeconfig = namespace.kubeconfig_through(&proxy, tree.path());
+    // A guard of the test's own keeps the pod: what became of it is read after the tool has deleted it.
+    let guard = json!({"metadata": {"finalizers": ["kaniko-local.test/keep"]}});
+    let running = namespace.build(&tree).env("KUBECONFIG", kubeconfig).spawn();
+    wait_for("there is a pod", || !namespace.pods().is_empty());
+    namespace.patch_pod(&guard);
+    let finished = running.wait();
+    assert_eq!((finished.code, finished.stdout()), (Some(3), ""), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error: upload broke off after "), "{}", finished.stderr);
+
+    let pods = namespace.pods();
+    let [pod] = &pods[..] else { panic!("{pods:?}") };
+    assert!(pod.metadata.deletion_timestamp.is_some(), "the tool has deleted it");
+    let status = pod.status.as_ref().unwrap();
+    let executor = &status.container_statuses.as_ref().unwrap()[0];
+    assert_eq!(executor.started, Some(false), "{executor:?}");
+    let state = executor.state.as_ref().unwrap();
+    let never_ran =
+        state.waiting.is_some() || state.terminated.as_ref().is_some_and(|ended| ended.started_at.is_none());
+    assert!(never_ran && executor.container_id.is_none(), "{executor:?}");
+    namespace.patch_pod(&json!({"metadata": {"finalizers": null}}));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_user_without_rights_is_told_the_clusters_own_words() {
+    let namespace = Namespace::with(Rights::None, json!({}));
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    let finished = namespace.build(&tree).run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let words = format!(
+        "note: pods is forbidden: User \"dev\" cannot create resource \"pods\" in API group \"\" in the namespace \"{}\"",
+        namespace.name
+    );
+    assert!(finished.stderr.contains(&words), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_namespace_that_refuses_root_says_so_at_once() {
+    let namespace = Namespace::with(Rights::Documented, json!({"pod-security.kubernetes.io/enforce": "restricted"}));
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    let finished = namespace.build(&tree).run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    assert!(finished.stderr.contains("violates PodSecurity \"restricted:latest\""), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_unschedulable_pod_ends_at_once_with_the_schedulers_words() {
+    let namespace = Namespace::new();
+    // The tool asks for nothing, so the namespace's default decides.
+    namespace.create(&from::<k8s_openapi::api::core::v1::LimitRange>(json!({
+        "metadata": {"name": "greedy"},
+        "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "900"}, "default": {"cpu": "900"}}]},
+    })));
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    let finished = namespace.build(&tree).run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("is unschedulable\nnote: 0/1 nodes are available: 1 Insufficient cpu"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_image_that_cannot_be_pulled_ends_it_with_the_kubelets_words() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    let image = format!("{}/no/such:image", registry());
+    let finished = namespace.build(&tree).arg("--helper-image").arg(&image).run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let title = format!("error: image `{image}` of container `receive-context` cannot be pulled: ImagePullBackOff");
+    assert!(finished.stderr.contains(&title), "{}", finished.stderr);
+    assert!(finished.stderr.contains("not found"), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_build_that_takes_too_long_ends_with_124_and_its_pod_is_deleted() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN sleep 600\n", base_image()));
+    let started = Instant::now();
+    let finished = namespace.build(&tree).arg("--timeout").arg("8s").run();
+    assert_eq!(finished.code, Some(124), "{}", finished.stderr);
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(namespace.pods().is_empty(), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_pod_deleted_by_somebody_else_ends_the_build() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN sleep 600\n", base_image()));
+    let running = namespace.build(&tree).spawn();
+    wait_for("there is a pod", || !namespace.pods().is_empty());
+    namespace.delete_pods();
+    let finished = running.wait();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    assert!(finished.stderr.contains("was ended by the cluster: Deleted"), "{}", finished.stderr);
+}
+
+#[track_caller]
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,301 @@
+//! The binary without a cluster: what is printed, where, and the exit code.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+use crate::support::tool::{Finished, Tool};
+use crate::support::tree::{Tree, incompressible};
+
+/// Compares a whole transcript with the recorded one; what differs from run to run is replaced.
+macro_rules! assert_transcript {
+    ($name:literal, $finished:expr) => {
+        insta::with_settings!({filters => vec![
+            (r"/tmp/[A-Za-z0-9._/-]*context-[A-Za-z0-9]+", "[CONTEXT]"),
+            (r"context-[a-z0-9]{6}", "[CONTEXT]"),
+            (r"-[0-9a-f]{8}\b", "-[NONCE]"),
+            (r"\bk[0-9a-f]{15}\b", "[NONCE]"),
+            (r"kaniko-local \d+\.\d+\.\d+", "kaniko-local [VERSION]"),
+        ], prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!($name, $finished.transcript());
+        })
+    };
+}
+
+fn small() -> Tree {
+    Tree::new().file("Dockerfile", "FROM scratch\nCOPY . /\n").file("x", "x\n")
+}
+
+fn run_in(tree: &Tree, arguments: &[&str]) -> Finished {
+    Tool::new(arguments).within(tree.path()).run()
+}
+
+#[test]
+fn help_of_build() {
+    assert_transcript!("help_build", Tool::new(&["build", "--help"]).run());
+}
+
+#[test]
+fn help_of_the_tool() {
+    assert_transcript!("help", Tool::new(&["--help"]).run());
+}
+
+#[test]
+fn no_destination() {
+    assert_transcript!("no_destination", run_in(&small(), &["build"]));
+}
+
+#[test]
+fn a_destination_that_is_no_reference() {
+    assert_transcript!("reference", run_in(&small(), &["build", "-t", "https://registry.example.com/App"]));
+}
+
+#[test]
+fn a_build_context_that_does_not_exist() {
+    let tree = Tree::new().file("Service/Dockerfile", "FROM scratch\n");
+    assert_transcript!("no_context", run_in(&tree, &["context", "ls", "service"]));
+}
+
+#[test]
+fn a_build_context_that_is_a_file() {
+    assert_transcript!("context_is_a_file", run_in(&small(), &["context", "ls", "Dockerfile"]));
+}
+
+#[test]
+fn a_missing_dockerfile_lists_what_looks_like_one() {
+    let tree = Tree::new().file("deploy/Dockerfile", "").file("docker/prod.Dockerfile", "").file(".git/Dockerfile", "");
+    assert_transcript!("no_dockerfile", with_kubeconfig(&tree, &["build", "-t", "app"]));
+}
+
+#[test]
+fn a_named_dockerfile_that_is_a_directory() {
+    let tree = Tree::new().file("deploy/Dockerfile", "");
+    assert_transcript!("dockerfile_is_a_directory", with_kubeconfig(&tree, &["build", "-t", "app", "-f", "deploy"]));
+}
+
+#[test]
+fn a_flag_of_the_executor_that_the_tool_sets_itself() {
+    let arguments = ["build", "-t", "app", "--", "--context=dir:///workspace"];
+    assert_transcript!("reserved_flag", run_in(&small(), &arguments));
+}
+
+#[test]
+fn an_unknown_flag() {
+    assert_transcript!("unknown_flag", run_in(&small(), &["build", "--dockerfil", "x"]));
+}
+
+#[test]
+fn no_kubeconfig() {
+    assert_transcript!("no_kubeconfig", run_in(&small(), &["build", "-t", "app"]));
+}
+
+const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "home",
+    "clusters": [{"name": "home", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "me", "user": {"token": "a-secret-token"}}],
+    "contexts": [{"name": "home", "context": {"cluster": "home", "user": "me"}}, {"name": "work", "context": {"cluster": "home", "user": "me"}}]}"#;
+
+fn with_kubeconfig(tree: &Tree, arguments: &[&str]) -> Finished {
+    let elsewhere = Tree::new();
+    let kubeconfig = elsewhere.write("config", KUBECONFIG);
+    Tool::new(arguments).within(tree.path()).env("KUBECONFIG", kubeconfig).run()
+}
+
+#[test]
+fn a_kube_context_that_does_not_exist() {
+    assert_transcript!("no_kube_context", with_kubeconfig(&small(), &["build", "-t", "app", "--context", "prod"]));
+}
+
+#[test]
+fn a_directory_given_as_kube_context() {
+    let tree = Tree::new().file("app/Dockerfile", "FROM scratch\n");
+    assert_transcript!("context_mixed_up", with_kubeconfig(&tree, &["build", "-t", "app", "--context", "./app"]));
+}
+
+#[test]
+fn a_cluster_that_is_unreachable_ends_with_3_and_shows_no_secret() {
+    let finished = with_kubeconfig(&small(), &["-vv", "build", "-t", "app"]);
+    assert!(!finished.stderr.contains("a-secret-token"), "{}", finished.stderr);
+    assert_transcript!("unreachable", with_kubeconfig(&small(), &["build", "-t", "app"]));
+}
+
+#[test]
+fn a_bad_pattern_is_refused_with_file_line_and_text() {
+    let tree = small().file(".dockerignore", "# fine\ntarget\n[a\n");
+    assert_transcript!("bad_pattern", run_in(&tree, &["context", "ls"]));
+}
+
+#[test]
+fn the_manifest_as_yaml() {
+    let arguments =
+        ["manifest", "-t", "registry.example.com/app:dev", "-f", "deploy/Dockerfile", "--registry-secret", "push"];
+    let tree = Tree::new().file("deploy/Dockerfile", "FROM scratch\n");
+    let directory = tree.path().join("app");
+    fs::create_dir(&directory).unwrap();
+    assert_transcript!("manifest", Tool::new(&arguments).within(tree.path()).arg(directory).run());
+}
+
+#[test]
+fn the_manifest_as_json_is_the_same_pod() {
+    let finished = Tool::new(&["manifest", "-o", "json", "-n", "builds", "-t", "app", "--build-arg", "A=$(B)"]).run();
+    let pod: Value = serde_json::from_slice(&finished.stdout).unwrap();
+    assert_eq!(pod["kind"], "Pod");
+    assert_eq!(pod["metadata"]["namespace"], "builds");
+    let arguments = pod["spec"]["containers"][0]["args"].as_array().unwrap();
+    assert!(arguments.contains(&Value::from("--build-arg=A=$$(B)")), "{arguments:?}");
+}
+
+#[test]
+fn the_version_for_people_and_for_scripts() {
+    assert_eq!(Tool::new(&["version"]).run().stdout(), concat!("kaniko-local ", env!("CARGO_PKG_VERSION"), "\n"));
+    let document: Value = serde_json::from_slice(&Tool::new(&["version", "-o", "json"]).run().stdout).unwrap();
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(document["schema"], "kaniko-local/version/v1");
+}
+
+fn ignoring() -> Tree {
+    Tree::new()
+        .file("Dockerfile", "FROM scratch\n")
+        .file(".dockerignore", "node_modules\n*.log\n!keep.log\n")
+        .file("a.log", "12345")
+        .file("keep.log", "1")
+        .file("src/main", "1234")
+        .executable("src/run", "#!/bin/sh\n")
+        .link("src/link", "main")
+        .file("node_modules/x/y", "1234567")
+}
+
+#[test]
+fn context_ls_shows_what_is_sent() {
+    assert_transcript!("context_ls", run_in(&ignoring(), &["context", "ls"]));
+    assert_transcript!("context_ls_json", run_in(&ignoring(), &["context", "ls", "-o", "json"]));
+    let nul = run_in(&ignoring(), &["context", "ls", "-0"]);
+    assert!(nul.stdout().starts_with(".dockerignore\0Dockerfile\0keep.log\0src/\0"), "{:?}", nul.stdout());
+}
+
+#[test]
+fn context_ls_obeys_the_dockerfiles_own_ignore_file() {
+    let tree = ignoring().file("deploy/Dockerfile", "").file("deploy/Dockerfile.dockerignore", "*\n!src\n");
+    let finished = run_in(&tree, &["context", "ls", "-f", "deploy/Dockerfile"]);
+    assert_eq!(finished.stdout(), "src/\nsrc/link\nsrc/main\nsrc/run\n");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let tree = Tree::new();
+    (0..3000).for_each(|file| drop(tree.write(&format!("some/long/directory/name/file-{file:08}"), "")));
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_kaniko-local"))
+        .args(["context", "ls"])
+        .arg(tree.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(tool.stdout.take());
+    let output = tool.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+/// Every tar there is on this machine, each given the archive's path and an empty directory.
+const EXTRACTORS: [&str; 3] = [
+    "tar -xzf \"$0\" -C \"$1\"",
+    "busybox tar -xzf \"$0\" -C \"$1\"",
+    "python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' \"$0\" \"$1\"",
+];
+
+#[test]
+fn a_packed_context_is_unpacked_alike_by_gnu_tar_busybox_and_python() {
+    let long = "directory-with-a-long-name/".repeat(8);
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\n")
+        .file("noise", incompressible(3_000_000))
+        .file("empty", "")
+        .file("größe/日本", "names that are no ASCII")
+        .file("new\nline", "a newline in a name")
+        .file(&format!("{long}file"), "a long path")
+        .file(&"n".repeat(255), "a long name")
+        .executable("run", "#!/bin/sh\n")
+        .link("link", "./run//../run")
+        .link("long-link", &"../far/".repeat(40));
+    let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"no-utf8-\xff\xfe");
+    fs::write(tree.path().join(odd), "bytes that are no UTF-8").unwrap();
+    fs::set_permissions(tree.path().join("noise"), fs::Permissions::from_mode(0o4750)).unwrap();
+
+    let elsewhere = Tree::new();
+    let archive = elsewhere.path().join("context.tar.gz");
+    let packed = Tool::new(&["context", "pack", "-o"]).arg(&archive).within(tree.path()).run();
+    assert_eq!((packed.code, packed.stderr.as_str()), (Some(0), ""));
+    for extractor in EXTRACTORS {
+        let target = tempfile::tempdir().unwrap();
+        let script = Command::new("sh").args(["-c", extractor]).arg(&archive).arg(target.path()).status();
+        assert!(script.unwrap().success(), "{extractor}");
+        assert_same(tree.path(), target.path(), extractor);
+    }
+}
+
+/// Compares names, kinds, permissions, times to the second, link targets and contents.
+#[track_caller]
+fn assert_same(left: &Path, right: &Path, what: &str) {
+    let describe = |root: &Path| -> Vec<String> {
+        let entries = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter().map(Result::unwrap);
+        entries
+            .map(|entry| {
+                let (path, metadata) = (entry.path(), entry.metadata().unwrap());
+                let name = path.strip_prefix(root).unwrap();
+                if entry.path_is_symlink() {
+                    return format!("{name:?} -> {:?}", fs::read_link(path).unwrap());
+                }
+                let content = if metadata.is_file() { fs::read(path).unwrap() } else { vec![] };
+                format!("{name:?} {:o} {} {:?}", metadata.mode(), metadata.mtime(), Sha256::digest(content))
+            })
+            .collect()
+    };
+    assert_eq!(describe(left), describe(right), "{what}");
+}
+
+#[test]
+fn the_same_tree_gives_the_same_bytes() {
+    let tree = ignoring();
+    let pack =
+        |directory: &Path, context: &str| Tool::new(&["context", "pack", context]).within(directory).run().stdout;
+    let here = pack(tree.path(), ".");
+    assert!(here.len() > 100);
+    assert!(here == pack(tree.path(), "."));
+    assert!(here == pack(Path::new("/"), tree.path().to_str().unwrap()), "from another working directory");
+}
+
+#[test]
+fn a_sparse_file_is_packed_as_plain_data() {
+    let tree = Tree::new();
+    File::create(tree.path().join("sparse")).unwrap().set_len(3_000_000).unwrap();
+    let packed = run_in(&tree, &["context", "pack", "--compression", "none"]);
+    assert_eq!(packed.stdout.len(), 512 + 3_000_320 + 1024);
+    assert_eq!(packed.stdout[156], b'0', "a regular entry");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let tree = small();
+    let secret = tree.write("private/key", "x");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
+    // Root reads everything, so the test asks as somebody else.
+    let mut open = fs::metadata(tree.path()).unwrap().permissions();
+    open.set_mode(0o755);
+    fs::set_permissions(tree.path(), open).unwrap();
+    let tool = Tree::new();
+    fs::set_permissions(tool.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = tool.path().join("kaniko-local");
+    fs::copy(env!("CARGO_BIN_EXE_kaniko-local"), &binary).unwrap();
+    let mut command = Command::new(binary);
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    }
+    let output = command.args(["context", "pack", "-o", "/dev/null"]).arg(tree.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr, "error: cannot read `private/key`\nnote: Permission denied (os error 13)\n");
+}

@@ -1,0 +1,230 @@
+//! The cluster that `scripts/test` brought up, and a namespace of one's own in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Pod, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::proxy::Proxy;
+use super::tool::Tool;
+use super::tree::Tree;
+
+/// What `scripts/cluster env` exports.
+#[track_caller]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
+}
+
+/// Registry that pods push to and this machine pulls from.
+pub fn registry() -> String {
+    variable("KANIKO_LOCAL_TEST_REGISTRY")
+}
+
+/// A base image with a shell.
+pub fn base_image() -> String {
+    variable("KANIKO_LOCAL_TEST_BASE_IMAGE")
+}
+
+/// The Role that README.md tells users to make.
+fn documented_role() -> Role {
+    let readme = include_str!("../../../README.md");
+    let yaml = readme
+        .split("```yaml\n")
+        .filter_map(|rest| rest.split_once("\n```").map(|(yaml, _)| yaml))
+        .find(|yaml| yaml.contains("kind: Role\n"))
+        .expect("README.md has a Role");
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// Rights that a namespace gives to the user `dev`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// The documented Role.
+    Documented,
+    /// None.
+    None,
+}
+
+/// A namespace of one test, and what the user `dev` may do there. When it goes, it must hold no pods.
+pub struct Namespace {
+    pub name: String,
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Namespace {
+    pub fn new() -> Self {
+        Self::with(Rights::Documented, json!({}))
+    }
+
+    /// With these labels on the namespace.
+    pub fn with(rights: Rights, labels: Value) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test-{}-{count}", std::process::id());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(admin());
+        let namespace = Self { name, client, runtime };
+        let object = json!({"metadata": {"name": namespace.name, "labels": labels}});
+        namespace
+            .block_on(Api::all(namespace.client()).create(&PostParams::default(), &from::<NamespaceObject>(object)));
+        if rights == Rights::Documented {
+            let role = documented_role();
+            let binding = json!({
+                "metadata": {"name": "dev"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"}],
+            });
+            namespace.create(&role);
+            namespace.create(&from::<RoleBinding>(binding));
+        }
+        namespace.wait_for_service_account();
+        namespace
+    }
+
+    fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    #[track_caller]
+    fn block_on<T>(&self, request: impl Future<Output = kube::Result<T>>) -> T {
+        self.runtime.block_on(request).unwrap()
+    }
+
+    /// Creates an object in the namespace, as admin.
+    #[track_caller]
+    pub fn create<K>(&self, object: &K)
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope> + serde::Serialize + DeserializeOwned,
+        K: Clone + std::fmt::Debug,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = Api::namespaced(self.client(), &self.name);
+        self.block_on(api.create(&PostParams::default(), object));
+    }
+
+    /// The pods in it.
+    pub fn pods(&self) -> Vec<Pod> {
+        let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
+        self.block_on(api.list(&ListParams::default())).items
+    }
+
+    /// Changes the one pod there is, as admin.
+    #[track_caller]
+    pub fn patch_pod(&self, patch: &Value) {
+        let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
+        let name = self.pods()[0].name_any();
+        self.block_on(api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)));
+    }
+
+    /// Deletes all pods at once, as admin.
+    pub fn delete_pods(&self) {
+        let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
+        for pod in self.pods() {
+            let now = DeleteParams::default().grace_period(0);
+            self.block_on(async { api.delete(&pod.name_any(), &now).await.map(drop) });
+        }
+    }
+
+    /// Admission refuses pods until the controller has made the default service account.
+    fn wait_for_service_account(&self) {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), &self.name);
+        let started = Instant::now();
+        while self.block_on(accounts.get_opt("default")).is_none() {
+            assert!(started.elapsed() < Duration::from_secs(30), "no default service account in {}", self.name);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The tool in this namespace as the user `dev`.
+    pub fn tool(&self, arguments: &[&str]) -> Tool {
+        let tool = Tool::new(arguments).env("KUBECONFIG", variable("KUBECONFIG")).arg("--namespace").arg(&self.name);
+        match std::env::var("KANIKO_LOCAL_TEST_DEV").as_deref() {
+            Ok("impersonate") => tool.arg("--as").arg("dev"),
+            _ => tool.arg("--context").arg("dev"),
+        }
+    }
+
+    /// `build` of `tree` in this namespace, pushed under the namespace's name.
+    pub fn build(&self, tree: &Tree) -> Tool {
+        self.tool(&["build", "--insecure", "-t"]).arg(self.destination()).arg(tree.path())
+    }
+
+    /// A repository that no other test uses.
+    pub fn destination(&self) -> String {
+        format!("{}/{}:v1", registry(), self.name)
+    }
+
+    /// A kubeconfig like the given one whose server is reached through `proxy`.
+    pub fn kubeconfig_through(&self, proxy: &Proxy, directory: &Path) -> PathBuf {
+        let mut kubeconfig = Kubeconfig::read_from(variable("KUBECONFIG")).unwrap();
+        for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+            let server: http::Uri = cluster.server.as_deref().unwrap().parse().unwrap();
+            cluster.tls_server_name = server.host().map(str::to_owned);
+            cluster.server = Some(format!("https://{}", proxy.address));
+        }
+        let path = directory.join("kubeconfig");
+        std::fs::write(&path, serde_json::to_vec(&kubeconfig_value(&kubeconfig)).unwrap()).unwrap();
+        path
+    }
+}
+
+/// `host:port` of the API server.
+pub fn server() -> String {
+    let kubeconfig = Kubeconfig::read_from(variable("KUBECONFIG")).unwrap();
+    let server = kubeconfig.clusters[0].cluster.as_ref().unwrap().server.clone().unwrap();
+    let server: http::Uri = server.parse().unwrap();
+    format!("{}:{}", server.host().unwrap(), server.port_u16().unwrap_or(443))
+}
+
+/// kube hides tokens when it writes a kubeconfig; this one is a test's.
+fn kubeconfig_value(kubeconfig: &Kubeconfig) -> Value {
+    let text = std::fs::read_to_string(variable("KUBECONFIG")).unwrap();
+    let mut value: Value = serde_saphyr::from_str(&text).unwrap();
+    value["clusters"] = serde_json::to_value(&kubeconfig.clusters).unwrap();
+    value
+}
+
+async fn admin() -> Client {
+    let kubeconfig = Kubeconfig::read_from(variable("KUBECONFIG")).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// An object from its JSON form.
+pub fn from<K: DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+/// Every pod of this tool, in any namespace.
+pub fn pods_of_the_tool() -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pods: Api<Pod> = Api::all(admin().await);
+        let managed = ListParams::default().labels("app.kubernetes.io/managed-by=kaniko-local");
+        pods.list(&managed).await.unwrap().iter().map(ResourceExt::name_any).collect()
+    })
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        let pods: Api<Pod> = Api::namespaced(self.client(), &self.name);
+        let left = self.runtime.block_on(pods.list(&ListParams::default()));
+        let namespaces: Api<NamespaceObject> = Api::all(self.client());
+        let deleted = self.runtime.block_on(namespaces.delete(&self.name, &DeleteParams::default()));
+        // A test that has failed already has said why.
+        if !failed {
+            let left: Vec<String> = left.unwrap().iter().map(ResourceExt::name_any).collect();
+            assert!(left.is_empty(), "pods left in namespace {}: {left:?}", self.name);
+            assert!(deleted.is_ok(), "{:?}", deleted.err());
+        }
+    }
+}

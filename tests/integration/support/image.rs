@@ -1,0 +1,120 @@
+//! Looks into pushed images: pulls one by digest and applies its layers.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::process::Command;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+/// A file system as an image has it, without what its base image brought if that was asked for.
+pub struct Image {
+    files: BTreeMap<String, Node>,
+    pub config: Value,
+}
+
+/// One entry of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    File { mode: u32, uid: u64, content: Vec<u8> },
+    Directory { mode: u32 },
+    Link { target: String },
+}
+
+impl Image {
+    /// Pulls `reference`, which the tool printed: `repository[:tag]@sha256:…`.
+    pub fn pull(reference: &str) -> Self {
+        let (name, digest) = reference.split_once('@').expect("a reference by digest");
+        let tag = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
+        let repository = &name[..tag.unwrap_or(name.len())];
+        let directory = tempfile::tempdir().unwrap();
+        let skopeo = Command::new("skopeo")
+            .args(["--insecure-policy", "copy", "-q", "--src-tls-verify=false"])
+            .arg(format!("docker://{repository}@{digest}"))
+            .arg(format!("dir:{}", directory.path().display()))
+            .output()
+            .expect("skopeo is needed: scripts/test installs it");
+        assert!(skopeo.status.success(), "{}", String::from_utf8_lossy(&skopeo.stderr));
+
+        let blob =
+            |descriptor: &Value| directory.path().join(descriptor["digest"].as_str().unwrap().replace("sha256:", ""));
+        let manifest: Value =
+            serde_json::from_slice(&fs::read(directory.path().join("manifest.json")).unwrap()).unwrap();
+        let config = serde_json::from_slice(&fs::read(blob(&manifest["config"])).unwrap()).unwrap();
+        let mut files = BTreeMap::new();
+        for layer in manifest["layers"].as_array().unwrap() {
+            apply(File::open(blob(layer)).unwrap(), &mut files);
+        }
+        Self { files, config }
+    }
+
+    /// The content of a file.
+    #[track_caller]
+    pub fn content(&self, path: &str) -> &[u8] {
+        match self.node(path) {
+            Node::File { content, .. } => content,
+            other => panic!("{path} is {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn text(&self, path: &str) -> &str {
+        std::str::from_utf8(self.content(path)).unwrap()
+    }
+
+    #[track_caller]
+    pub fn node(&self, path: &str) -> &Node {
+        self.files.get(path).unwrap_or_else(|| panic!("no {path} in {:?}", self.paths()))
+    }
+
+    /// Every path, without a leading `/`.
+    pub fn paths(&self) -> Vec<&str> {
+        self.files.keys().map(String::as_str).collect()
+    }
+
+    /// Paths of regular files below `directory`, relative to it, with their content.
+    pub fn files_below(&self, directory: &str) -> BTreeMap<&str, &[u8]> {
+        let prefix = format!("{directory}/");
+        let mut below = BTreeMap::new();
+        for (path, node) in &self.files {
+            if let (Some(path), Node::File { content, .. }) = (path.strip_prefix(&prefix), node) {
+                below.insert(path, content.as_slice());
+            }
+        }
+        below
+    }
+}
+
+fn apply(layer: File, files: &mut BTreeMap<String, Node>) {
+    let mut archive = tar::Archive::new(GzDecoder::new(layer));
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+        let path = path.trim_start_matches('/').trim_end_matches('/').to_owned();
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        if let Some(gone) = name.strip_prefix(".wh.") {
+            let gone = if directory.is_empty() { gone.to_owned() } else { format!("{directory}/{gone}") };
+            files.retain(|path, _| *path != gone && !path.starts_with(&format!("{gone}/")));
+            continue;
+        }
+        let mode = entry.header().mode().unwrap() & 0o7777;
+        let node = match entry.header().entry_type() {
+            tar::EntryType::Directory => Node::Directory { mode },
+            tar::EntryType::Symlink => {
+                Node::Link { target: String::from_utf8(entry.link_name_bytes().unwrap().into_owned()).unwrap() }
+            }
+            tar::EntryType::Link => {
+                let target = String::from_utf8(entry.link_name_bytes().unwrap().into_owned()).unwrap();
+                files[target.trim_start_matches('/')].clone()
+            }
+            _ => {
+                let mut content = Vec::new();
+                let uid = entry.header().uid().unwrap();
+                entry.read_to_end(&mut content).unwrap();
+                Node::File { mode, uid, content }
+            }
+        };
+        files.insert(path, node);
+    }
+}

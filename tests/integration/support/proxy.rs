@@ -1,0 +1,76 @@
+//! A TCP proxy between the tool and the API server that breaks one upload on purpose. It passes TLS through unread, so
+//! it knows the upload only by its size.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+/// What happens to a connection once it has carried so many bytes to the server.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// Both directions are closed.
+    Cut(usize),
+    /// Nothing more is passed on to the server, and nothing is closed.
+    Stall(usize),
+}
+
+/// A listening proxy; its threads end with the test's process.
+pub struct Proxy {
+    pub address: SocketAddr,
+    struck: Receiver<()>,
+}
+
+impl Proxy {
+    pub fn start(server: &str, fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, struck) = channel();
+        let server = server.to_owned();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(&server) else { continue };
+                let tell = tell.clone();
+                thread::spawn(move || pass(client, server, fault, &tell));
+            }
+        });
+        Self { address, struck }
+    }
+
+    /// Waits until the fault has struck.
+    pub fn wait_until_struck(&self) {
+        self.struck.recv_timeout(std::time::Duration::from_secs(60)).expect("no connection carried that much");
+    }
+}
+
+fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, struck: &Sender<()>) {
+    let (mut to_client, mut from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from_server, &mut to_client);
+        let _ = to_client.shutdown(Shutdown::Both);
+    });
+    let mut buffer = [0; 16 * 1024];
+    let mut passed = 0;
+    while let Ok(count @ 1..) = client.read(&mut buffer) {
+        passed += count;
+        match fault {
+            Fault::Cut(limit) if passed > limit => {
+                let _ = server.shutdown(Shutdown::Both);
+                let _ = client.shutdown(Shutdown::Both);
+                let _ = struck.send(());
+                return;
+            }
+            Fault::Stall(limit) if passed > limit => {
+                let _ = struck.send(());
+                loop {
+                    thread::park();
+                }
+            }
+            Fault::Cut(_) | Fault::Stall(_) => {}
+        }
+        if server.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = server.shutdown(Shutdown::Write);
+}

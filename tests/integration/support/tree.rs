@@ -1,0 +1,73 @@
+//! Build contexts on disk.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A directory that goes away with its value.
+pub struct Tree(TempDir);
+
+impl Tree {
+    pub fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("context-").tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file, with the directories above it.
+    #[must_use]
+    pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        self.write(path, content);
+        self
+    }
+
+    #[must_use]
+    pub fn executable(self, path: &str, content: &str) -> Self {
+        let path = self.write(path, content);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    #[must_use]
+    pub fn link(self, path: &str, target: &str) -> Self {
+        symlink(target, self.path().join(path)).unwrap();
+        self
+    }
+
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Makes it a git repository with everything committed.
+    pub fn commit(&self) {
+        for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "all of it"]] {
+            let git = Command::new("git")
+                .args(["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
+                .arg("-C")
+                .arg(self.path())
+                .args(arguments)
+                .status();
+            assert!(git.unwrap().success(), "git {arguments:?}");
+        }
+    }
+}
+
+/// Bytes that gzip cannot shrink: a xorshift sequence, the same each time.
+pub fn incompressible(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(length).collect()
+}
