@@ -145,11 +145,12 @@ impl Namespace {
 
     /// The tool in this namespace as the user `dev`.
     pub fn tool(&self, arguments: &[&str]) -> Tool {
-        let tool = Tool::new(arguments).env("KUBECONFIG", variable("KUBECONFIG")).arg("--namespace").arg(&self.name);
-        match std::env::var("KANIKO_LOCAL_TEST_DEV").as_deref() {
-            Ok("impersonate") => tool.arg("--as").arg("dev"),
-            _ => tool.arg("--context").arg("dev"),
-        }
+        let user = match std::env::var("KANIKO_LOCAL_TEST_DEV").as_deref() {
+            Ok("impersonate") => "--as",
+            _ => "--context",
+        };
+        let who_and_where = [user, "dev", "--namespace", &self.name];
+        Tool::new(&[&who_and_where, arguments].concat()).env("KUBECONFIG", variable("KUBECONFIG"))
     }
 
     /// `build` of `tree` in this namespace, pushed under the namespace's name.
