@@ -92,6 +92,9 @@ fn apply(layer: File, files: &mut BTreeMap<String, Node>) {
         let mut entry = entry.unwrap();
         let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
         let path = path.trim_start_matches('/').trim_end_matches('/').to_owned();
+        if path.is_empty() {
+            continue;
+        }
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
         if let Some(gone) = name.strip_prefix(".wh.") {
             let gone = if directory.is_empty() { gone.to_owned() } else { format!("{directory}/{gone}") };

@@ -15,7 +15,9 @@ pub struct Tool(Command);
 impl Tool {
     pub fn new(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kaniko-local"));
-        SCRUBBED.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in SCRUBBED {
+            command.env_remove(name);
+        }
         // No kubeconfig by accident.
         command.env("HOME", "/nonexistent").args(arguments).stdin(Stdio::null());
         Self(command)
