@@ -6,7 +6,7 @@
 //!
 //! The way of an ignore file through this module:
 //!
-//! 1. [`parse`] turns its bytes into [`ListedPattern`]s, each with its line.
+//! 1. [`parse()`] turns its bytes into [`ListedPattern`]s, each with its line.
 //! 2. [`Matcher::new`] checks and compiles them.
 //! 3. [`Matcher::root`] starts a walk; [`PathState::child`] judges one entry from its parent's
 //!    state, and [`PathState::may_skip_directory`] tells whether to look inside.
