@@ -214,15 +214,15 @@ pub struct ContextLsArgs {
     pub null: bool,
     /// Format of the listing
     #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
-    pub output: ListingFormat,
+    pub output: DocumentFormat,
 }
 
-/// Format of `context ls`.
+/// Text for people or a document for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListingFormat {
-    /// One path a line.
+pub enum DocumentFormat {
+    /// For people and simple scripts.
     Text,
-    /// Entries with kind, size and mode, and totals.
+    /// A document with a schema.
     Json,
 }
 
@@ -265,5 +265,5 @@ pub enum ManifestFormat {
 pub struct VersionArgs {
     /// Format of the version
     #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
-    pub output: ListingFormat,
+    pub output: DocumentFormat,
 }

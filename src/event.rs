@@ -26,6 +26,8 @@ pub enum Event {
     Waiting {
         /// For what.
         what: String,
+        /// What went wrong so far and is tried again.
+        trouble: Option<String>,
     },
     /// The receiver is ready.
     UploadStarted {

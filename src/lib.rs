@@ -41,9 +41,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, ColorWhen, Command, ContextCommand, GlobalArgs, ListingFormat, ProgressHow};
+use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
 use cluster::client::ClusterOptions;
 use error::Error;
+use ops::{ListingForm, ManifestForm};
 use report::Style;
 use request::PodRequest;
 
@@ -71,10 +72,24 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
             let request = PodRequest::new(args.pod, environment)?;
             run_async(ops::build(request, options, args.metadata_file, style))
         }
-        Command::Context(ContextCommand::Ls(args)) => ops::list(&args),
-        Command::Context(ContextCommand::Pack(args)) => ops::pack(&args),
+        Command::Context(ContextCommand::Ls(args)) => {
+            let form = match args.output {
+                DocumentFormat::Json => ListingForm::Json,
+                DocumentFormat::Text if args.null => ListingForm::Paths(0),
+                DocumentFormat::Text => ListingForm::Paths(b'\n'),
+            };
+            ops::list(&args.context.into(), form)
+        }
+        Command::Context(ContextCommand::Pack(args)) => {
+            let compression = request::compression(&args.compression)?;
+            ops::pack(&args.context.into(), &args.output.into(), compression)
+        }
         Command::Manifest(args) => {
-            ops::manifest(&PodRequest::new(args.pod, environment)?, cli.global.namespace, args.output)
+            let form = match args.output {
+                ManifestFormat::Yaml => ManifestForm::Yaml,
+                ManifestFormat::Json => ManifestForm::Json,
+            };
+            ops::manifest(&PodRequest::new(args.pod, environment)?, cli.global.namespace, form)
         }
         Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
     }
@@ -91,11 +106,11 @@ fn run_async(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error>
     result
 }
 
-fn version(format: ListingFormat) -> String {
+fn version(format: DocumentFormat) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match format {
-        ListingFormat::Text => format!("kaniko-local {version}\n"),
-        ListingFormat::Json => {
+        DocumentFormat::Text => format!("kaniko-local {version}\n"),
+        DocumentFormat::Json => {
             let document = serde_json::json!({ "schema": "kaniko-local/version/v1", "version": version });
             format!("{document:#}\n")
         }

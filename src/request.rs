@@ -2,6 +2,7 @@
 //!
 //! Everything that can be told from the arguments alone is told here, before a file is read or a socket opened.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +47,36 @@ pub struct PodRequest {
     pub timeout: Duration,
     /// The user's own executor flags.
     pub executor_flags: Vec<String>,
+}
+
+/// Which build context, for the commands that only look at it.
+#[derive(Debug, Clone)]
+pub struct ContextRequest {
+    /// The build context's directory, as typed.
+    pub build_context: PathBuf,
+    /// The Dockerfile as typed, if any.
+    pub file: Option<PathBuf>,
+}
+
+impl From<cli::ContextArgs> for ContextRequest {
+    fn from(args: cli::ContextArgs) -> Self {
+        Self { build_context: args.build_context, file: args.file }
+    }
+}
+
+/// Where an archive goes.
+#[derive(Debug, Clone)]
+pub enum ArchiveOutput {
+    /// Standard output.
+    Stdout,
+    /// This file.
+    File(PathBuf),
+}
+
+impl From<OsString> for ArchiveOutput {
+    fn from(typed: OsString) -> Self {
+        if typed == "-" { Self::Stdout } else { Self::File(typed.into()) }
+    }
 }
 
 impl PodRequest {

@@ -17,17 +17,15 @@ const LINE: usize = 64 * 1024;
 /// Wait before a broken stream is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Sends each line of `container`'s log, without its line end, until nobody takes them any more. One whole reading that
-/// ended is told as `None`.
+/// Sends each line of `container`'s log, without its line end, until the task is ended. `None` tells that the server has
+/// no more for now: the log is whole if the container had ended before.
 pub async fn follow(pods: Api<Pod>, pod: String, container: &'static str, lines: mpsc::Sender<Option<Vec<u8>>>) {
     let mut told = 0;
     loop {
         match read(&pods, &pod, container, &mut told, &lines).await {
+            Ok(()) if lines.send(None).await.is_err() => return,
             Ok(()) => tracing::debug!(pod, container, "log stream ended"),
             Err(error) => tracing::debug!(pod, container, %error, "log stream broke"),
-        }
-        if lines.send(None).await.is_err() {
-            return;
         }
         tokio::time::sleep(AGAIN).await;
     }

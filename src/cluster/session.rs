@@ -20,7 +20,7 @@ use super::client::Cluster;
 use super::logs;
 use super::manifest::EXECUTOR;
 use super::receiver::Nonce;
-use super::status::{Stage, stage};
+use super::status::{Stage, Wait, stage};
 use super::upload::{Packer, upload};
 use crate::context::Compression;
 use crate::error::{BuildError, ClusterError, Error};
@@ -31,6 +31,8 @@ use crate::reference::Digest;
 const DELETE: Duration = Duration::from_secs(10);
 /// Bound on the rest of the log once the executor has ended.
 const REST_OF_LOG: Duration = Duration::from_secs(10);
+/// How long a status may lag behind a broken connection.
+const NEWS: Duration = Duration::from_secs(2);
 /// Lines of the log that wait for the display.
 const LINES_QUEUED: usize = 1024;
 
@@ -115,9 +117,9 @@ impl Session {
         self.listener.event(Event::PodCreated { namespace: self.cluster.namespace.clone(), pod: self.name.clone() });
         self.watch();
         self.until(|stage| match stage {
-            Stage::Waiting { what } => Step::Wait(what),
-            Stage::Receiving | Stage::Starting { .. } | Stage::Building => Step::Done(()),
-            other => Step::unexpected(other),
+            Stage::Waiting(wait) => Step::WaitFor(wait),
+            Stage::Receiving | Stage::Starting(_) | Stage::Building => Step::Done(()),
+            other => Step::other(other),
         })
         .await
     }
@@ -136,17 +138,24 @@ impl Session {
         self.listener.event(Event::UploadStarted { total: bytes });
         let listener = Arc::clone(&self.listener);
         let (cluster, name) = (self.cluster.clone(), self.name.clone());
-        let pod_ends = self.until(|stage| match stage {
-            Stage::Receiving | Stage::Waiting { .. } | Stage::Starting { .. } | Stage::Building => {
-                Step::Wait(String::new())
-            }
-            Stage::Built { .. } | Stage::BuildFailed(_) => Step::Wait(String::new()),
-            other => Step::<()>::unexpected(other),
-        });
-        tokio::select! {
+        let result = tokio::select! {
             result = upload(&cluster, &name, nonce, compression, packer, &*listener) => result,
-            ended = pod_ends => ended,
+            ended = self.until(Step::<()>::other) => ended,
+        };
+        match result {
+            Err(Error::Cluster(broken @ ClusterError::UploadBroken { .. })) => self.fate_of(broken).await,
+            other => other,
         }
+    }
+
+    /// A connection to a pod that is being ended breaks a moment before its status tells why. And one that broke at the
+    /// very end may have lost no more than the receiver's last word.
+    async fn fate_of(&mut self, broken: ClusterError) -> Result<(), Error> {
+        let fate = self.until(|stage| match stage {
+            Stage::Starting(_) | Stage::Building | Stage::Built { .. } | Stage::BuildFailed(_) => Step::Done(()),
+            other => Step::other(other),
+        });
+        timeout(NEWS, fate).await.unwrap_or(Err(broken.into()))
     }
 
     /// Follows the executor's log to its end.
@@ -156,10 +165,9 @@ impl Session {
     pub async fn follow_build(&mut self) -> Result<Digest, Error> {
         let released = Instant::now();
         self.until(|stage| match stage {
-            Stage::Waiting { .. } | Stage::Receiving => Step::Wait(String::new()),
-            Stage::Starting { what } => Step::Wait(what),
+            Stage::Starting(wait) => Step::WaitFor(wait),
             Stage::Building | Stage::Built { .. } | Stage::BuildFailed(_) => Step::Done(()),
-            other => Step::unexpected(other),
+            other => Step::other(other),
         })
         .await?;
         self.listener.event(Event::Building);
@@ -170,12 +178,9 @@ impl Session {
         let mut log = Log { listener, last: None };
         let end = {
             let end = self.until(|stage| match stage {
-                Stage::Waiting { .. } | Stage::Receiving | Stage::Starting { .. } | Stage::Building => {
-                    Step::Wait(String::new())
-                }
                 Stage::Built { message } => Step::Done(Ok(message)),
                 Stage::BuildFailed(error) => Step::Done(Err(error)),
-                other => Step::unexpected(other),
+                other => Step::other(other),
             });
             tokio::pin!(end);
             loop {
@@ -224,7 +229,8 @@ impl Session {
             };
             let params = DeleteParams { grace_period_seconds: Some(0), preconditions, ..Default::default() };
             match self.cluster.request(&action, self.pods.delete(&self.name, &params)).await {
-                Ok(_) | Err(ClusterError::Refused { code: 404 | 409, .. }) => Ok(true),
+                Ok(_) => Ok(true),
+                Err(ClusterError::Refused { code: 404 | 409, .. }) => Ok(false),
                 Err(error) => Err(error),
             }
         })
@@ -282,12 +288,11 @@ impl Session {
 
     /// Waits until `decide` says that a snapshot's stage is what is waited for, and tells what is waited for meanwhile.
     async fn until<T>(&mut self, mut decide: impl FnMut(Stage) -> Step<T>) -> Result<T, Error> {
-        let mut told = String::new();
-        let mut pull_failure = None;
+        let mut told: Option<Wait> = None;
         loop {
             let snapshot = self.snapshots.borrow_and_update().clone();
             let step = match snapshot {
-                Snapshot::Unknown => Step::Wait(String::new()),
+                Snapshot::Unknown => Step::Wait,
                 Snapshot::Present(pod) => decide(stage(&pod)),
                 Snapshot::Gone => Step::Failed(self.gone().into()),
                 Snapshot::Refused(message, code) => Step::Failed(
@@ -302,16 +307,12 @@ impl Session {
             };
             match step {
                 Step::Done(value) => return Ok(value),
-                Step::Failed(error) => return Err(with_pull_failure(error, pull_failure)),
-                Step::Wait(what) => {
-                    if what.contains("not pulled at first") {
-                        pull_failure = Some(what.clone());
-                    }
-                    if !what.is_empty() && what != told {
-                        told.clone_from(&what);
-                        self.listener.event(Event::Waiting { what });
-                    }
+                Step::Failed(error) => return Err(with_trouble(error, told)),
+                Step::WaitFor(wait) if told.as_ref() != Some(&wait) => {
+                    self.listener.event(Event::Waiting { what: wait.what.clone(), trouble: wait.trouble.clone() });
+                    told = Some(wait);
                 }
+                Step::Wait | Step::WaitFor(_) => {}
             }
             if self.snapshots.changed().await.is_err() {
                 return Err(self.gone().into());
@@ -330,18 +331,18 @@ impl Session {
 
 /// What a stage means to someone who waits.
 enum Step<T> {
-    Wait(String),
+    Wait,
+    WaitFor(Wait),
     Done(T),
     Failed(Error),
 }
 
 impl<T> Step<T> {
-    /// A stage that should not come now: the end of a pod is an error, anything else is waited out.
-    fn unexpected(stage: Stage) -> Self {
+    /// A stage that is not waited for: the pod's end is an error, anything else is waited out.
+    fn other(stage: Stage) -> Self {
         match stage {
             Stage::Broken(error) => Self::Failed(error.into()),
-            Stage::BuildFailed(error) => Self::Failed(error.into()),
-            _ => Self::Wait(String::new()),
+            _ => Self::Wait,
         }
     }
 }
@@ -365,13 +366,13 @@ impl Log {
     }
 }
 
-/// Older kubelets name the cause of a failed pull only at the first failure.
-fn with_pull_failure(error: Error, failure: Option<String>) -> Error {
-    match (error, failure) {
-        (Error::Cluster(ClusterError::ImagePull { container, image, reason, message }), Some(failure))
-            if !message.contains(": ") =>
+/// Before Kubernetes 1.31 the back-off does not say why the pull failed; the failure before it did.
+fn with_trouble(error: Error, waited: Option<Wait>) -> Error {
+    match (error, waited.and_then(|wait| wait.trouble)) {
+        (Error::Cluster(ClusterError::ImagePull { container, image, reason, message }), Some(trouble))
+            if !message.contains(&trouble) =>
         {
-            ClusterError::ImagePull { container, image, reason, message: format!("{message}\n{failure}") }.into()
+            ClusterError::ImagePull { container, image, reason, message: format!("{message}\n{trouble}") }.into()
         }
         (error, _) => error,
     }

@@ -15,17 +15,11 @@ use crate::error::{BuildError, ClusterError};
 #[derive(Debug)]
 pub enum Stage {
     /// The receiver does not run yet.
-    Waiting {
-        /// For what.
-        what: String,
-    },
+    Waiting(Wait),
     /// The receiver runs: the upload may start or is under way.
     Receiving,
     /// The receiver has proof and ended; the executor does not run yet.
-    Starting {
-        /// What is waited for.
-        what: String,
-    },
+    Starting(Wait),
     /// The executor runs.
     Building,
     /// The executor ended with 0.
@@ -39,6 +33,21 @@ pub enum Stage {
     Broken(ClusterError),
 }
 
+/// What a pod waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// A node, an image, a container.
+    pub what: String,
+    /// What went wrong so far and is tried again.
+    pub trouble: Option<String>,
+}
+
+impl Wait {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), trouble: None }
+    }
+}
+
 /// Reads a snapshot.
 pub fn stage(pod: &Pod) -> Stage {
     let name = pod.name_any();
@@ -50,7 +59,7 @@ pub fn stage(pod: &Pod) -> Stage {
         return Stage::Broken(ClusterError::Unschedulable { pod: name, message });
     }
     match state(status.init_container_statuses.as_deref(), RECEIVER) {
-        None => Stage::Waiting { what: "a node".to_owned() },
+        None => Stage::Waiting(Wait::new("a node")),
         Some((receiver, state)) => match state {
             ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => executor(&status),
             ContainerState { terminated: Some(ended), .. } => Stage::Broken(ClusterError::Receiver {
@@ -59,7 +68,7 @@ pub fn stage(pod: &Pod) -> Stage {
             }),
             ContainerState { running: Some(_), .. } => Stage::Receiving,
             ContainerState { waiting, .. } => match waiting_for(receiver, waiting) {
-                Ok(what) => Stage::Waiting { what },
+                Ok(wait) => Stage::Waiting(wait),
                 Err(error) => Stage::Broken(error),
             },
         },
@@ -68,7 +77,7 @@ pub fn stage(pod: &Pod) -> Stage {
 
 fn executor(status: &PodStatus) -> Stage {
     let Some((container, state)) = state(status.container_statuses.as_deref(), EXECUTOR) else {
-        return Stage::Starting { what: "the executor".to_owned() };
+        return Stage::Starting(Wait::new("the executor"));
     };
     match state {
         ContainerState { terminated: Some(ended), .. } => match (ended.exit_code, ended.reason.as_deref()) {
@@ -85,7 +94,7 @@ fn executor(status: &PodStatus) -> Stage {
         },
         ContainerState { running: Some(_), .. } => Stage::Building,
         ContainerState { waiting, .. } => match waiting_for(container, waiting) {
-            Ok(what) => Stage::Starting { what },
+            Ok(wait) => Stage::Starting(wait),
             Err(error) => Stage::Broken(error),
         },
     }
@@ -97,14 +106,14 @@ fn state<'a>(statuses: Option<&'a [ContainerStatus]>, name: &str) -> Option<(&'a
 }
 
 /// What a container that does not run yet waits for, or why it never will.
-fn waiting_for(container: &ContainerStatus, waiting: Option<ContainerStateWaiting>) -> Result<String, ClusterError> {
+fn waiting_for(container: &ContainerStatus, waiting: Option<ContainerStateWaiting>) -> Result<Wait, ClusterError> {
     let waiting = waiting.unwrap_or_default();
     let reason = waiting.reason.unwrap_or_default();
     let message = waiting.message.unwrap_or_default();
     let (name, image) = (container.name.clone(), container.image.clone());
     match reason.as_str() {
         // The kubelet tries again by itself: a lost packet must not end a build. The back-off does.
-        "ErrImagePull" => Ok(format!("image `{image}`, not pulled at first: {message}")),
+        "ErrImagePull" => Ok(Wait { what: format!("image `{image}`"), trouble: Some(message) }),
         "ImagePullBackOff"
         | "InvalidImageName"
         | "ErrImageNeverPull"
@@ -116,7 +125,7 @@ fn waiting_for(container: &ContainerStatus, waiting: Option<ContainerStateWaitin
         | "RunContainerError"
         | "PostStartHookError"
         | "CrashLoopBackOff" => Err(ClusterError::ContainerStart { container: name, reason, message }),
-        _ => Ok(format!("container `{name}` with image `{image}`")),
+        _ => Ok(Wait::new(format!("container `{name}` with image `{image}`"))),
     }
 }
 
@@ -187,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_pod_without_a_status_waits_for_a_node() {
-        assert!(matches!(stage_of(json!({})), Stage::Waiting { what } if what == "a node"));
+        assert!(matches!(stage_of(json!({})), Stage::Waiting(wait) if wait.what == "a node"));
     }
 
     #[test]
@@ -205,20 +214,20 @@ mod tests {
         let stage = stage_of(json!({"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
         ]}));
-        assert!(matches!(stage, Stage::Waiting { .. }));
+        assert!(matches!(stage, Stage::Waiting(_)));
     }
 
     #[test]
     fn the_first_failed_pull_is_waited_out_and_the_back_off_ends_it() {
         let first = receiver(json!({"waiting": {"reason": "ErrImagePull", "message": "dial tcp"}}));
-        assert!(matches!(first, Stage::Waiting { what } if what.contains("dial tcp")));
+        assert!(matches!(first, Stage::Waiting(wait) if wait.trouble.as_deref() == Some("dial tcp")));
         let again = receiver(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}));
         assert!(matches!(again, Stage::Broken(ClusterError::ImagePull { container, .. }) if container == RECEIVER));
     }
 
     #[test]
     fn an_unknown_waiting_reason_is_waited_for() {
-        assert!(matches!(receiver(json!({"waiting": {"reason": "NewInSomeRelease"}})), Stage::Waiting { .. }));
+        assert!(matches!(receiver(json!({"waiting": {"reason": "NewInSomeRelease"}})), Stage::Waiting(_)));
     }
 
     #[test]
@@ -228,7 +237,7 @@ mod tests {
             receiver(json!({"terminated": {"exitCode": 75, "message": "no upload"}})),
             Stage::Broken(ClusterError::Receiver { code: 75, .. })
         ));
-        assert!(matches!(executor(json!({"waiting": {"reason": "PodInitializing"}})), Stage::Starting { .. }));
+        assert!(matches!(executor(json!({"waiting": {"reason": "PodInitializing"}})), Stage::Starting(_)));
         assert!(matches!(executor(json!({"running": {}})), Stage::Building));
     }
 

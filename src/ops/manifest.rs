@@ -4,25 +4,33 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::cli::ManifestFormat;
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::error::Error;
 use crate::report;
 use crate::request::PodRequest;
 
+/// Form of a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManifestForm {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
 /// Prints the Pod. Nothing is asked of any cluster.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn manifest(request: &PodRequest, namespace: Option<String>, format: ManifestFormat) -> Result<(), Error> {
+pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
     let mut pod = manifest::pod(request, &directory_name(&request.build_context), &Nonce::random());
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
     let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;
-    let text = match format {
-        ManifestFormat::Json => format!("{pod:#}\n"),
-        ManifestFormat::Yaml => serde_saphyr::to_string(&pod).map_err(|error| failed(error.to_string()))?,
+    let text = match form {
+        ManifestForm::Json => format!("{pod:#}\n"),
+        ManifestForm::Yaml => serde_saphyr::to_string(&pod).map_err(|error| failed(error.to_string()))?,
     };
     report::write_stdout(text.as_bytes())
 }

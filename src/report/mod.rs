@@ -5,7 +5,7 @@ mod human;
 mod progress;
 mod terminal;
 
-pub use document::{listing_json, metadata_json, write_stdout};
+pub use document::{listing_json, listing_paths, metadata_json, write_stdout};
 pub use human::{print_error, print_note};
 pub use progress::{Progress, Style};
 pub use terminal::sanitise;

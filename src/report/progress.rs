@@ -77,7 +77,7 @@ impl Listener for Progress {
             }
             (Event::Log(line), Style::Quiet) => state.hold(sanitise(line)),
             (_, Style::Quiet) => {}
-            (Event::Waiting { what }, Style::Redrawn) => state.spin(what),
+            (Event::Waiting { what, trouble: None }, Style::Redrawn) => state.spin(what),
             (Event::UploadStarted { total }, Style::Redrawn) => state.start_bar(*total),
             (Event::UploadProgress { packed, sent }, Style::Redrawn) => state.move_bar(*packed, *sent),
             (Event::UploadProgress { packed, sent }, Style::Lines) => state.upload_line(*packed, *sent),
@@ -98,7 +98,10 @@ impl State {
                 if totals.files == 0 { " (nothing but the Dockerfile is sent)" } else { "" },
             ),
             Event::PodCreated { namespace, pod } => format!("pod: {pod} in namespace {namespace}"),
-            Event::Waiting { what } => format!("waiting for {what}"),
+            Event::Waiting { what, trouble: None } => format!("waiting for {what}"),
+            Event::Waiting { what, trouble: Some(trouble) } => {
+                sanitise(format!("waiting for {what}, which failed once: {trouble}").as_bytes())
+            }
             Event::Uploaded { packed, sent, elapsed } => format!(
                 "uploaded: {} as {} in {:.1} s, {}/s; complete",
                 HumanBytes(*packed),

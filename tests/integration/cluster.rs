@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::cluster::{Namespace, Rights, base_image, from, pods_of_the_tool, registry, server};
+use crate::support::cluster::{Namespace, Rights, base_image, from, pods_of_the_tool, registry, server, tls_registry};
 use crate::support::image::{Image, Node};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::tree::{Tree, incompressible};
@@ -399,6 +400,57 @@ fn a_pod_deleted_by_somebody_else_ends_the_build() {
     let finished = running.wait();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     assert!(finished.stderr.contains("was ended by the cluster: Deleted"), "{}", finished.stderr);
+}
+
+/// Where a pod finds its service account, there is this namespace's: the tool finds its cluster by that alone.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn without_a_kubeconfig_the_service_account_of_the_pod_is_used() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "from within\n");
+    let account = Tree::new();
+    namespace.write_service_account(account.path());
+    let (host, port) = server().rsplit_once(':').map(|(host, port)| (host.to_owned(), port.to_owned())).unwrap();
+    let script = "mount -t tmpfs none /run && mkdir -p /var/run/secrets/kubernetes.io && \
+                  cp -r \"$0\" /var/run/secrets/kubernetes.io/serviceaccount && exec \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", script])
+        .arg(account.path())
+        .args([env!("CARGO_BIN_EXE_kaniko-local"), "build", "--insecure", "-t", &namespace.destination()])
+        .arg(tree.path())
+        .env_remove("KUBECONFIG")
+        .env("HOME", "/nonexistent")
+        .env("KUBERNETES_SERVICE_HOST", host)
+        .env("KUBERNETES_SERVICE_PORT", port)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let image = Image::pull(String::from_utf8(output.stdout).unwrap().trim_end());
+    assert_eq!(image.text("x"), "from within\n");
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_registry_secret_opens_a_registry_that_wants_a_password() {
+    let namespace = Namespace::new();
+    let registry = tls_registry();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x");
+    let destination = format!("{}/{}:v1", registry.address, namespace.name);
+    let build = || namespace.tool(&["build", "-t", &destination]).arg(tree.path());
+    let trust = ["--", "--skip-tls-verify"];
+    let refused = build().args(&trust).run();
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("UNAUTHORIZED"), "{}", refused.stderr);
+
+    let credentials = json!({"auths": {&registry.address: {"username": registry.user, "password": registry.password}}});
+    namespace.create(&from::<k8s_openapi::api::core::v1::Secret>(json!({
+        "metadata": {"name": "push"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": credentials.to_string()},
+    })));
+    let finished = build().args(&["--registry-secret", "push"]).args(&trust).run();
+    assert!(finished.reference().starts_with(&format!("{destination}@sha256:")));
+    assert!(!finished.stderr.contains(&registry.password), "{}", finished.stderr);
 }
 
 #[track_caller]

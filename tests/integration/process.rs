@@ -299,3 +299,14 @@ fn a_file_that_cannot_be_read_is_named() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert_eq!(stderr, "error: cannot read `private/key`\nnote: Permission denied (os error 13)\n");
 }
+
+#[test]
+fn an_archive_inside_the_context_is_not_packed_into_itself() {
+    let tree = small();
+    let pack = || run_in(&tree, &["context", "pack", "-o", "context.tar.gz"]);
+    let first = (pack(), fs::read(tree.path().join("context.tar.gz")).unwrap());
+    let second = (pack(), fs::read(tree.path().join("context.tar.gz")).unwrap());
+    assert_eq!((first.0.code, second.0.code), (Some(0), Some(0)), "{}", second.0.stderr);
+    assert!(second.0.stderr.contains("is the archive itself and is not packed"), "{}", second.0.stderr);
+    assert!(first.1 == second.1);
+}

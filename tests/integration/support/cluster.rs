@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -30,6 +30,21 @@ pub fn registry() -> String {
 /// A base image with a shell.
 pub fn base_image() -> String {
     variable("KANIKO_LOCAL_TEST_BASE_IMAGE")
+}
+
+/// A registry that wants a password and has a certificate of a private authority.
+pub struct TlsRegistry {
+    pub address: String,
+    pub user: String,
+    pub password: String,
+}
+
+pub fn tls_registry() -> TlsRegistry {
+    TlsRegistry {
+        address: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY"),
+        user: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY_USER"),
+        password: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY_PASSWORD"),
+    }
 }
 
 /// The Role that README.md tells users to make.
@@ -60,8 +75,9 @@ pub struct Namespace {
 }
 
 impl Namespace {
+    /// The documented Role, and the Pod Security Standard that the documentation says is enough.
     pub fn new() -> Self {
-        Self::with(Rights::Documented, json!({}))
+        Self::with(Rights::Documented, json!({"pod-security.kubernetes.io/enforce": "baseline"}))
     }
 
     /// With these labels on the namespace.
@@ -80,7 +96,10 @@ impl Namespace {
             let binding = json!({
                 "metadata": {"name": "dev"},
                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
-                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"}],
+                "subjects": [
+                    {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"},
+                    {"kind": "ServiceAccount", "name": "default", "namespace": namespace.name},
+                ],
             });
             namespace.create(&role);
             namespace.create(&from::<RoleBinding>(binding));
@@ -141,6 +160,18 @@ impl Namespace {
             assert!(started.elapsed() < Duration::from_secs(30), "no default service account in {}", self.name);
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Writes what a pod of the namespace finds under `/var/run/secrets/kubernetes.io/serviceaccount`.
+    pub fn write_service_account(&self, directory: &Path) {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), &self.name);
+        let request = from(json!({"spec": {"audiences": [], "expirationSeconds": 600}}));
+        let token = self.block_on(accounts.create_token_request("default", &PostParams::default(), &request));
+        let maps: Api<ConfigMap> = Api::namespaced(self.client(), &self.name);
+        let root = self.block_on(maps.get("kube-root-ca.crt")).data.unwrap();
+        std::fs::write(directory.join("token"), token.status.unwrap().token).unwrap();
+        std::fs::write(directory.join("ca.crt"), &root["ca.crt"]).unwrap();
+        std::fs::write(directory.join("namespace"), &self.name).unwrap();
     }
 
     /// The tool in this namespace as the user `dev`.

@@ -38,6 +38,11 @@ impl Tool {
         self
     }
 
+    pub fn args(mut self, arguments: &[&str]) -> Self {
+        self.0.args(arguments);
+        self
+    }
+
     pub fn run(mut self) -> Finished {
         let output = self.0.output().unwrap();
         Finished {
