@@ -8,20 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::client::Cluster;
-use super::receiver::{self, Nonce, RECEIVER, Reply};
+use super::receiver::{self, Framing, Nonce, RECEIVER, Reply};
 use super::stream::{self, Ended, Exec, Outcome};
 use crate::context::Compression;
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
 
-/// Bytes in one frame: one `dd` in the pod each, so not too few.
-const FRAME: usize = 1024 * 1024;
-/// Frames that wait for the socket.
-const FRAMES_QUEUED: usize = 4;
+/// Bytes in one frame: a few programs are started in the pod for each, so not too few.
+const FRAME: usize = 4 * 1024 * 1024;
+/// Headers and frames that wait for the socket.
+const QUEUED: usize = 4;
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
 
@@ -57,7 +56,7 @@ pub async fn upload(
     listener: &dyn Listener,
 ) -> Result<(), Error> {
     let counters = Arc::new(Counters::default());
-    let (stdin, stdin_receiver) = mpsc::channel(FRAMES_QUEUED);
+    let (stdin, stdin_receiver) = mpsc::channel(QUEUED);
     let (stdout, mut replies) = mpsc::unbounded_channel();
     let command = receiver::receive_command(nonce, compression);
     let exec = Exec { pod, container: RECEIVER, command };
@@ -123,23 +122,22 @@ fn pack(
     counters: &Counters,
 ) -> Result<(), Error> {
     let entries = packer.entries();
-    let mut frames = Frames { stdin, frame: BytesMut::new(), hash: Sha256::new() };
+    let mut frames = Frames { stdin, frame: BytesMut::new(), framing: Framing::default() };
     let mut packed = |bytes| {
         counters.packed.fetch_add(bytes, Ordering::Relaxed);
     };
     packer.pack(&mut frames, compression, &mut packed)?;
     let failed = |source| Error::Output { what: "the upload".to_owned(), source };
     frames.flush().map_err(failed)?;
-    let hash: String = frames.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let marker = receiver::end_marker(nonce, entries, &hash);
+    let marker = frames.framing.end_marker(nonce, entries);
     frames.stdin.blocking_send(Bytes::from(marker)).map_err(|_| failed(gone()))
 }
 
-/// Cuts what is written into frames, hashes and queues them.
+/// Cuts what is written into frames and queues them.
 struct Frames {
     stdin: mpsc::Sender<Bytes>,
     frame: BytesMut,
-    hash: Sha256,
+    framing: Framing,
 }
 
 impl Write for Frames {
@@ -160,8 +158,7 @@ impl Write for Frames {
             return Ok(());
         }
         let frame = std::mem::take(&mut self.frame).freeze();
-        self.hash.update(&frame);
-        let header = Bytes::from(receiver::frame_header(frame.len()));
+        let header = Bytes::from(self.framing.header(&frame));
         self.stdin.blocking_send(header).and_then(|()| self.stdin.blocking_send(frame)).map_err(|_| gone())
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A connection that breaks looks like a clean end of input to the process in the container, on every Kubernetes
 //! version, and plain `tar` cut at an entry boundary ends with 0. So the proof is in the stream: frames with their
-//! sizes, then an end marker with a nonce, the count of entries and the hash of every byte before it. The frames also
-//! make the upload independent of half-close, which servers before Kubernetes 1.30 do not have.
+//! sizes and hashes, then an end marker with a nonce, the count of entries and the hash of all frame lines. The frames
+//! also make the upload independent of half-close, which servers before Kubernetes 1.30 do not have.
+
+use sha2::{Digest, Sha256};
 
 use crate::context::Compression;
 use crate::executor::CONTEXT_VOLUME;
@@ -52,14 +54,28 @@ fn script(text: &str, arguments: [&str; 3]) -> Vec<String> {
     ["sh", "-c", code.join("\n").trim(), "sh"].into_iter().chain(arguments).map(str::to_owned).collect()
 }
 
-/// What stands before `size` bytes of archive.
-pub fn frame_header(size: usize) -> String {
-    format!("{size}\n")
+/// Frames one archive: what stands before each piece of it, and the proof at its end.
+#[derive(Debug, Default)]
+pub struct Framing {
+    lines: Sha256,
 }
 
-/// What stands after the last frame: the proof. `sha256` is hexadecimal, over all frame bytes.
-pub fn end_marker(nonce: &Nonce, entries: u64, sha256: &str) -> String {
-    format!("end\n{} {entries} {sha256}\n", nonce.as_str())
+impl Framing {
+    /// The line that stands before `frame`. Every frame needs one, in order.
+    pub fn header(&mut self, frame: &[u8]) -> String {
+        let line = format!("{} {}\n", frame.len(), hex(Sha256::digest(frame)));
+        self.lines.update(&line);
+        line
+    }
+
+    /// What stands after the last frame of an archive with so many `entries`.
+    pub fn end_marker(self, nonce: &Nonce, entries: u64) -> String {
+        format!("end\n{} {entries} {}\n", nonce.as_str(), hex(self.lines.finalize()))
+    }
+}
+
+fn hex(digest: impl IntoIterator<Item = u8>) -> String {
+    digest.into_iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the receiver says on its standard output.

@@ -9,7 +9,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
-use sha2::{Digest, Sha256};
 
 use super::*;
 
@@ -71,14 +70,13 @@ fn archive() -> Vec<u8> {
 
 /// What goes to the receiver, in frames of 64 bytes.
 fn stream(nonce: &Nonce, entries: u64) -> Vec<u8> {
-    let archive = archive();
+    let mut framing = Framing::default();
     let mut stream = Vec::new();
-    for frame in archive.chunks(64) {
-        stream.extend_from_slice(frame_header(frame.len()).as_bytes());
+    for frame in archive().chunks(64) {
+        stream.extend_from_slice(framing.header(frame).as_bytes());
         stream.extend_from_slice(frame);
     }
-    let hash: String = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
-    stream.extend_from_slice(end_marker(nonce, entries, &hash).as_bytes());
+    stream.extend_from_slice(framing.end_marker(nonce, entries).as_bytes());
     stream
 }
 
@@ -176,6 +174,16 @@ fn a_wrong_count_of_entries_releases_nothing() {
     let received = receive(Shell::Busybox, &nonce, &stream(&nonce, ENTRIES + 1));
     assert!(!received.released(&nonce));
     assert_eq!((received.code(), received.stderr().as_str()), (65, "sent 6 entries, unpacked 5\n"));
+}
+
+#[test]
+fn a_missing_frame_releases_nothing() {
+    let nonce = Nonce::random();
+    let whole = stream(&nonce, ENTRIES);
+    let line = whole.iter().position(|byte| *byte == b'\n').unwrap();
+    let second = &whole[line + 1 + 64..];
+    let received = receive(Shell::Busybox, &nonce, second);
+    assert!(!received.released(&nonce));
 }
 
 #[test]
