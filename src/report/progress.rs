@@ -138,7 +138,7 @@ impl State {
     fn spin(&mut self, what: &str) {
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style("{spinner} waiting for {msg} {elapsed}"));
+            bar.set_style(style("{spinner} {elapsed} waiting for {wide_msg}"));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -149,7 +149,7 @@ impl State {
         self.clear_bar();
         self.start_upload(total);
         let bar = ProgressBar::with_draw_target(Some(total.max(1)), ProgressDrawTarget::stderr());
-        bar.set_style(style("uploading {bar:30} {binary_bytes}/{binary_total_bytes} {msg} {elapsed}"));
+        bar.set_style(style("uploading {bar:24} {elapsed} {binary_bytes} of {binary_total_bytes}, {wide_msg}"));
         self.bar = Some(bar);
     }
 

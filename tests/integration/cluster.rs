@@ -225,11 +225,11 @@ fn without_a_push_the_digest_alone_is_printed() {
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
-fn an_archive_without_compression_is_built_too() {
+fn another_helper_image_and_no_compression_work_too() {
     let namespace = Namespace::new();
     let noise = incompressible(5_000_000);
     let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY noise /\n").file("noise", &noise);
-    let finished = namespace.build(&tree).arg("--compression").arg("none").run();
+    let finished = namespace.build(&tree).args(&["--compression", "none", "--helper-image", &base_image()]).run();
     assert!(Image::pull(finished.reference()).content("noise") == noise);
 }
 
@@ -358,7 +358,7 @@ fn an_unschedulable_pod_ends_at_once_with_the_schedulers_words() {
     let finished = namespace.build(&tree).run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     assert!(
-        finished.stderr.contains("is unschedulable\nnote: 0/1 nodes are available: 1 Insufficient cpu"),
+        finished.stderr.contains("is unschedulable\nnote: 0/") && finished.stderr.contains("Insufficient cpu"),
         "{}",
         finished.stderr
     );
