@@ -17,7 +17,7 @@ use crate::support::tree::{Tree, incompressible};
 mod afterwards {
     #[test]
     #[ignore = "needs the test cluster: scripts/test"]
-    fn no_pod_of_the_tool_is_left_in_any_namespace() {
+    fn no_pod_of_the_tool_is_left() {
         assert_eq!(super::pods_of_the_tool(), Vec::<String>::new());
     }
 }

@@ -235,13 +235,15 @@ pub fn from<K: DeserializeOwned>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-/// Every pod of this tool, in any namespace.
+/// Every pod of this tool in the default namespace and in those of tests; a user's cluster may have builds elsewhere.
 pub fn pods_of_the_tool() -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let pods: Api<Pod> = Api::all(admin().await);
         let managed = ListParams::default().labels("app.kubernetes.io/managed-by=kaniko-local");
-        pods.list(&managed).await.unwrap().iter().map(ResourceExt::name_any).collect()
+        let pods = pods.list(&managed).await.unwrap();
+        let of_tests = |pod: &&Pod| pod.namespace().is_some_and(|name| name == "default" || name.starts_with("test-"));
+        pods.iter().filter(of_tests).map(ResourceExt::name_any).collect()
     })
 }
 
