@@ -94,7 +94,7 @@ Exit codes:
     2  the command line or what it names is wrong
     3  the cluster failed: a retry may help
   124  --timeout is over
-  130  interrupted (143: terminated)
+  130  interrupted (143: terminated, 129: hung up)
 
 Standard output carries only the reference by digest, one line for each -t.";
 
@@ -137,7 +137,7 @@ pub struct PodArgs {
     /// Image that runs the build
     #[arg(long, value_name = "IMAGE", default_value = crate::executor::EXECUTOR_IMAGE, help_heading = "Pod")]
     pub executor_image: String,
-    /// Image that receives the context: sh, tar, dd, tee, find, sha256sum
+    /// Image that receives the context: any with busybox, or with a shell, GNU tar and coreutils
     #[arg(long, value_name = "IMAGE", default_value = crate::executor::HELPER_IMAGE, help_heading = "Pod")]
     pub helper_image: String,
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with

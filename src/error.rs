@@ -33,6 +33,15 @@ pub enum Error {
     /// A signal asked us to stop.
     #[error("{}", .0.name())]
     Interrupted(Signal),
+    /// The system refuses what the tool cannot work without.
+    #[error("cannot {action}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// Results cannot be written.
     #[error("cannot write {what}")]
     Output {
@@ -73,7 +82,7 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Context(_) | Self::Build(_) => 1,
             Self::Cluster(_) => 3,
-            Self::Output { .. } => 1,
+            Self::Output { .. } | Self::System { .. } => 1,
             Self::Deadline { .. } => 124,
             Self::Interrupted(Signal::Hangup) => 129,
             Self::Interrupted(Signal::Interrupt) => 130,
@@ -89,8 +98,13 @@ impl Error {
             Self::Cluster(error) => error.notes(),
             Self::Build(error) => error.notes(),
             Self::Deadline { .. } | Self::Interrupted(_) => vec![],
-            Self::Output { source, .. } => vec![source.to_string()],
+            Self::Output { source, .. } | Self::System { source, .. } => vec![source.to_string()],
         }
+    }
+
+    /// Message and notes in one line, where it is a detail of something else.
+    pub fn one_line(&self) -> String {
+        std::iter::once(self.to_string()).chain(self.notes()).collect::<Vec<_>>().join(": ")
     }
 
     /// One action, if one is sure to help.
@@ -100,7 +114,7 @@ impl Error {
             Self::Cluster(error) => error.help(),
             Self::Build(error) => error.help(),
             Self::Deadline { .. } => Some("give it longer with `--timeout`".to_owned()),
-            Self::Context(_) | Self::Interrupted(_) | Self::Output { .. } => None,
+            Self::Context(_) | Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } => None,
         }
     }
 }
@@ -229,7 +243,7 @@ impl UsageError {
             },
             Self::ExecutorArgument { .. } => "write values as `--flag=value`".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {
-                Some(path) => format!("did you mean `{}`?", path.display()),
+                Some(path) => format!("there is `{}`", path.display()),
                 None => return None,
             },
             Self::NoDockerfile { alike, .. } => match alike.as_slice() {
@@ -357,6 +371,18 @@ pub enum ClusterError {
         /// The kubelet's words.
         message: String,
     },
+    /// A container ended before it did its work.
+    #[error("container `{container}` ended with {code}{}", if .reason.is_empty() { String::new() } else { format!(": {}", .reason) })]
+    ContainerEnded {
+        /// The container.
+        container: String,
+        /// Its exit code.
+        code: i32,
+        /// The kubelet's reason word.
+        reason: String,
+        /// Its last words, or the runtime's.
+        message: String,
+    },
     /// The pod was ended from outside.
     #[error("pod `{pod}` was ended by the cluster: {reason}")]
     PodEnded {
@@ -368,7 +394,7 @@ pub enum ClusterError {
         message: String,
     },
     /// The upload broke before the receiver had proof that all of it arrived.
-    #[error("upload broke off after {sent} bytes")]
+    #[error("upload broke off after {}", mebibytes(*.sent))]
     UploadBroken {
         /// Bytes handed to the connection.
         sent: u64,
@@ -400,9 +426,10 @@ impl ClusterError {
             | Self::Unschedulable { message, .. }
             | Self::ImagePull { message, .. }
             | Self::ContainerStart { message, .. }
+            | Self::ContainerEnded { message, .. }
             | Self::PodEnded { message, .. } => lines(message),
             Self::UploadBroken { why, .. } => {
-                vec![why.clone(), "the build was not started".to_owned()]
+                vec![why.clone(), "the pod had not confirmed that all of it arrived".to_owned()]
             }
             Self::Receiver { code, said } => {
                 let mut notes: Vec<String> = lines(said);
@@ -426,10 +453,11 @@ impl ClusterError {
             | Self::Unschedulable { .. }
             | Self::ImagePull { .. }
             | Self::ContainerStart { .. }
+            | Self::ContainerEnded { .. }
             | Self::PodEnded { .. }
             | Self::Receiver { .. }
             | Self::NoDigest { .. } => None,
-            Self::UploadBroken { .. } => Some("try again".to_owned()),
+            Self::UploadBroken { .. } => Some("run the same command again".to_owned()),
         }
     }
 }
@@ -480,6 +508,10 @@ fn ticked(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20)
 }
 
 fn human_duration(duration: std::time::Duration) -> String {

@@ -100,7 +100,7 @@ fn run_async(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error>
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| Error::Output { what: "to its own threads".to_owned(), source })?;
+        .map_err(|source| Error::System { action: "start threads", source })?;
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     result

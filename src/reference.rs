@@ -1,7 +1,8 @@
 //! Image references as Docker writes them: `[registry/]repository[:tag]`.
 //!
-//! Grammar: `distribution/reference` (`regexp.go`); whether the first component is a registry: its
-//! `splitDockerDomain`. Kaniko reads destinations with go-containerregistry, which takes the same forms.
+//! Grammar of names: `distribution/reference` (`regexp.go`). Whether the first component is a registry is decided as the
+//! executor does, by go-containerregistry (v0.20 `pkg/name/repository.go`): it is one if it has a `.` or a `:`. Docker
+//! also takes `localhost`; the executor would push `localhost/app` to Docker Hub, so that form is refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -64,6 +65,15 @@ pub enum ReferenceError {
         /// The component.
         component: String,
     },
+    /// `localhost/…`.
+    #[error("the executor takes `localhost` without a port for a name on Docker Hub: write `localhost:PORT/…`")]
+    Localhost,
+    /// A repository's path that is too short or too long.
+    #[error("`{path}` is no repository: the executor takes 2 to 255 characters")]
+    Length {
+        /// The path.
+        path: String,
+    },
     /// A registry that is no `host[:port]`.
     #[error("`{registry}` is no registry: it has to be `host` or `host:port`")]
     Registry {
@@ -98,28 +108,31 @@ impl FromStr for Reference {
         if let Some(tag) = tag {
             check_tag(tag)?;
         }
+        if registry.is_none() && path.starts_with("localhost/") {
+            return Err(ReferenceError::Localhost);
+        }
         path.split('/').try_for_each(check_component)?;
+        if !(2..=255).contains(&path.len()) {
+            return Err(ReferenceError::Length { path: path.to_owned() });
+        }
         Ok(Self { typed: typed.to_owned(), registry: registry.map(str::to_owned) })
     }
 }
 
-/// A first component is a registry if it looks like a host: a dot, a port, `localhost` or upper case.
 fn split_registry(typed: &str) -> (Option<&str>, &str) {
     match typed.split_once('/') {
-        Some((first, rest))
-            if first.contains(['.', ':'])
-                || first == "localhost"
-                || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
-        {
-            (Some(first), rest)
-        }
+        Some((first, rest)) if first.contains(['.', ':']) => (Some(first), rest),
         _ => (None, typed),
     }
 }
 
 fn check_registry(registry: &str) -> Result<(), ReferenceError> {
     let (host, port) = match registry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => ("", port.strip_prefix(':')),
+        Some((address, port))
+            if address.parse::<std::net::Ipv6Addr>().is_ok() && (port.is_empty() || port.starts_with(':')) =>
+        {
+            ("v6", port.strip_prefix(':'))
+        }
         _ => match registry.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (registry, None),
@@ -131,7 +144,7 @@ fn check_registry(registry: &str) -> Result<(), ReferenceError> {
             && !label.ends_with('-')
             && !label.is_empty()
     };
-    let host_is_fine = registry.starts_with('[') || host.split('.').all(label);
+    let host_is_fine = host.split('.').all(label);
     let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok());
     if host_is_fine && port_is_fine { Ok(()) } else { Err(ReferenceError::Registry { registry: registry.to_owned() }) }
 }
@@ -190,7 +203,7 @@ mod tests {
             ("app", DOCKER_HUB),
             ("team/app:1.2", DOCKER_HUB),
             ("10.97.0.2:5000/app", "10.97.0.2:5000"),
-            ("localhost/app", "localhost"),
+            ("localhost:5000/app", "localhost:5000"),
             ("registry.example.com/a/b/c:v1_x-2.3", "registry.example.com"),
             ("[fd00::1]:5000/app:x", "[fd00::1]:5000"),
         ] {
@@ -210,6 +223,10 @@ mod tests {
             ("app:-x", "`-x` is no tag"),
             ("a_._b", "`a_._b` is no path component"),
             ("r.example.com:port/app", "`r.example.com:port` is no registry"),
+            ("localhost/app", "the executor takes `localhost` without a port"),
+            ("Team/app", "repository names are lower-case"),
+            ("r.example.com/a", "`a` is no repository"),
+            ("[::1]junk/app", "`[::1]junk` is no registry"),
             ("app dev", "`app dev` is no path component"),
         ] {
             let error = typed.parse::<Reference>().unwrap_err().to_string();

@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_build_argument_without_a_value_comes_from_the_environment_or_is_left_out() {
-        let request = parse(&["-t", "a", "--build-arg", "A=", "--build-arg", "SET", "--build-arg", "UNSET"]).unwrap();
+        let request = parse(&["-t", "app", "--build-arg", "A=", "--build-arg", "SET", "--build-arg", "UNSET"]).unwrap();
         assert_eq!(request.build_args, ["A=", "SET=here"]);
     }
 
@@ -244,18 +244,18 @@ mod tests {
 
     #[test]
     fn no_cache_wins_over_a_cache_repository() {
-        assert!(parse(&["-t", "a", "--cache-repo", "c", "--no-cache"]).unwrap().cache_repo.is_none());
-        assert!(parse(&["-t", "a", "--cache-repo", "c"]).unwrap().cache_repo.is_some());
+        assert!(parse(&["-t", "app", "--cache-repo", "cache", "--no-cache"]).unwrap().cache_repo.is_none());
+        assert!(parse(&["-t", "app", "--cache-repo", "cache"]).unwrap().cache_repo.is_some());
     }
 
     #[test]
     fn executor_flags_that_this_tool_sets_are_refused() {
         assert!(matches!(
-            parse(&["-t", "a", "--", "--context=dir:///x"]),
+            parse(&["-t", "app", "--", "--context=dir:///x"]),
             Err(UsageError::ReservedExecutorFlag { flag: "--context" })
         ));
-        assert!(matches!(parse(&["-t", "a", "--", "true"]), Err(UsageError::ExecutorArgument { .. })));
-        assert_eq!(parse(&["-t", "a", "--", "--cleanup"]).unwrap().executor_flags, ["--cleanup"]);
+        assert!(matches!(parse(&["-t", "app", "--", "true"]), Err(UsageError::ExecutorArgument { .. })));
+        assert_eq!(parse(&["-t", "app", "--", "--cleanup"]).unwrap().executor_flags, ["--cleanup"]);
     }
 
     #[test]

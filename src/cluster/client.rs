@@ -30,6 +30,15 @@ pub struct ClusterOptions {
     pub request_timeout: Duration,
 }
 
+impl ClusterOptions {
+    /// `kubectl` with the flags that reach the same place, for commands that a user may paste.
+    pub fn kubectl(&self, namespace: &str) -> String {
+        let kubeconfig = self.kubeconfig.as_ref().map(|path| format!(" --kubeconfig {}", path.display()));
+        let context = self.context.as_ref().map(|name| format!(" --context {name}"));
+        format!("kubectl{}{} -n {namespace}", kubeconfig.unwrap_or_default(), context.unwrap_or_default())
+    }
+}
+
 /// A cluster to talk to.
 #[derive(Clone)]
 pub struct Cluster {
@@ -50,7 +59,7 @@ impl Cluster {
     pub async fn new(options: &ClusterOptions) -> Result<Self, Error> {
         let mut config = config(options).await?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
-        // A receiver may write to a slow disk for minutes: the upload has a watchdog of its own.
+        // Logs and watches may be silent for long; the upload has a watchdog of its own.
         config.read_timeout = None;
         config.write_timeout = None;
         config.default_retry = false;

@@ -1,31 +1,53 @@
-//! Follows a container's log.
+//! Follows a container's log without losing or repeating a line.
 //!
-//! A log stream ends early for many reasons (idle middleboxes, rotation), so its end says nothing about the
-//! container's: whoever follows decides by the pod's status when it is over. After a break the log is read again from
-//! its start and the lines already told are left out.
+//! A log stream ends early for many reasons (idle middleboxes, a restarting API server, rotation), so its end says
+//! nothing about the container's: whoever follows decides by the pod's status when it is over. After a break the log is
+//! read again from the second of the last line, by the timestamps the kubelet puts before each; counting lines would not
+//! do, for a rotated log starts anew.
 
 use std::time::Duration;
 
-use futures_util::AsyncBufReadExt;
+use futures_util::{AsyncBufReadExt, AsyncReadExt};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use tokio::sync::mpsc;
 
-/// Longest line that is told whole; the rest of a longer one follows as lines of its own.
-const LINE: usize = 64 * 1024;
-/// Wait before a broken stream is opened again.
+/// Longest piece that is told at once; a longer line is told in pieces.
+const PIECE: usize = 64 * 1024;
+/// Wait before a stream that ended is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Sends each line of `container`'s log, without its line end, until the task is ended. `None` tells that the server has
-/// no more for now: the log is whole if the container had ended before.
-pub async fn follow(pods: Api<Pod>, pod: String, container: &'static str, lines: mpsc::Sender<Option<Vec<u8>>>) {
-    let mut told = 0;
+/// What following tells.
+#[derive(Debug)]
+pub enum Told {
+    /// A line without its line end; any bytes.
+    Line(Vec<u8>),
+    /// The server has no more for now: the log is whole if the container had ended before.
+    NoMore,
+    /// The server refuses the log, in its own words; nothing follows.
+    Refused(String),
+}
+
+/// Follows `container`'s log until the task is ended or the log is refused.
+pub async fn follow(pods: Api<Pod>, pod: String, container: &'static str, listener: mpsc::Sender<Told>) {
+    let mut position = Position::default();
     loop {
-        match read(&pods, &pod, container, &mut told, &lines).await {
-            Ok(()) if lines.send(None).await.is_err() => return,
-            Ok(()) => tracing::debug!(pod, container, "log stream ended"),
-            Err(error) => tracing::debug!(pod, container, %error, "log stream broke"),
+        let told = match read(&pods, &pod, container, &mut position, &listener).await {
+            Ok(()) => Some(Told::NoMore),
+            Err(kube::Error::Api(status)) if status.code == 404 => Some(Told::NoMore),
+            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => Some(Told::Refused(status.message)),
+            Err(error) => {
+                tracing::debug!(pod, container, %error, "log stream broke");
+                None
+            }
+        };
+        if let Some(told) = told {
+            let over = matches!(told, Told::Refused(_));
+            if listener.send(told).await.is_err() || over {
+                return;
+            }
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -35,33 +57,152 @@ async fn read(
     pods: &Api<Pod>,
     pod: &str,
     container: &str,
-    told: &mut usize,
-    lines: &mpsc::Sender<Option<Vec<u8>>>,
+    position: &mut Position,
+    listener: &mpsc::Sender<Told>,
 ) -> Result<(), kube::Error> {
-    let params = LogParams { container: Some(container.to_owned()), follow: true, ..Default::default() };
+    let params = LogParams {
+        container: Some(container.to_owned()),
+        follow: true,
+        timestamps: true,
+        since_time: position.since(),
+        ..Default::default()
+    };
     let stream = pods.log_stream(pod, &params).await?;
     futures_util::pin_mut!(stream);
-    let mut seen = 0;
+    let mut resume = position.resume();
+    // Whether the piece before was told and had no line end: then this one goes on where that stopped.
+    let mut told_unended: Option<bool> = None;
     loop {
-        let mut line = Vec::new();
-        let mut limited = futures_util::AsyncReadExt::take(&mut stream, LINE as u64);
-        let count = limited.read_until(b'\n', &mut line).await.map_err(kube::Error::ReadEvents)?;
-        if count == 0 {
+        let mut piece = Vec::new();
+        let count =
+            (&mut stream).take(PIECE as u64).read_until(b'\n', &mut piece).await.map_err(kube::Error::ReadEvents)?;
+        let ended = piece.last() == Some(&b'\n');
+        if !ended && count < PIECE {
+            // The end, or a line that was cut: the runtime ends every line, so this one is read again, whole.
             return Ok(());
         }
-        match line.pop() {
-            Some(b'\n') => {}
-            Some(byte) if count == LINE => line.push(byte),
-            // The runtime ends every line, so this one was cut: it is read again, whole.
-            _ => return Ok(()),
+        if ended {
+            piece.pop();
         }
-        seen += 1;
-        if seen <= *told {
-            continue;
-        }
-        *told = seen;
-        if lines.send(Some(line)).await.is_err() {
+        let (tell, text) = match told_unended {
+            Some(told) => (told, piece),
+            None => {
+                let (time, text) = split_time(piece);
+                (resume.is_new(time, position), text)
+            }
+        };
+        told_unended = if ended { None } else { Some(tell) };
+        if tell && listener.send(Told::Line(text)).await.is_err() {
             return Ok(());
         }
+    }
+}
+
+/// The kubelet's timestamp and what follows it. A line without one is told as it is.
+fn split_time(mut line: Vec<u8>) -> (Option<Timestamp>, Vec<u8>) {
+    let Some(blank) = line.iter().position(|byte| *byte == b' ') else { return (None, line) };
+    match std::str::from_utf8(&line[..blank]).ok().and_then(|time| time.parse().ok()) {
+        Some(time) => (Some(time), line.split_off(blank + 1)),
+        None => (None, line),
+    }
+}
+
+/// Where in the log the telling is: the time of the last line, and how many lines of that very time were told.
+#[derive(Debug, Clone, Default)]
+struct Position {
+    time: Option<Timestamp>,
+    told: usize,
+}
+
+impl Position {
+    /// What to ask the server for: it takes whole seconds, and rounding up would skip lines (kube-core `LogParams`).
+    fn since(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.time?.as_second()).ok()
+    }
+
+    fn resume(&self) -> Resume {
+        Resume { from: self.clone(), seen: 0 }
+    }
+
+    fn advance(&mut self, time: Option<Timestamp>) {
+        if time.is_some() && self.time == time {
+            self.told += 1;
+        } else if time.is_some() {
+            (self.time, self.told) = (time, 1);
+        }
+    }
+}
+
+/// One reading that starts before where the telling is.
+#[derive(Debug)]
+struct Resume {
+    from: Position,
+    seen: usize,
+}
+
+impl Resume {
+    /// Whether a line of that time has not been told yet; if so, it counts as told from now on.
+    fn is_new(&mut self, time: Option<Timestamp>, position: &mut Position) -> bool {
+        let old = match (time, self.from.time) {
+            (Some(time), Some(last)) if time == last => {
+                self.seen += 1;
+                self.seen <= self.from.told
+            }
+            (Some(time), Some(last)) => time < last,
+            _ => false,
+        };
+        if !old {
+            position.advance(time);
+        }
+        !old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads lines `TIME TEXT` and returns the texts that are told.
+    fn told(position: &mut Position, lines: &[&str]) -> Vec<String> {
+        let mut resume = position.resume();
+        let mut texts = Vec::new();
+        for line in lines {
+            let (time, text) = split_time(line.as_bytes().to_vec());
+            if resume.is_new(time, position) {
+                texts.push(String::from_utf8(text).unwrap());
+            }
+        }
+        texts
+    }
+
+    const A: &str = "2026-01-02T03:04:05.100000000Z a";
+    const B: &str = "2026-01-02T03:04:05.200000000Z b";
+    const C: &str = "2026-01-02T03:04:05.200000000Z c";
+    const D: &str = "2026-01-02T03:04:06.000000000Z d";
+
+    #[test]
+    fn a_first_reading_tells_every_line() {
+        assert_eq!(told(&mut Position::default(), &[A, B, B, C, D]), ["a", "b", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_second_reading_goes_on_in_the_middle_of_lines_of_the_same_time() {
+        let mut position = Position::default();
+        assert_eq!(told(&mut position, &[A, B]), ["a", "b"]);
+        assert_eq!(position.since().unwrap().to_string(), "2026-01-02T03:04:05Z");
+        assert_eq!(told(&mut position, &[A, B, C, D]), ["c", "d"]);
+        assert_eq!(told(&mut position, &[D]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rotated_log_goes_on_though_its_first_lines_are_gone() {
+        let mut position = Position::default();
+        assert_eq!(told(&mut position, &[A, B, C]), ["a", "b", "c"]);
+        assert_eq!(told(&mut position, &[D, D]), ["d", "d"]);
+    }
+
+    #[test]
+    fn a_line_without_a_time_is_told_as_it_is() {
+        assert_eq!(told(&mut Position::default(), &["no time", "", "x"]), ["no time", "", "x"]);
     }
 }

@@ -5,6 +5,7 @@
 //! service-account token, and asks for no more rights than the runtime's default.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, EnvVar, KeyToPath, Pod, PodSecurityContext, PodSpec, SeccompProfile,
@@ -50,6 +51,8 @@ fn spec(request: &PodRequest, nonce: &Nonce) -> PodSpec {
         name: RECEIVER.to_owned(),
         image: Some(request.helper_image.clone()),
         command: Some(literal(wait_command(nonce))),
+        // Its last words are the reason if it ends by itself.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(vec![mount("context", CONTEXT_VOLUME, false)]),
         ..Default::default()
     };
@@ -77,7 +80,7 @@ fn spec(request: &PodRequest, nonce: &Nonce) -> PodSpec {
         containers: vec![executor],
         volumes: Some(volumes),
         restart_policy: Some("Never".to_owned()),
-        active_deadline_seconds: i64::try_from(request.timeout.as_secs()).ok(),
+        active_deadline_seconds: Some(deadline(request.timeout)),
         termination_grace_period_seconds: Some(5),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -87,6 +90,11 @@ fn spec(request: &PodRequest, nonce: &Nonce) -> PodSpec {
         }),
         ..Default::default()
     }
+}
+
+/// Whole seconds, rounded up; Kubernetes takes no more than an `int32`.
+fn deadline(timeout: Duration) -> i64 {
+    i64::from(i32::try_from(timeout.as_millis().div_ceil(1000)).unwrap_or(i32::MAX))
 }
 
 /// Kubernetes replaces `$(NAME)` in commands and arguments and halves `$$`

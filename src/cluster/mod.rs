@@ -1,9 +1,10 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
-//! [`manifest`], [`status`] and [`receiver`] are pure; [`client`], [`stream`], [`upload`], [`logs`] and [`session`] do
-//! I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
+//! [`manifest`], [`status`] and [`receiver`] are pure; [`client`], [`stream`], [`upload`], [`logs`], [`events`]
+//! and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
 pub mod client;
+pub mod events;
 pub mod logs;
 pub mod manifest;
 pub mod receiver;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::core::Status;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watch_object};
 use kube::{Api, ResourceExt};
@@ -17,7 +18,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::client::Cluster;
-use super::logs;
+use super::events::newest_warning;
+use super::logs::{self, Told};
 use super::manifest::EXECUTOR;
 use super::receiver::Nonce;
 use super::status::{Stage, Wait, stage};
@@ -29,8 +31,12 @@ use crate::reference::Digest;
 
 /// Bound on the deletion at the end, whatever ended the build.
 const DELETE: Duration = Duration::from_secs(10);
+/// Wait before a deletion that failed is tried again.
+const DELETE_AGAIN: Duration = Duration::from_secs(1);
 /// Bound on the rest of the log once the executor has ended.
 const REST_OF_LOG: Duration = Duration::from_secs(10);
+/// After so long a wait the cluster's events are looked at.
+const LONG_WAIT: Duration = Duration::from_secs(5);
 /// How long a status may lag behind a broken connection.
 const NEWS: Duration = Duration::from_secs(2);
 /// Lines of the log that wait for the display.
@@ -59,6 +65,15 @@ enum Creation {
     Unknown,
 }
 
+impl Creation {
+    fn uid(&self) -> Option<&str> {
+        match self {
+            Self::Made(uid) => uid.as_deref(),
+            Self::Asked(_) | Self::NotMade | Self::Unknown => None,
+        }
+    }
+}
+
 /// What the watch last said.
 #[derive(Debug, Clone, Default)]
 enum Snapshot {
@@ -66,11 +81,11 @@ enum Snapshot {
     #[default]
     Unknown,
     /// The pod as it is.
-    Present(Box<Pod>),
+    Present(Arc<Pod>),
     /// The pod was there and is gone.
     Gone,
-    /// The watch is refused and will not heal.
-    Refused(String, u16),
+    /// The watch was refused from its start.
+    Refused(Box<Status>),
 }
 
 impl Drop for Session {
@@ -172,10 +187,10 @@ impl Session {
         .await?;
         self.listener.event(Event::Building);
 
-        let (sender, mut lines) = mpsc::channel(LINES_QUEUED);
+        let (sender, mut told) = mpsc::channel(LINES_QUEUED);
         self.tasks.push(tokio::spawn(logs::follow(self.pods.clone(), self.name.clone(), EXECUTOR, sender)));
         let listener = Arc::clone(&self.listener);
-        let mut log = Log { listener, last: None };
+        let mut log = Log { listener, last: None, refused: false };
         let end = {
             let end = self.until(|stage| match stage {
                 Stage::Built { message } => Step::Done(Ok(message)),
@@ -186,18 +201,12 @@ impl Session {
             loop {
                 tokio::select! {
                     biased;
-                    line = lines.recv() => if let Some(Some(line)) = line { log.line(line) },
+                    Some(told) = told.recv() => log.told(told),
                     end = &mut end => break end,
                 }
             }
         };
-        // Nothing more will come, but not all of it may be here.
-        let rest = async {
-            while let Some(Some(line)) = lines.recv().await {
-                log.line(line);
-            }
-        };
-        if timeout(REST_OF_LOG, rest).await.is_err() {
+        if timeout(REST_OF_LOG, log.rest(&mut told)).await.is_err() {
             let message = format!("the log of pod `{}` did not end in time, its last lines may be missing", self.name);
             self.listener.event(Event::Warning { message });
         }
@@ -219,6 +228,7 @@ impl Session {
     pub async fn delete(&mut self) -> Result<(), ClusterError> {
         self.tasks.drain(..).for_each(|task| task.abort());
         let action = format!("delete pod `{}`", self.name);
+        let started = Instant::now();
         let result = timeout(DELETE, async {
             // Why it was not made was told where it was waited for.
             let _ = self.created().await;
@@ -228,10 +238,15 @@ impl Session {
                 Creation::Asked(_) | Creation::Unknown => None,
             };
             let params = DeleteParams { grace_period_seconds: Some(0), preconditions, ..Default::default() };
-            match self.cluster.request(&action, self.pods.delete(&self.name, &params)).await {
-                Ok(_) => Ok(true),
-                Err(ClusterError::Refused { code: 404 | 409, .. }) => Ok(false),
-                Err(error) => Err(error),
+            loop {
+                match self.cluster.request(&action, self.pods.delete(&self.name, &params)).await {
+                    Ok(_) => return Ok(true),
+                    Err(ClusterError::Refused { code: 404 | 409, .. }) => return Ok(false),
+                    Err(error @ ClusterError::Refused { code: ..500, .. }) => return Err(error),
+                    // An API server that restarts is back in a moment.
+                    Err(error) if started.elapsed() + DELETE_AGAIN > DELETE => return Err(error),
+                    Err(_) => tokio::time::sleep(DELETE_AGAIN).await,
+                }
             }
         })
         .await;
@@ -250,7 +265,7 @@ impl Session {
         let Creation::Asked(asked) = &mut self.creation else { return Ok(()) };
         let (creation, result) = match asked.await {
             Ok(Ok(pod)) => (Creation::Made(pod.metadata.uid), Ok(())),
-            Ok(Err(error @ (ClusterError::Refused { .. } | ClusterError::Unreachable { .. }))) => {
+            Ok(Err(error @ (ClusterError::Refused { code: ..500, .. } | ClusterError::Unreachable { .. }))) => {
                 (Creation::NotMade, Err(error.into()))
             }
             Ok(Err(error)) => (Creation::Unknown, Err(error.into())),
@@ -267,18 +282,22 @@ impl Session {
         let stream = watch_object(self.pods.clone(), &self.name).default_backoff();
         self.tasks.push(tokio::spawn(async move {
             let mut stream = std::pin::pin!(stream);
+            let mut seen_before = false;
             while let Some(seen) = stream.next().await {
                 let snapshot = match seen {
-                    Ok(Some(pod)) => Snapshot::Present(Box::new(pod)),
+                    Ok(Some(pod)) => Snapshot::Present(Arc::new(pod)),
                     Ok(None) => Snapshot::Gone,
                     Err(error) => match refusal(&error) {
-                        Some((message, code)) => Snapshot::Refused(message, code),
-                        None => {
+                        // Once it was allowed, a refusal is a passing one: an API server that restarts, a token that
+                        // is being renewed.
+                        Some(status) if !seen_before => Snapshot::Refused(status),
+                        _ => {
                             tracing::debug!(%error, "watch broke");
                             continue;
                         }
                     },
                 };
+                seen_before = true;
                 if sender.send(snapshot).is_err() {
                     return;
                 }
@@ -295,28 +314,37 @@ impl Session {
                 Snapshot::Unknown => Step::Wait,
                 Snapshot::Present(pod) => decide(stage(&pod)),
                 Snapshot::Gone => Step::Failed(self.gone().into()),
-                Snapshot::Refused(message, code) => Step::Failed(
-                    ClusterError::Refused {
-                        action: format!("watch pod `{}`", self.name),
-                        reason: "Forbidden".to_owned(),
-                        message,
-                        code,
-                    }
-                    .into(),
-                ),
+                Snapshot::Refused(status) => {
+                    let action = format!("watch pod `{}`", self.name);
+                    Step::Failed(self.cluster.named(&action, kube::Error::Api(status)).into())
+                }
             };
             match step {
                 Step::Done(value) => return Ok(value),
                 Step::Failed(error) => return Err(with_trouble(error, told)),
-                Step::WaitFor(wait) if told.as_ref() != Some(&wait) => {
-                    self.listener.event(Event::Waiting { what: wait.what.clone(), trouble: wait.trouble.clone() });
-                    told = Some(wait);
+                Step::WaitFor(wait) => self.tell_wait(&mut told, wait),
+                Step::Wait => {}
+            }
+            tokio::select! {
+                changed = self.snapshots.changed() => if changed.is_err() {
+                    return Err(self.gone().into());
+                },
+                Some(trouble) = warning_after(&self.cluster, self.creation.uid(), LONG_WAIT), if told.is_some() => {
+                    let what = told.as_ref().map(|wait| wait.what.clone()).unwrap_or_default();
+                    self.tell_wait(&mut told, Wait { what, trouble: Some(trouble) });
                 }
-                Step::Wait | Step::WaitFor(_) => {}
             }
-            if self.snapshots.changed().await.is_err() {
-                return Err(self.gone().into());
-            }
+        }
+    }
+
+    fn tell_wait(&self, told: &mut Option<Wait>, wait: Wait) {
+        // A status that has no trouble to tell does not end the one that an event told.
+        let known = told
+            .as_ref()
+            .is_some_and(|told| told.what == wait.what && (wait.trouble.is_none() || told.trouble == wait.trouble));
+        if !known {
+            self.listener.event(Event::Waiting { what: wait.what.clone(), trouble: wait.trouble.clone() });
+            *told = Some(wait);
         }
     }
 
@@ -351,9 +379,32 @@ impl<T> Step<T> {
 struct Log {
     listener: Arc<dyn Listener>,
     last: Option<String>,
+    refused: bool,
 }
 
 impl Log {
+    /// Nothing more will come, but not all of it may be here.
+    async fn rest(&mut self, told: &mut mpsc::Receiver<Told>) {
+        while !self.refused {
+            match told.recv().await {
+                Some(Told::NoMore) | None => return,
+                Some(more) => self.told(more),
+            }
+        }
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Line(line) => self.line(line),
+            Told::NoMore => {}
+            Told::Refused(why) => {
+                self.refused = true;
+                let message = format!("the build goes on, but its log cannot be read: {why}");
+                self.listener.event(Event::Warning { message });
+            }
+        }
+    }
+
     fn line(&mut self, line: Vec<u8>) {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim();
@@ -364,6 +415,12 @@ impl Log {
         }
         self.listener.event(Event::Log(line));
     }
+}
+
+/// A status says that a container is being created, and nothing of what keeps it from that; events do.
+async fn warning_after(cluster: &Cluster, pod_uid: Option<&str>, wait: Duration) -> Option<String> {
+    tokio::time::sleep(wait).await;
+    newest_warning(cluster, pod_uid?).await
 }
 
 /// Before Kubernetes 1.31 the back-off does not say why the pull failed; the failure before it did.
@@ -378,8 +435,8 @@ fn with_trouble(error: Error, waited: Option<Wait>) -> Error {
     }
 }
 
-/// A refusal that trying again does not change.
-fn refusal(error: &watcher::Error) -> Option<(String, u16)> {
+/// A refusal that trying again is not likely to change.
+fn refusal(error: &watcher::Error) -> Option<Box<Status>> {
     let status = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
@@ -387,5 +444,5 @@ fn refusal(error: &watcher::Error) -> Option<(String, u16)> {
         | watcher::Error::WatchError(status) => status,
         _ => return None,
     };
-    matches!(status.code, 401 | 403).then(|| (status.message.clone(), status.code))
+    matches!(status.code, 401 | 403).then(|| status.clone())
 }

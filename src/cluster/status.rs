@@ -4,7 +4,9 @@
 //! `pkg/kubelet/images/types.go`, `kuberuntime_container.go`, `eviction/helpers.go`; conditions: core/v1 `types.go`.
 //! They carry no promise of compatibility: an unknown waiting reason means to go on waiting.
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{
+    ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodStatus,
+};
 use kube::ResourceExt;
 
 use super::manifest::EXECUTOR;
@@ -52,6 +54,10 @@ impl Wait {
 pub fn stage(pod: &Pod) -> Stage {
     let name = pod.name_any();
     let status = pod.status.clone().unwrap_or_default();
+    // An image that is there is there, whatever becomes of the pod.
+    if let built @ Stage::Built { .. } = executor(&status) {
+        return built;
+    }
     if let Some(ended) = ended_from_outside(pod, &status, &name) {
         return Stage::Broken(ended);
     }
@@ -62,16 +68,23 @@ pub fn stage(pod: &Pod) -> Stage {
         None => Stage::Waiting(Wait::new("a node")),
         Some((receiver, state)) => match state {
             ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => executor(&status),
-            ContainerState { terminated: Some(ended), .. } => Stage::Broken(ClusterError::Receiver {
-                code: ended.exit_code,
-                said: ended.message.or(ended.reason).unwrap_or_default(),
-            }),
+            ContainerState { terminated: Some(ended), .. } => Stage::Broken(receiver_ended(receiver, ended)),
             ContainerState { running: Some(_), .. } => Stage::Receiving,
             ContainerState { waiting, .. } => match waiting_for(receiver, waiting) {
                 Ok(wait) => Stage::Waiting(wait),
                 Err(error) => Stage::Broken(error),
             },
         },
+    }
+}
+
+/// Its own codes are below 126; beyond that the shell, the runtime or the kernel ended it.
+fn receiver_ended(receiver: &ContainerStatus, ended: ContainerStateTerminated) -> ClusterError {
+    let reason = ended.reason.unwrap_or_default();
+    let message = ended.message.unwrap_or_default();
+    match (ended.exit_code, reason.as_str()) {
+        (code @ 1..126, "Error") => ClusterError::Receiver { code, said: message },
+        (code, _) => ClusterError::ContainerEnded { container: receiver.name.clone(), code, reason, message },
     }
 }
 
@@ -234,7 +247,7 @@ mod tests {
     fn the_executor_counts_only_after_the_receiver_ended_with_0() {
         assert!(matches!(receiver(json!({"running": {}})), Stage::Receiving));
         assert!(matches!(
-            receiver(json!({"terminated": {"exitCode": 75, "message": "no upload"}})),
+            receiver(json!({"terminated": {"exitCode": 75, "reason": "Error", "message": "no upload"}})),
             Stage::Broken(ClusterError::Receiver { code: 75, .. })
         ));
         assert!(matches!(executor(json!({"waiting": {"reason": "PodInitializing"}})), Stage::Starting(_)));
@@ -249,6 +262,23 @@ mod tests {
         assert!(matches!(failed, Stage::BuildFailed(BuildError::Failed { code: 127, .. })));
         let memory = executor(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
         assert!(matches!(memory, Stage::BuildFailed(BuildError::OutOfMemory { limit: None })));
+    }
+
+    #[test]
+    fn a_receiver_that_was_killed_is_not_said_to_have_refused() {
+        let killed = receiver(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
+        assert!(matches!(killed, Stage::Broken(ClusterError::ContainerEnded { code: 137, .. })));
+        let no_shell = receiver(json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "no sh"}}));
+        assert!(matches!(no_shell, Stage::Broken(ClusterError::ContainerEnded { message, .. }) if message == "no sh"));
+    }
+
+    #[test]
+    fn a_built_image_counts_even_if_the_pod_is_deleted_or_evicted_afterwards() {
+        let stage = stage_of(json!({
+            "phase": "Failed", "reason": "Evicted",
+            "containerStatuses": [container(EXECUTOR, json!({"terminated": {"exitCode": 0, "message": "sha256:x"}}))],
+        }));
+        assert!(matches!(stage, Stage::Built { .. }));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::client::Cluster;
 use super::receiver::{self, Framing, Nonce, RECEIVER, Reply};
@@ -21,6 +22,8 @@ use crate::event::{Event, Listener};
 const FRAME: usize = 4 * 1024 * 1024;
 /// Headers and frames that wait for the socket.
 const QUEUED: usize = 4;
+/// Bound on the start of the receiver's script.
+const READY: Duration = Duration::from_secs(60);
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
 
@@ -67,7 +70,10 @@ pub async fn upload(
     // Until it is ready the process in the pod may not exist: what is sent before that may be lost.
     tokio::select! {
         ended = &mut engine => return Err(broken(ended?, &counters).into()),
-        () = lines.wait_for(&mut replies, nonce, Reply::Ready) => {}
+        ready = timeout(READY, lines.wait_for(&mut replies, nonce, Reply::Ready)) => if ready.is_err() {
+            let why = format!("the receiver did not say that it is ready within {} s", READY.as_secs());
+            return Err(ClusterError::UploadBroken { sent: 0, why }.into());
+        },
     }
 
     let started = tokio::time::Instant::now();

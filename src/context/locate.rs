@@ -115,7 +115,11 @@ fn describe(found: &fs::Metadata) -> &'static str {
     }
 }
 
-fn check_directory(root: &Path) -> Result<(), UsageError> {
+/// Whether `root` is a directory.
+///
+/// # Errors
+/// What it is instead.
+pub fn check_directory(root: &Path) -> Result<(), UsageError> {
     let found = match fs::metadata(root) {
         Ok(found) if found.is_dir() => return Ok(()),
         Ok(found) => describe(&found),

@@ -169,7 +169,9 @@ fn count(found: &DirEntry, totals: &mut Totals) {
         totals.add(&Kind::Directory);
     } else if kind.is_symlink() {
         totals.symlinks += 1;
-    } else if let Ok(metadata) = found.metadata() {
+    } else if kind.is_file()
+        && let Ok(metadata) = found.metadata()
+    {
         totals.add(&Kind::File { size: metadata.len() });
     }
 }

@@ -11,7 +11,9 @@ const RESERVED: [&str; 7] =
 /// The flag of `given` (an argument after `--`) that this tool sets itself, if it is one.
 pub fn reserved_flag(given: &str) -> Option<&'static str> {
     let name = given.split('=').next().unwrap_or(given);
-    RESERVED.into_iter().find(|flag| *flag == name)
+    // A short flag may have its value attached: `-cdir:///x`.
+    let is = |flag: &&str| *flag == name || (flag.len() == 2 && given.starts_with(flag));
+    RESERVED.into_iter().find(is)
 }
 
 /// The executor's arguments for `request`: absolute paths only, so that neither the working directory nor a file that
@@ -80,6 +82,7 @@ mod tests {
     fn flags_that_would_move_the_context_are_reserved() {
         assert_eq!(reserved_flag("--context=dir:///x"), Some("--context"));
         assert_eq!(reserved_flag("-f"), Some("-f"));
+        assert_eq!(reserved_flag("-cdir:///x"), Some("-c"));
         assert_eq!(reserved_flag("--contextual"), None);
         assert_eq!(reserved_flag("--cache=true"), None);
     }

@@ -32,7 +32,8 @@ pub async fn build(
     metadata_file: Option<PathBuf>,
     style: Style,
 ) -> Result<(), Error> {
-    // Before the context: a build context given as `--context` is told apart from a missing Dockerfile here.
+    locate::check_directory(&request.build_context)?;
+    // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
     let cluster = Cluster::new(&options).await?;
     let progress = Arc::new(Progress::new(style));
     let sent = SentContext::read(&request)?;
@@ -58,7 +59,8 @@ pub async fn build(
         Err(error) => Err(error),
     };
     progress.finish(result.is_err());
-    clean_up(&mut session, &mut signals, &cluster.namespace).await;
+    let kubectl = options.kubectl(&cluster.namespace);
+    clean_up(&mut session, &mut signals, &kubectl).await;
     result
 }
 
@@ -75,24 +77,23 @@ async fn steps(
 }
 
 fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) -> Result<(), Error> {
-    if let Some(path) = metadata_file {
-        let document = format!("{:#}\n", report::metadata_json(&request.tags, digest));
-        std::fs::write(path, document)
-            .map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })?;
-    }
     let lines: String = if request.no_push {
         format!("{digest}\n")
     } else {
         request.tags.iter().map(|tag| tag.with_digest(digest) + "\n").collect()
     };
-    report::write_stdout(lines.as_bytes())
+    // The reference before anything that may fail: the image is there.
+    report::write_stdout(lines.as_bytes())?;
+    let Some(path) = metadata_file else { return Ok(()) };
+    let document = format!("{:#}\n", report::metadata_json(&request.tags, digest));
+    std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
 }
 
 /// Deletes the pod; a signal meanwhile ends the wait.
-async fn clean_up(session: &mut Session, signals: &mut Signals, namespace: &str) {
-    let command = format!("kubectl delete pod -n {namespace} {}", session.pod());
+async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) {
+    let command = format!("{kubectl} delete pod {}", session.pod());
     let failed = tokio::select! {
-        deleted = session.delete() => deleted.err().map(|error| error.to_string()),
+        deleted = session.delete() => deleted.err().map(|error| Error::from(error).one_line()),
         signal = signals.next() => Some(signal.name().to_owned()),
     };
     if let Some(why) = failed {

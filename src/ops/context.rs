@@ -1,7 +1,7 @@
 //! `context ls` and `context pack`: what `build` sends, shown or kept.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use crate::context::Compression;
@@ -47,7 +47,11 @@ pub fn pack(request: &ContextRequest, output: &ArchiveOutput, compression: Compr
     match output {
         ArchiveOutput::Stdout => {
             let out = BufWriter::new(std::io::stdout().lock());
-            write(root, &listing, compression, out, "standard output".to_owned())
+            match write(root, &listing, compression, out, "standard output".to_owned()) {
+                // A reader that has seen enough.
+                Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
+                result => result,
+            }
         }
         ArchiveOutput::File(path) => {
             leave_out(&mut listing, root, path);

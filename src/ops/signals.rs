@@ -8,7 +8,8 @@ use crate::error::{Error, Signal};
 pub(super) struct Signals {
     interrupt: Stream,
     terminate: Stream,
-    hangup: Stream,
+    /// `None` under `nohup`: the build is to outlive the terminal.
+    hangup: Option<Stream>,
 }
 
 impl Signals {
@@ -19,16 +20,30 @@ impl Signals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
+            hangup: if hangup_is_ignored() { None } else { Some(listen(SignalKind::hangup())?) },
         })
     }
 
     /// The next one.
     pub(super) async fn next(&mut self) -> Signal {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.hangup.recv() => Signal::Hangup,
+            _ = hangup => Signal::Hangup,
         }
     }
+}
+
+/// Whether whoever started us had hang-ups ignored. Linux tells in `/proc/self/status`: `SigIgn`, a hexadecimal mask,
+/// whose lowest bit is signal 1.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -100,7 +100,7 @@ impl State {
             Event::PodCreated { namespace, pod } => format!("pod: {pod} in namespace {namespace}"),
             Event::Waiting { what, trouble: None } => format!("waiting for {what}"),
             Event::Waiting { what, trouble: Some(trouble) } => {
-                sanitise(format!("waiting for {what}, which failed once: {trouble}").as_bytes())
+                sanitise(format!("waiting for {what}, after: {trouble}").as_bytes())
             }
             Event::Uploaded { packed, sent, elapsed } => format!(
                 "uploaded: {} as {} in {:.1} s, {}/s; complete",

@@ -262,10 +262,12 @@ fn ctrl_c_in_the_middle_of_an_upload_deletes_the_pod() {
         let tree =
             Tree::new().file("Dockerfile", "FROM scratch\nCOPY noise /\n").file("noise", incompressible(20_000_000));
         let proxy = Proxy::start(&server(), Fault::Stall(5_000_000));
-        let kubeconfig = namespace.kubeconfig_through(&proxy, tree.path());
+        let elsewhere = Tree::new();
+        let kubeconfig = namespace.kubeconfig_through(&proxy, elsewhere.path());
         let running = namespace.build(&tree).env("KUBECONFIG", kubeconfig).spawn();
         proxy.wait_until_struck();
         assert_eq!(namespace.pods().len(), 1);
+        wait_for("a line tells how far it is", || running.stderr().contains("\nuploading: "));
         running.signal(signal);
         let finished = running.wait();
         assert_eq!((finished.code, finished.stdout()), (Some(code), ""), "{}", finished.stderr);
@@ -285,6 +287,8 @@ fn ctrl_c_during_the_build_deletes_the_pod() {
             executor.filter_map(|container| container.state.as_ref()).any(|state| state.running.is_some())
         })
     });
+    wait_for("the log is told while the build goes on", || running.stderr().contains("RUN sleep 600"));
+    assert!(running.stderr().contains("\nwaiting for container `receive-context`"), "{}", running.stderr());
     running.signal("INT");
     let finished = running.wait();
     assert_eq!((finished.code, finished.stdout()), (Some(130), ""), "{}", finished.stderr);
@@ -298,7 +302,8 @@ fn a_cut_upload_ends_with_3_and_the_executor_is_never_started() {
     let namespace = Namespace::new();
     let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY noise /\n").file("noise", incompressible(20_000_000));
     let proxy = Proxy::start(&server(), Fault::Cut(8_000_000));
-    let kubeconfig = namespace.kubeconfig_through(&proxy, tree.path());
+    let elsewhere = Tree::new();
+    let kubeconfig = namespace.kubeconfig_through(&proxy, elsewhere.path());
     // A guard of the test's own keeps the pod: what became of it is read after the tool has deleted it.
     let guard = json!({"metadata": {"finalizers": ["kaniko-local.test/keep"]}});
     let running = namespace.build(&tree).env("KUBECONFIG", kubeconfig).spawn();
@@ -333,6 +338,56 @@ fn a_user_without_rights_is_told_the_clusters_own_words() {
         namespace.name
     );
     assert!(finished.stderr.contains(&words), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_user_who_may_not_exec_is_told_at_once_and_leaves_no_pod() {
+    let namespace = Namespace::with(Rights::Without("pods/exec"), json!({}));
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    let finished = namespace.build(&tree).run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error: cannot run a command in pod `kaniko-context-"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("cannot get resource \"pods/exec\""), "{}", finished.stderr);
+    assert!(namespace.pods().is_empty(), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn without_the_right_to_read_logs_the_build_goes_on_with_a_warning() {
+    let namespace = Namespace::with(Rights::Without("pods/log"), json!({}));
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x");
+    let finished = namespace.build(&tree).run();
+    finished.reference();
+    assert!(
+        finished.stderr.contains("warning: the build goes on, but its log cannot be read: "),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn what_keeps_a_pod_from_starting_is_told_while_it_is_waited_for() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    let running = namespace.build(&tree).args(&["--registry-secret", "no-such-secret"]).spawn();
+    wait_for("the missing Secret is named", || running.stderr().contains("secret \"no-such-secret\" not found"));
+    running.signal("INT");
+    assert_eq!(running.wait().code, Some(130));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn on_a_terminal_waiting_and_upload_are_redrawn_in_place() {
+    let namespace = Namespace::new();
+    let tree =
+        Tree::new().file("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n").file("noise", incompressible(30_000_000));
+    let screen = namespace.build(&tree).run_on_a_terminal();
+    assert!(screen.contains("waiting for container `receive-context`"), "{screen}");
+    assert!(screen.contains("uploading ") && screen.contains("\x1b[2K"), "{screen}");
+    assert!(!screen.contains("\nuploading: "), "no lines beside the bar: {screen}");
+    assert!(screen.contains("uploaded: 28.61 MiB as "), "{screen}");
 }
 
 #[test]
@@ -385,7 +440,7 @@ fn a_build_that_takes_too_long_ends_with_124_and_its_pod_is_deleted() {
     let started = Instant::now();
     let finished = namespace.build(&tree).arg("--timeout").arg("8s").run();
     assert_eq!(finished.code, Some(124), "{}", finished.stderr);
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(60), "a build that was cut short");
     assert!(namespace.pods().is_empty(), "{}", finished.stderr);
 }
 

@@ -17,21 +17,26 @@
 volume=$1 nonce=$2 flags=$3
 part=$volume/.part-$nonce work=$volume/.work-$nonce
 
+# First the traces, then the word: without the directory the waiter knows that no upload is under way, and the word may
+# have nobody left to hear it.
 fail() {
 	code=$1
 	shift
-	echo "$*" >&2
 	rm -rf "$part" "$work"
+	echo "$*" >&2
 	exit "$code"
 }
 
 frames() {
 	while read -r size hash && [ "$size" != end ]; do
 		case $size in '' | *[!0-9]*) break ;; esac
-		dd bs="$size" count=1 iflag=fullblock of="$work/frame" 2>/dev/null || return
+		dd bs="$size" count=1 iflag=fullblock of="$work/frame" 2>/dev/null || {
+			echo "cannot write to $volume: is it full?" >&2
+			return
+		}
 		[ "$(sha256sum <"$work/frame")" = "$hash  -" ] || break
 		echo "$size $hash" >>"$work/lines"
-		cat "$work/frame"
+		cat "$work/frame" || return
 	done
 	[ "$size" = end ] || : >"$work/damaged"
 }
@@ -45,14 +50,17 @@ unpacked=$?
 
 # frames has read the marker's first line, this is the second; or, if it gave up before, whatever comes next.
 read -r end_nonce entries hash || fail 75 "upload was cut off"
-[ "$unpacked" = 0 ] || [ -e "$work/damaged" ] || fail 74 "tar ended with $unpacked"
 [ ! -e "$work/damaged" ] || fail 65 "a frame arrived damaged"
+[ "$unpacked" = 0 ] || fail 74 "tar ended with $unpacked"
 [ "$end_nonce" = "$nonce" ] || fail 65 "end marker is of another upload"
 [ "$(sha256sum <"$work/lines")" = "$hash  -" ] || fail 65 "frames are missing"
 # One more than the entries: find counts the directory itself. NUL-ended, for names with newlines.
 found=$(find "$part" -print0 | tr -dc '\000' | wc -c)
 [ "$((found))" = $((entries + 1)) ] || fail 65 "sent $entries entries, unpacked $((found - 1))"
 
-mv "$part"/* "$volume"/ && rm -rf "$part" "$work" || fail 74 "cannot move the context into place"
+for entry in "$part"/*; do
+	rm -rf "$volume/${entry##*/}" && mv "$entry" "$volume/" || fail 74 "cannot move the context into place"
+done
+rm -rf "$part" "$work"
+: >"$volume/.whole-$nonce" || fail 74 "cannot write to $volume"
 echo "whole $nonce"
-: >"$volume/.whole-$nonce"

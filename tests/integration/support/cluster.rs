@@ -63,6 +63,8 @@ fn documented_role() -> Role {
 pub enum Rights {
     /// The documented Role.
     Documented,
+    /// The documented Role without its rule for this resource.
+    Without(&'static str),
     /// None.
     None,
 }
@@ -84,15 +86,21 @@ impl Namespace {
     pub fn with(rights: Rights, labels: Value) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test-{}-{count}", std::process::id());
+        let name = format!("kaniko-local-test-{}-{count}", std::process::id());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = runtime.block_on(admin());
         let namespace = Self { name, client, runtime };
         let object = json!({"metadata": {"name": namespace.name, "labels": labels}});
         namespace
             .block_on(Api::all(namespace.client()).create(&PostParams::default(), &from::<NamespaceObject>(object)));
-        if rights == Rights::Documented {
-            let role = documented_role();
+        if rights != Rights::None {
+            let mut role = documented_role();
+            if let Rights::Without(resource) = rights {
+                let rules = role.rules.get_or_insert_default();
+                let before = rules.len();
+                rules.retain(|rule| !rule.resources.iter().flatten().any(|name| name == resource));
+                assert_eq!(rules.len() + 1, before, "no rule for {resource}");
+            }
             let binding = json!({
                 "metadata": {"name": "dev"},
                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
@@ -194,7 +202,8 @@ impl Namespace {
         format!("{}/{}:v1", registry(), self.name)
     }
 
-    /// A kubeconfig like the given one whose server is reached through `proxy`.
+    /// A kubeconfig like the given one whose server is reached through `proxy`. It holds an admin's token: `directory`
+    /// must not be a build context.
     pub fn kubeconfig_through(&self, proxy: &Proxy, directory: &Path) -> PathBuf {
         let mut kubeconfig = Kubeconfig::read_from(variable("KUBECONFIG")).unwrap();
         for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
@@ -242,7 +251,9 @@ pub fn pods_of_the_tool() -> Vec<String> {
         let pods: Api<Pod> = Api::all(admin().await);
         let managed = ListParams::default().labels("app.kubernetes.io/managed-by=kaniko-local");
         let pods = pods.list(&managed).await.unwrap();
-        let of_tests = |pod: &&Pod| pod.namespace().is_some_and(|name| name == "default" || name.starts_with("test-"));
+        let of_tests = |pod: &&Pod| {
+            pod.namespace().is_some_and(|name| name == "default" || name.starts_with("kaniko-local-test-"))
+        };
         pods.iter().filter(of_tests).map(ResourceExt::name_any).collect()
     })
 }
@@ -252,6 +263,11 @@ impl Drop for Namespace {
         let failed = std::thread::panicking();
         let pods: Api<Pod> = Api::namespaced(self.client(), &self.name);
         let left = self.runtime.block_on(pods.list(&ListParams::default()));
+        // A finalizer of a test that has failed would keep the namespace for ever.
+        for pod in left.iter().flat_map(|left| left.iter()).filter(|pod| !pod.finalizers().is_empty()) {
+            let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+            let _ = self.runtime.block_on(pods.patch(&pod.name_any(), &PatchParams::default(), &free));
+        }
         let namespaces: Api<NamespaceObject> = Api::all(self.client());
         let deleted = self.runtime.block_on(namespaces.delete(&self.name, &DeleteParams::default()));
         // A test that has failed already has said why.

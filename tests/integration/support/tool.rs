@@ -1,8 +1,11 @@
 //! The binary as a process.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// What a user's or CI's environment may hold that would change the output.
 const SCRUBBED: [&str; 8] =
@@ -54,27 +57,58 @@ impl Tool {
 
     /// Starts it and leaves it running.
     pub fn spawn(mut self) -> Running {
-        Running(self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        let mut child = self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let reader = std::thread::spawn({
+            let (stderr, pipe) = (Arc::clone(&stderr), child.stderr.take().unwrap());
+            move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    stderr.lock().unwrap().push_str(&(line + "\n"));
+                }
+            }
+        });
+        Running { child, stderr, reader }
+    }
+
+    /// Runs it on a terminal of its own and returns everything that was written to it.
+    pub fn run_on_a_terminal(self) -> String {
+        let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
+        let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let mut script = Command::new("script");
+        script.args(["-qefc", &line.join(" "), "/dev/null"]).stdin(Stdio::null()).env("TERM", "xterm");
+        script.envs(self.0.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = script.output().expect("script is of Debian's bsdutils");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
 /// A call that is under way.
-pub struct Running(Child);
+pub struct Running {
+    child: Child,
+    stderr: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
 
 impl Running {
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
     /// Sends a signal by its name without `SIG`.
     pub fn signal(&self, name: &str) {
-        let kill = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
+        // The shell's own: the program is in a package that not every machine has.
+        let kill =
+            Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
     }
 
     pub fn wait(self) -> Finished {
-        let output = self.0.wait_with_output().unwrap();
-        Finished {
-            code: output.status.code(),
-            stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).expect("standard error is text"),
-        }
+        let output = self.child.wait_with_output().unwrap();
+        self.reader.join().unwrap();
+        let stderr = self.stderr.lock().unwrap().clone();
+        Finished { code: output.status.code(), stdout: output.stdout, stderr }
     }
 }
 
