@@ -295,6 +295,27 @@ fn ctrl_c_during_the_build_deletes_the_pod() {
     assert!(namespace.pods().is_empty(), "{}", finished.stderr);
 }
 
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn connections_that_break_during_the_build_lose_and_repeat_no_line() {
+    let namespace = Namespace::new();
+    let script = "for i in $(seq 1 60); do echo counted $i; sleep 0.1; done";
+    let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN {script}\n", base_image()));
+    let proxy = Proxy::start(&server(), Fault::None);
+    let elsewhere = Tree::new();
+    let kubeconfig = namespace.kubeconfig_through(&proxy, elsewhere.path());
+    let running = namespace.build(&tree).env("KUBECONFIG", kubeconfig).spawn();
+    for line in ["counted 15", "counted 35"] {
+        wait_for(line, || running.stderr().lines().any(|told| told == line));
+        proxy.break_connections();
+    }
+    let finished = running.wait();
+    finished.reference();
+    let counted: Vec<&str> = finished.stderr.lines().filter_map(|line| line.strip_prefix("counted ")).collect();
+    let expected: Vec<String> = (1..=60).map(|count| count.to_string()).collect();
+    assert_eq!(counted, expected);
+}
+
 /// The connection is cut inside the archive: the pod sees a clean end of input.
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]

@@ -1,14 +1,17 @@
-//! A TCP proxy between the tool and the API server that breaks one upload on purpose. It passes TLS through unread, so
-//! it knows the upload only by its size.
+//! A TCP proxy between the tool and the API server that breaks connections on purpose. It passes TLS through unread, so
+//! it knows an upload only by its size.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// What happens to a connection once it has carried so many bytes to the server.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
+    /// None by itself.
+    None,
     /// Both directions are closed.
     Cut(usize),
     /// Nothing more is passed on to the server, and nothing is closed.
@@ -19,6 +22,7 @@ pub enum Fault {
 pub struct Proxy {
     pub address: SocketAddr,
     struck: Receiver<()>,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Proxy {
@@ -27,14 +31,24 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (tell, struck) = channel();
         let server = server.to_owned();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let open = Arc::clone(&connections);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&server) else { continue };
+                open.lock().unwrap().push(client.try_clone().unwrap());
                 let tell = tell.clone();
                 thread::spawn(move || pass(client, server, fault, &tell));
             }
         });
-        Self { address, struck }
+        Self { address, struck, connections }
+    }
+
+    /// Breaks every connection there is; new ones are taken.
+    pub fn break_connections(&self) {
+        for connection in self.connections.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     /// Waits until the fault has struck.
@@ -66,7 +80,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, struck: &Sen
                     thread::park();
                 }
             }
-            Fault::Cut(_) | Fault::Stall(_) => {}
+            Fault::None | Fault::Cut(_) | Fault::Stall(_) => {}
         }
         if server.write_all(&buffer[..count]).is_err() {
             break;
