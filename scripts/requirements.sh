@@ -11,20 +11,36 @@ die() {
 	exit 2
 }
 
-# require_packages PROGRAM=PACKAGE...: installs the packages whose program is missing.
+present() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+# require_packages PROGRAM=PACKAGE...: installs the packages whose program, or file if it begins with /, is missing.
 require_packages() {
 	local missing=() pair
 	for pair in "$@"; do
-		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+		present "${pair%%=*}" || missing+=("${pair#*=}")
 	done
 	[ ${#missing[@]} = 0 ] && return
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 		die "missing here: ${missing[*]} (Debian's names); install them, or run this as root on Debian"
 	fi
 	say "installing ${missing[*]}"
-	local install=(apt-get install -y --no-install-recommends "${missing[@]}")
+	# A new machine may be busy with its unattended upgrades for a while.
+	local apt=(timeout --foreground 600 apt-get -o DPkg::Lock::Timeout=120)
+	local install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
 	export DEBIAN_FRONTEND=noninteractive
-	"${install[@]}" >&2 || { apt-get update >&2 && "${install[@]}" >&2; } || die "cannot install ${missing[*]}"
+	"${install[@]}" >&2 || { "${apt[@]}" update >&2 && "${install[@]}" >&2; } ||
+		die "cannot install ${missing[*]}: ${install[*]} failed, or took more than 600 s"
+}
+
+# What is fetched is fetched over TLS, and nothing below depends on the authorities' certificates. Elsewhere than on
+# Debian they are in other places, and there from the start.
+require_certificates() {
+	! command -v apt-get >/dev/null || require_packages /etc/ssl/certs/ca-certificates.crt=ca-certificates
 }
 
 # at_least WANTED FOUND: compares versions.
@@ -37,6 +53,7 @@ require_rust() {
 	[ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
 	found=$(cargo --version 2>/dev/null | cut -d' ' -f2) || true
 	if [ -z "$found" ]; then
+		require_certificates
 		say "installing Rust with rustup"
 		if apt-cache show rustup >/dev/null 2>&1; then
 			require_packages rustup=rustup
@@ -61,12 +78,15 @@ require_go() {
 	if command -v go >/dev/null && at_least 1.24 "$(go env GOVERSION 2>/dev/null | sed 's/^go//')"; then
 		return
 	fi
+	require_certificates
 	require_packages go=golang-go
 	say "fetching Go $wanted"
-	local module
-	module=$(cd / && GOFLAGS=-mod=mod go mod download -json "golang.org/toolchain@v0.0.1-go$wanted.linux-$(go env GOARCH)" |
-		sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
-	[ -d "$module" ] || die "cannot fetch Go $wanted: install Go 1.24 or newer"
+	local module name
+	name=golang.org/toolchain@v0.0.1-go$wanted.linux-$(go env GOARCH)
+	module=$(cd / && GOFLAGS=-mod=mod timeout --foreground 1200 go mod download -json "$name" |
+		sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p') || true
+	[ -d "$module" ] ||
+		die "cannot fetch Go $wanted: 'go mod download $name' failed, or took more than 1200 s; install Go 1.24 or newer"
 	# A module's files are read-only and not executable.
 	mkdir -p "$cache" && rm -rf "$toolchain.new" && cp -r "$module" "$toolchain.new"
 	chmod -R u+w "$toolchain.new" && chmod +x "$toolchain.new"/bin/* "$toolchain.new"/pkg/tool/*/*

@@ -39,7 +39,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
 use cluster::client::ClusterOptions;
@@ -152,17 +156,17 @@ fn set_up_output(global: &GlobalArgs) {
         ColorWhen::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-    let filter = match global.verbose {
+    let shown = match global.verbose {
         0 => return,
-        1 => "kaniko_local=debug",
-        _ => "kaniko_local=trace,kube=debug",
+        1 => Targets::new().with_target("kaniko_local", Level::DEBUG),
+        _ => Targets::new().with_target("kaniko_local", Level::TRACE).with_target("kube", Level::DEBUG),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal() && global.color != ColorWhen::Never)
         .with_writer(std::io::stderr)
         .without_time()
-        .init();
+        .with_filter(shown);
+    tracing_subscriber::registry().with(lines).init();
 }
 
 /// clap's own messages: help and version are results, anything else is a usage error.

@@ -5,6 +5,7 @@
 //! read again from the second of the last line, by the timestamps the kubelet puts before each; counting lines would not
 //! do, for a rotated log starts anew.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::{AsyncBufReadExt, AsyncReadExt};
@@ -13,9 +14,13 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Longest piece that is told at once; a longer line is told in pieces.
 const PIECE: usize = 64 * 1024;
+/// A silent stream may be one that a middlebox has dropped without a word: it is opened again. Load balancers do so
+/// after 4 minutes and more.
+const SILENCE: Duration = Duration::from_secs(230);
 /// Wait before a stream that ended is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -74,8 +79,11 @@ async fn read(
     let mut told_unended: Option<bool> = None;
     loop {
         let mut piece = Vec::new();
-        let count =
-            (&mut stream).take(PIECE as u64).read_until(b'\n', &mut piece).await.map_err(kube::Error::ReadEvents)?;
+        let mut limited = (&mut stream).take(PIECE as u64);
+        let count = match timeout(SILENCE, limited.read_until(b'\n', &mut piece)).await {
+            Ok(count) => count.map_err(kube::Error::ReadEvents)?,
+            Err(_) => return Err(kube::Error::ReadEvents(ErrorKind::TimedOut.into())),
+        };
         let ended = piece.last() == Some(&b'\n');
         if !ended && count < PIECE {
             // The end, or a line that was cut: the runtime ends every line, so this one is read again, whole.
