@@ -143,6 +143,12 @@ pub enum UsageError {
         /// As typed.
         typed: String,
     },
+    /// A build argument whose value in the environment is no text.
+    #[error("`{key}` has a value in the environment that is no UTF-8")]
+    NotText {
+        /// The variable.
+        key: String,
+    },
     /// An unknown compression.
     #[error("`{typed}` is no compression")]
     Compression {
@@ -221,6 +227,7 @@ impl UsageError {
             Self::Kubeconfig { why } => vec![why.clone()],
             Self::NoTag
             | Self::KeyValue { .. }
+            | Self::NotText { .. }
             | Self::Compression { .. }
             | Self::Duration { .. }
             | Self::ReservedExecutorFlag { .. }
@@ -234,6 +241,7 @@ impl UsageError {
             Self::NoTag => "say where to push: `-t registry.example.com/team/app:dev`, or `--no-push`".to_owned(),
             Self::Reference { .. } => "write it as `registry.example.com/team/app:tag`".to_owned(),
             Self::KeyValue { flag, .. } => format!("write it as `{flag} KEY=VALUE`"),
+            Self::NotText { key } => format!("give it as text: `--build-arg {key}=VALUE`"),
             Self::Compression { .. } => "use `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`".to_owned(),
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
             Self::ReservedExecutorFlag { flag } => match *flag {
@@ -409,12 +417,6 @@ pub enum ClusterError {
         /// What it said.
         said: String,
     },
-    /// The executor ended well and left no digest.
-    #[error("executor ended with success but left no digest")]
-    NoDigest {
-        /// The termination message it left instead.
-        found: String,
-    },
 }
 
 impl ClusterError {
@@ -436,7 +438,6 @@ impl ClusterError {
                 notes.push(format!("it ended with {code}; the build was not started"));
                 notes
             }
-            Self::NoDigest { found } => vec![format!("termination message: `{found}`")],
         }
     }
 
@@ -455,8 +456,7 @@ impl ClusterError {
             | Self::ContainerStart { .. }
             | Self::ContainerEnded { .. }
             | Self::PodEnded { .. }
-            | Self::Receiver { .. }
-            | Self::NoDigest { .. } => None,
+            | Self::Receiver { .. } => None,
             Self::UploadBroken { .. } => Some("run the same command again".to_owned()),
         }
     }
@@ -473,6 +473,18 @@ pub enum BuildError {
         /// The executor's own last words, if it had any.
         said: Option<String>,
     },
+    /// The executor ended well and left no digest.
+    #[error("executor ended with success but left no digest")]
+    NoDigest {
+        /// The termination message it left instead.
+        found: String,
+    },
+    /// The executor ended well and said in its log that files are missing from the image.
+    #[error("image is incomplete: the executor left files out of it")]
+    Incomplete {
+        /// Its words.
+        said: String,
+    },
     /// The kernel ended the executor.
     #[error("build failed: executor was out of memory")]
     OutOfMemory {
@@ -485,6 +497,10 @@ impl BuildError {
     fn notes(&self) -> Vec<String> {
         match self {
             Self::Failed { said, .. } => said.iter().cloned().collect(),
+            Self::NoDigest { found } => vec![format!("termination message: `{found}`")],
+            Self::Incomplete { said } => {
+                vec![said.clone(), "it was pushed all the same, unless `--no-push` was given".to_owned()]
+            }
             Self::OutOfMemory { limit: Some(limit) } => vec![format!("its memory limit is {limit}")],
             Self::OutOfMemory { limit: None } => {
                 vec!["the container has no limit of its own: the node ran out".to_owned()]
@@ -494,7 +510,10 @@ impl BuildError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Failed { .. } => None,
+            Self::Failed { .. } | Self::NoDigest { .. } => None,
+            Self::Incomplete { .. } => {
+                Some("remove the symlink named above, or name it in the ignore file".to_owned())
+            }
             Self::OutOfMemory { .. } => Some("raise the memory limit: kaniko-local sets none, so it comes from the namespace's LimitRange or the node".to_owned()),
         }
     }

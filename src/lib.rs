@@ -38,7 +38,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -56,7 +56,7 @@ use request::PodRequest;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error),
     };
     set_up_output(&cli.global);
     match dispatch(cli) {
@@ -122,8 +122,8 @@ fn version(format: DocumentFormat) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "edge: the only look at the environment")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {
@@ -170,7 +170,9 @@ fn set_up_output(global: &GlobalArgs) {
 }
 
 /// clap's own messages: help and version are results, anything else is a usage error.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(mut error: clap::Error) -> ExitCode {
+    // "To pass it as a value, use `-- …`" would hand a mistyped flag to the executor.
+    error.remove(ContextKind::Suggested);
     // Nobody is left to be told if this cannot be printed.
     let _ = error.print();
     match error.kind() {

@@ -84,7 +84,7 @@ impl PodRequest {
     ///
     /// # Errors
     /// A [`UsageError`] that names the argument.
-    pub fn new(args: cli::PodArgs, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UsageError> {
+    pub fn new(args: cli::PodArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
         if let Some(flag) = args.executor_flags.iter().find_map(|given| reserved_flag(given)) {
             return Err(UsageError::ReservedExecutorFlag { flag });
         }
@@ -163,13 +163,17 @@ fn reference(flag: &'static str, typed: &str) -> Result<Reference, UsageError> {
 }
 
 /// `KEY=VALUE`, or `KEY` with the environment's value; a key that is not set there is left out, as Docker does.
-fn build_arg(given: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Option<String>, UsageError> {
+fn build_arg(given: &str, environment: impl Fn(&str) -> Option<OsString>) -> Result<Option<String>, UsageError> {
     match given.split_once('=') {
         _ if given.is_empty() || given.starts_with('=') => {
             Err(UsageError::KeyValue { flag: "--build-arg", typed: given.to_owned() })
         }
         Some(_) => Ok(Some(given.to_owned())),
-        None => Ok(environment(given).map(|value| format!("{given}={value}"))),
+        None => match environment(given).map(OsString::into_string) {
+            Some(Ok(value)) => Ok(Some(format!("{given}={value}"))),
+            Some(Err(_)) => Err(UsageError::NotText { key: given.to_owned() }),
+            None => Ok(None),
+        },
     }
 }
 
@@ -224,7 +228,7 @@ mod tests {
         let line = ["kaniko-local", "manifest"].iter().chain(arguments);
         match cli::Cli::try_parse_from(line).unwrap().command {
             cli::Command::Manifest(manifest) => {
-                PodRequest::new(manifest.pod, |key| (key == "SET").then(|| "here".to_owned()))
+                PodRequest::new(manifest.pod, |key| (key == "SET").then(|| "here".into()))
             }
             other => panic!("{other:?}"),
         }

@@ -1,5 +1,6 @@
 """scripts/cluster up|down|status|env: the command line."""
 
+import signal
 import sys
 
 USAGE = """\
@@ -48,4 +49,8 @@ def main(arguments: list[str]) -> int:
     return 1 if healthy is False else 0
 
 
+# As after an interrupt from the terminal, what is to be undone is undone.
+for number in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) leaves the second
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
 sys.exit(main(sys.argv[1:]))

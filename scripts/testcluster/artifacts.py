@@ -20,6 +20,8 @@ from report import Failure, elapsed, say
 from settings import (ARCHITECTURE, KANIKO_MODULE, KANIKO_SOURCE, KANIKO_VERSION, KUBERNETES_SOURCE,
                       KUBERNETES_VERSION, PATH, SOURCE, cache)
 
+GO_PATIENCE = 20 * 60
+
 
 @dataclass
 class Artifacts:
@@ -36,11 +38,19 @@ def provide() -> Artifacts:
     kubernetes = _go_program("kubernetes", KUBERNETES_SOURCE, ".", _kubernetes_version_flags())
     executor = _go_program("executor", KANIKO_SOURCE, f"{KANIKO_MODULE}/cmd/executor",
                            f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")
-    recipe = _digest(executor.name, host.package_version("busybox-static"), host.package_version("ca-certificates"),
-                     (SOURCE / "images.py").read_text())
-    node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor))
-    base_image = _cached("base-image.tar", recipe, images.write_base_image)
+    busybox = _static_busybox()
+    recipe = _digest(executor.name, hashlib.sha256(busybox.read_bytes()).hexdigest(),
+                     host.package_version("ca-certificates"), (SOURCE / "images.py").read_text())
+    node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor, busybox))
+    base_image = _cached("base-image.tar", recipe, lambda out: images.write_base_image(out, busybox))
     return Artifacts(kubernetes, node_images, base_image)
+
+
+def _static_busybox() -> Path:
+    # Any version of it will do, so a downloaded one is not replaced by a newer one.
+    if host.BUSYBOX_INSTALLED.exists():
+        return Path("/bin/busybox")
+    return _cached("busybox", _digest(ARCHITECTURE), host.unpack_busybox)
 
 
 def _kubernetes_version_flags() -> str:
@@ -67,7 +77,11 @@ def _go_program(name: str, source: Path, package: str, version_flags: str) -> Pa
 def _logged(argv: list[str], log: Path, **options) -> None:
     """Run a long command with its output in a log of its own."""
     with log.open("w") as output:
-        code = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options).returncode
+        try:
+            code = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=GO_PATIENCE,
+                                  **options).returncode
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{' '.join(argv)}: not done within {GO_PATIENCE} s, log {log}") from None
     if code:
         last = "\n".join(log.read_text().splitlines()[-15:])
         raise Failure(f"{' '.join(argv[:2])} failed with exit code {code}, log {log}:\n{last}")

@@ -9,7 +9,8 @@ cgroup v1 has one tree per controller, mounted one by one, and often an empty v2
 beside them, in which runc makes groups too. v2 has one tree, in which a group hands
 controllers to its children only while it holds no process itself: hence the leaf `node`.
 What is done for v2 alone follows the kernel's documentation; the cluster has only been
-run on v1.
+run on v1. There the root's controllers are enabled where they are not, and `down` leaves
+them enabled: that alone limits nobody, and others may have come to use them meanwhile.
 """
 
 import os
@@ -17,12 +18,13 @@ import signal
 import time
 from pathlib import Path
 
-from report import Failure
+from report import Failure, Refused
 from settings import CGROUP
 
 ROOT = Path("/sys/fs/cgroup")
 LEAF = "node"
 V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
+V2_NEEDED = ("cpu", "memory")  # the kubelet sets these for any pod
 
 
 def _is_v2() -> bool:
@@ -45,15 +47,29 @@ def create() -> None:
         for parent, child in ((tree, group), (group, group / LEAF)):
             if _is_v2():
                 _delegate(parent)
-            child.mkdir(exist_ok=True)
+            try:
+                child.mkdir(exist_ok=True)
+            except OSError as error:
+                raise Refused(f"cannot make the control group {child}: {error.strerror}") from error
             _inherit_cpuset(parent, child)
 
 
 def _delegate(parent: Path) -> None:
+    """Let the group's children have the controllers they lack."""
     available = (parent / "cgroup.controllers").read_text().split()
-    for controller in V2_CONTROLLERS:
-        if controller in available:
-            (parent / "cgroup.subtree_control").write_text(f"+{controller}")
+    if lacking := [controller for controller in V2_NEEDED if controller not in available]:
+        raise Refused(f"{parent}/cgroup.controllers lacks what pods need: {' '.join(lacking)}")
+    control = parent / "cgroup.subtree_control"
+    enabled = control.read_text().split()
+    missing = [f"+{name}" for name in V2_CONTROLLERS if name in available and name not in enabled]
+    if not missing:
+        return
+    try:
+        control.write_text(" ".join(missing))
+    except OSError as error:
+        # In a container: "busy", because its root group has processes, or read-only.
+        raise Refused(f"cannot write {' '.join(missing)} to {control}: {error.strerror}; pods need these "
+                      "controllers, and a container may not be let have them") from error
 
 
 def _inherit_cpuset(parent: Path, child: Path) -> None:

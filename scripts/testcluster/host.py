@@ -1,10 +1,12 @@
 """What is asked of this machine: its kind, Debian packages, and the network link.
 
 Packages are installed with apt-get and stay; nothing else on the machine is changed
-for good. No service of those packages is let start: they would run outside of the
+for good (but see cgroups.py on v2). No service of those packages is let start: they would run outside of the
 cluster's namespaces and take its ports.
 """
 
+import ipaddress
+import json
 import os
 import shutil
 import subprocess
@@ -24,7 +26,6 @@ PACKAGES = {
     "containernetworking-plugins": "/usr/lib/cni/bridge",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
-    "busybox-static": "/var/lib/dpkg/info/busybox-static.list",
     "ca-certificates": "/usr/share/ca-certificates/mozilla",
     "openssl": "openssl",
     "iproute2": "ip",
@@ -33,30 +34,38 @@ PACKAGES = {
     "mount": "mount",
 }
 POLICY = Path("/usr/sbin/policy-rc.d")
+POLICY_MARK = b"# Of kaniko-local's scripts/cluster, which removes it."
+BUSYBOX_INSTALLED = Path("/var/lib/dpkg/info/busybox-static.list")
+
+SHORT_PATIENCE = 60
+APT_PATIENCE = 10 * 60
+OWN = "to use a cluster of your own instead, set KANIKO_LOCAL_TEST_KUBECONFIG"
 
 
 def check() -> None:
     """Refuse a machine the cluster cannot run on."""
     what = "the test cluster needs root on Linux, Debian or a derivative, amd64 or arm64"
-    own = "to use a cluster of your own instead, set KANIKO_LOCAL_TEST_KUBECONFIG"
     if not sys.platform.startswith("linux"):
-        raise Refused(f"{what}; this is {sys.platform}\n{own}")
+        raise Refused(f"{what}; this is {sys.platform}\n{OWN}")
     if os.geteuid() != 0:
-        raise Refused(f"{what}; you are not root\n{own}")
+        raise Refused(f"{what}; you are not root\n{OWN}")
     if ARCHITECTURE is None:
-        raise Refused(f"{what}; this machine is {os.uname().machine}\n{own}")
+        raise Refused(f"{what}; this machine is {os.uname().machine}\n{OWN}")
     if not (Path("/etc/debian_version").exists() and shutil.which("apt-get", path=PATH)):
-        raise Refused(f"{what}; this one is not Debian\n{own}")
+        raise Refused(f"{what}; this one is not Debian\n{OWN}")
 
 
 def run(*argv: str, **options) -> str:
     """Run a short command; its output, or a Failure that quotes what it said."""
     options.setdefault("env", {**os.environ, "PATH": PATH})
+    options.setdefault("timeout", SHORT_PATIENCE)
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, **options)
     except OSError as error:
         raise Failure(f"cannot run {argv[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{' '.join(argv)}: not done within {options['timeout']} s") from None
     if done.returncode:
         raise Failure(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stdout.strip()}")
     return done.stdout
@@ -72,14 +81,20 @@ def install_packages() -> None:
         return
     say(f"installing Debian packages: {' '.join(missing)}")
     # --no-remove: better no cluster than a user's Docker packages gone.
-    install = ["apt-get", "install", "-y", "--no-install-recommends", "--no-remove", *missing]
-    env = {**os.environ, "PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}
     with _services_held_back():
-        try:
-            run(*install, env=env)
-        except Failure:
-            run("apt-get", "update", env=env)
-            run(*install, env=env)
+        _apt_get("install", "-y", "--no-install-recommends", "--no-remove", *missing)
+
+
+def _apt_get(*arguments: str, **options) -> None:
+    """apt-get, and once more with new lists of packages if it fails with those there are."""
+    # A new machine may be busy with its unattended upgrades for a while.
+    apt_get = ["apt-get", "-o", "DPkg::Lock::Timeout=120"]
+    options |= {"env": {**os.environ, "PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}, "timeout": APT_PATIENCE}
+    try:
+        run(*apt_get, *arguments, **options)
+    except Failure:
+        run(*apt_get, "update", **options)
+        run(*apt_get, *arguments, **options)
 
 
 @contextmanager
@@ -88,16 +103,49 @@ def _services_held_back():
     if POLICY.exists():
         yield
         return
-    POLICY.write_text("#!/bin/sh\nexit 101\n")
-    POLICY.chmod(0o755)
     try:
+        POLICY.write_bytes(b"#!/bin/sh\n" + POLICY_MARK + b"\nexit 101\n")
+        POLICY.chmod(0o755)
         yield
     finally:
+        release_services()
+
+
+def release_services() -> None:
+    """Remove a policy of ours, also one left by a run that was killed: with it no service would start ever again."""
+    if POLICY.is_file() and POLICY_MARK in POLICY.read_bytes():
         POLICY.unlink()
+
+
+def unpack_busybox(out: Path) -> None:
+    """The static busybox out of its package, which is not installed for it.
+
+    Debian's other package, busybox, conflicts with it, and the machine's initramfs may need that one.
+    """
+    _apt_get("download", "busybox-static", cwd=out.parent)
+    [package] = out.parent.glob("busybox-static_*.deb")
+    unpacked = out.parent / "unpacked"
+    run("dpkg-deb", "-x", str(package), str(unpacked))
+    [program] = unpacked.glob("**/bin/busybox")  # in bin or usr/bin, by the release
+    program.rename(out)
 
 
 def package_version(package: str) -> str:
     return run("dpkg-query", "-W", "-f", "${Version}", package)
+
+
+def check_network() -> None:
+    """Refuse a machine that has another use for the cluster's addresses, when the cluster's own link is gone."""
+    wanted = [ipaddress.ip_network(f"{HOST_ADDRESS}/{LINK_PREFIX}", strict=False), ipaddress.ip_network(POD_NETWORK)]
+    # All tables: the one named local has this machine's own addresses.
+    for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all")):
+        if route["dst"] == "default" or route.get("dev") == HOST_LINK:
+            continue
+        network = ipaddress.ip_network(route["dst"])
+        # VPNs divide the default route in halves, so what is as wide as that is one too.
+        if network.prefixlen >= 12 and any(map(network.overlaps, wanted)):
+            raise Refused(f"the test cluster's networks {wanted[0]} and {wanted[1]} are in use on this machine: "
+                          f"it has a route to {network} on {route.get('dev', 'no device')}\n{OWN}")
 
 
 def add_link(node_pid: int) -> None:

@@ -13,14 +13,13 @@ image ID. Both executor images share the large layer.
 import hashlib
 import io
 import json
-import subprocess
 import tarfile
 from pathlib import Path
 
+import host
 from settings import (ARCHITECTURE, BASE_REPOSITORY, BASE_TAGS, EXECUTOR_DEBUG_IMAGE, EXECUTOR_IMAGE,
                       PAUSE_IMAGE)
 
-BUSYBOX = Path("/bin/busybox")
 CA_CERTIFICATES = Path("/usr/share/ca-certificates/mozilla")
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n"
 GROUP = "root:x:0:\nnobody:x:65534:\n"
@@ -59,20 +58,20 @@ class Layer:
         return self._buffer.getvalue()
 
 
-def write_node_images(out: Path, executor: Path) -> None:
+def write_node_images(out: Path, executor: Path, busybox: Path) -> None:
     executor_layer = _executor_layer(executor)
-    debug_layer = _debug_layer()
+    debug_layer = _debug_layer(busybox)
     _write_archive(out, [
-        ([PAUSE_IMAGE], [_pause_layer()], {"Entrypoint": ["/busybox", "sleep", "2147483647"]}),
+        ([PAUSE_IMAGE], [_pause_layer(busybox)], {"Entrypoint": ["/busybox", "sleep", "2147483647"]}),
         ([EXECUTOR_IMAGE], [executor_layer], _executor_config("/usr/local/bin:/kaniko")),
         ([EXECUTOR_DEBUG_IMAGE], [executor_layer, debug_layer],
          {**_executor_config("/usr/local/bin:/kaniko:/busybox"), "Volumes": {"/busybox": {}}}),
     ])
 
 
-def write_base_image(out: Path) -> None:
+def write_base_image(out: Path, busybox: Path) -> None:
     config = {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]}
-    _write_archive(out, [([f"{BASE_REPOSITORY}:{tag}" for tag in BASE_TAGS], [_base_layer()], config)])
+    _write_archive(out, [([f"{BASE_REPOSITORY}:{tag}" for tag in BASE_TAGS], [_base_layer(busybox)], config)])
 
 
 def _executor_config(path: str) -> dict:
@@ -107,18 +106,18 @@ def _executor_layer(executor: Path) -> bytes:
     return layer.bytes()
 
 
-def _debug_layer() -> bytes:
+def _debug_layer(busybox: Path) -> bytes:
     layer = Layer()
     # Symbolic links: a runtime fills the volume by copying, and would make a hard link a full copy.
-    _busybox(layer, "busybox")
+    _busybox(layer, "busybox", busybox)
     layer.directory("bin")
     layer.link("bin/sh", "/busybox/sh")
     return layer.bytes()
 
 
-def _base_layer() -> bytes:
+def _base_layer(busybox: Path) -> bytes:
     layer = Layer()
-    _busybox(layer, "bin")
+    _busybox(layer, "bin", busybox)
     for path in ("usr", "usr/bin", "etc", "home", "var"):
         layer.directory(path)
     layer.link("usr/bin/env", "../../bin/env")
@@ -129,16 +128,16 @@ def _base_layer() -> bytes:
     return layer.bytes()
 
 
-def _pause_layer() -> bytes:
+def _pause_layer(busybox: Path) -> bytes:
     layer = Layer()
-    layer.file("busybox", BUSYBOX.read_bytes(), 0o755)
+    layer.file("busybox", busybox.read_bytes(), 0o755)
     return layer.bytes()
 
 
-def _busybox(layer: Layer, directory: str) -> None:
-    applets = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
+def _busybox(layer: Layer, directory: str, busybox: Path) -> None:
+    applets = host.run(str(busybox), "--list").split()
     layer.directory(directory)
-    layer.file(f"{directory}/busybox", BUSYBOX.read_bytes(), 0o755)
+    layer.file(f"{directory}/busybox", busybox.read_bytes(), 0o755)
     for applet in applets:
         if applet != "busybox":
             layer.link(f"{directory}/{applet}", "busybox")

@@ -32,11 +32,13 @@ from settings import (API_URL, BASE_IMAGE, HOST_ADDRESS, HOST_LINK, KUBECONFIG, 
 LOCK_PATIENCE = 15 * 60
 START_PATIENCE = 180
 LOG_LINES = 12
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 def up() -> None:
     host.check()
     with _lock():
+        host.release_services()
         if not _problems():
             if MADE_BY.exists() and MADE_BY.read_text() == sources_digest():
                 say("the cluster is already up")
@@ -45,10 +47,11 @@ def up() -> None:
         elif _traces():
             say("removing what is left of an earlier cluster")
         _remove()
-        host.install_packages()
-        made = artifacts.provide()
         try:
-            _start(made)
+            cgroups.create()  # the likeliest to be refused, so before anything is downloaded and built
+            host.install_packages()
+            host.check_network()
+            _start(artifacts.provide())
         except BaseException:
             _remove(keep_state=True)
             raise
@@ -59,11 +62,13 @@ def up() -> None:
 def down() -> None:
     host.check()
     with _lock():
+        host.release_services()
         if _traces():
             _remove()
             say("the cluster is down; what was built for it stays cached")
         else:
             say("there is no cluster")
+        LOCK.unlink()
 
 
 def status() -> bool:
@@ -99,7 +104,24 @@ def env() -> None:
         "KANIKO_LOCAL_TEST_TLS_REGISTRY_CA": PKI / "ca.crt",
         "KANIKO_LOCAL_TEST_TLS_REGISTRY_USER": TLS_REGISTRY_USER,
         "KANIKO_LOCAL_TEST_TLS_REGISTRY_PASSWORD": TLS_REGISTRY_PASSWORD,
+        **_proxy_exceptions(),
     })
+
+
+def _proxy_exceptions() -> dict:
+    """If programs are told to use a proxy, how they are told not to for the node."""
+    if not any(os.environ.get(name) for name in PROXY_VARIABLES):
+        return {}
+    exceptions = {}
+    # Programs differ in which of the two they read.
+    for name, other in (("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")):
+        there = (os.environ.get(name) or os.environ.get(other) or "").strip()
+        listed = [entry.strip() for entry in there.split(",")]
+        if "*" in listed or NODE_ADDRESS in listed:
+            exceptions[name] = there
+        else:
+            exceptions[name] = f"{there},{NODE_ADDRESS}" if there else NODE_ADDRESS
+    return exceptions
 
 
 def print_exports(variables: dict) -> None:
@@ -110,20 +132,27 @@ def print_exports(variables: dict) -> None:
 @contextmanager
 def _lock():
     """Let one `up` or `down` work at a time; the kernel lets go of the lock if this process dies."""
-    with LOCK.open("w") as file:
-        deadline, waiting = time.monotonic() + LOCK_PATIENCE, False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Failure(f"another scripts/cluster has been at work for long, {LOCK} is locked") from None
-                if not waiting:
-                    say("waiting for another scripts/cluster to finish")
-                waiting = True
-                time.sleep(0.1)
-        yield
+    deadline, waiting = time.monotonic() + LOCK_PATIENCE, False
+    while True:
+        with LOCK.open("w") as file:
+            if _try_lock(file):
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise Failure(f"another scripts/cluster has been at work for long, {LOCK} is locked")
+        if not waiting:
+            say("waiting for another scripts/cluster to finish")
+        waiting = True
+        time.sleep(0.1)
+
+
+def _try_lock(file) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    # `down` deletes the file while it holds the lock, and a lock on a deleted file keeps nobody out.
+    return os.fstat(file.fileno()).st_nlink > 0
 
 
 # What there is
@@ -163,7 +192,7 @@ def _problems() -> list[str]:
     """What keeps the cluster from being healthy; cheapest questions first, none asked of a dead one."""
     record = _read_record()
     if record is None:
-        return ["there is no cluster" if not _traces() else "its record is missing"]
+        return ["there is no cluster" if not _traces() else "its record is missing or damaged"]
     if not _supervisor_runs(record):
         return ["its supervisor is dead"]
     if not record["complete"]:
@@ -191,7 +220,6 @@ def _start(made: artifacts.Artifacts) -> None:
     MADE_BY.write_text(sources_digest())
     nodefiles.write()
     placed = [_place(path) for path in (made.kubernetes, made.node_images, made.base_image)]
-    cgroups.create()
     say("starting the node")
     receive, send = os.pipe()
     with open(receive, "rb", buffering=0) as channel:

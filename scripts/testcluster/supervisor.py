@@ -79,7 +79,7 @@ class Node:
             self.write_record()
             self.tell(pid=self.host_pid)  # now `up` can make the link
             set_up_network()
-        except (subprocess.CalledProcessError, TimeoutError, OSError) as error:
+        except (subprocess.SubprocessError, OSError) as error:
             raise Broken("node", f"cannot set up mounts or network: {error}", STATE / "logs" / "node.log") from error
 
     def write_record(self) -> None:
@@ -178,7 +178,7 @@ def boot_id() -> str:
 
 
 def run(*argv: str) -> None:
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
 def set_up_mounts() -> None:

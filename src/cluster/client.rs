@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
@@ -68,7 +69,9 @@ impl Cluster {
         }
         let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = Client::try_from(config).map_err(|error| UsageError::Kubeconfig { why: causes(&error) })?;
+        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
+        let client = Client::try_from(config)
+            .map_err(|error| UsageError::Kubeconfig { why: credential_causes(&error, &plugin) })?;
         Ok(Self { client, namespace, server, request_timeout: options.request_timeout })
     }
 
@@ -126,6 +129,10 @@ async fn config(options: &ClusterOptions) -> Result<Config, Error> {
         }
         .into());
     }
+    let users: Vec<&str> = kubeconfig.auth_infos.iter().map(|user| user.name.as_str()).collect();
+    check_named("user", options.user.as_deref(), &users)?;
+    let clusters: Vec<&str> = kubeconfig.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+    check_named("cluster", options.cluster.as_deref(), &clusters)?;
     let chosen = KubeConfigOptions {
         context: options.context.clone(),
         cluster: options.cluster.clone(),
@@ -136,10 +143,26 @@ async fn config(options: &ClusterOptions) -> Result<Config, Error> {
         .map_err(|error| UsageError::Kubeconfig { why: causes(&error) }.into())
 }
 
+/// kube takes a user that does not exist for an anonymous one.
+fn check_named(what: &str, name: Option<&str>, known: &[&str]) -> Result<(), UsageError> {
+    match name {
+        Some(name) if !known.contains(&name) => {
+            let why = format!("it has no {what} `{name}`; there are: {}", known.join(", "));
+            Err(UsageError::Kubeconfig { why })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Only where no kubeconfig was asked for does the pod's service account come in.
 fn in_cluster(options: &ClusterOptions, error: KubeconfigError) -> Result<Config, Error> {
     let why = match &error {
         KubeconfigError::ReadConfig(source, path) => format!("cannot read `{}`: {source}", path.display()),
+        // The parser quotes the lines around the error, and tokens may be in them: only its first line is told.
+        KubeconfigError::Parse(error) => {
+            let text = error.to_string();
+            format!("it cannot be parsed: {}", text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+        }
         other => causes(other),
     };
     let asked_for = options.kubeconfig.is_some() || options.context.is_some();
@@ -168,6 +191,21 @@ fn is_connect(error: &kube::Error) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// Why there is no client. A credential plugin's output holds credentials, so of a failed one only its name, its exit
+/// status and its complaint are told.
+fn credential_causes(error: &kube::Error, plugin: &str) -> String {
+    match error {
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            let complaint = String::from_utf8_lossy(&out.stderr);
+            format!("credential plugin `{plugin}` failed with {}\n{}", out.status, complaint.trim())
+        }
+        kube::Error::Auth(error @ AuthError::AuthExecStart(_)) => {
+            format!("credential plugin `{plugin}`: {}", causes(error))
+        }
+        error => causes(error),
+    }
 }
 
 /// The chain of causes in one line, each said once.

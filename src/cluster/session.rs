@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watch_object};
@@ -37,6 +37,8 @@ const DELETE_AGAIN: Duration = Duration::from_secs(1);
 const REST_OF_LOG: Duration = Duration::from_secs(10);
 /// After so long a wait the cluster's events are looked at.
 const LONG_WAIT: Duration = Duration::from_secs(5);
+/// After so long a silence of the watch the pod is looked at anew.
+const WATCH_SILENCE: Duration = Duration::from_secs(20);
 /// How long a status may lag behind a broken connection.
 const NEWS: Duration = Duration::from_secs(2);
 /// Lines of the log that wait for the display.
@@ -190,7 +192,7 @@ impl Session {
         let (sender, mut told) = mpsc::channel(LINES_QUEUED);
         self.tasks.push(tokio::spawn(logs::follow(self.pods.clone(), self.name.clone(), EXECUTOR, sender)));
         let listener = Arc::clone(&self.listener);
-        let mut log = Log { listener, last: None, refused: false };
+        let mut log = Log { listener, last: None, left_out: None, refused: false };
         let end = {
             let end = self.until(|stage| match stage {
                 Stage::Built { message } => Step::Done(Ok(message)),
@@ -210,11 +212,15 @@ impl Session {
             let message = format!("the log of pod `{}` did not end in time, its last lines may be missing", self.name);
             self.listener.event(Event::Warning { message });
         }
-        match end? {
+        let end = end?;
+        if let (Ok(_), Some(said)) = (&end, log.left_out) {
+            return Err(BuildError::Incomplete { said }.into());
+        }
+        match end {
             Ok(message) => {
                 self.listener.event(Event::Built { elapsed: released.elapsed() });
                 let found = message.trim().to_owned();
-                found.parse().map_err(|()| ClusterError::NoDigest { found }.into())
+                found.parse().map_err(|()| BuildError::NoDigest { found }.into())
             }
             Err(BuildError::Failed { code, said: _ }) => Err(BuildError::Failed { code, said: log.last }.into()),
             Err(error) => Err(error.into()),
@@ -279,11 +285,20 @@ impl Session {
     fn watch(&mut self) {
         let (sender, snapshots) = watch::channel(Snapshot::Unknown);
         self.snapshots = snapshots;
-        let stream = watch_object(self.pods.clone(), &self.name).default_backoff();
+        let (cluster, pods, name) = (self.cluster.clone(), self.pods.clone(), self.name.clone());
         self.tasks.push(tokio::spawn(async move {
-            let mut stream = std::pin::pin!(stream);
+            let mut stream = std::pin::pin!(watch_object(pods.clone(), &name).default_backoff());
             let mut seen_before = false;
-            while let Some(seen) = stream.next().await {
+            loop {
+                let seen = match timeout(WATCH_SILENCE, stream.next()).await {
+                    Ok(Some(seen)) => seen,
+                    Ok(None) => return,
+                    // Silence may be that of a connection that a middlebox has dropped without a word.
+                    Err(_) => match look(&cluster, &pods, &name).await {
+                        Some(pod) => Ok(Some(pod)),
+                        None => continue,
+                    },
+                };
                 let snapshot = match seen {
                     Ok(Some(pod)) => Snapshot::Present(Arc::new(pod)),
                     Ok(None) => Snapshot::Gone,
@@ -379,6 +394,8 @@ impl<T> Step<T> {
 struct Log {
     listener: Arc<dyn Listener>,
     last: Option<String>,
+    /// The executor's word that it left files out of the image. It ends with 0 all the same.
+    left_out: Option<String>,
     refused: bool,
 }
 
@@ -413,8 +430,18 @@ impl Log {
         if text.starts_with("Error: ") || text.starts_with("error ") {
             self.last = Some(text.to_owned());
         }
+        // A symlink that it cannot resolve ends its snapshot early (kaniko v1.24.0 `pkg/snapshot/snapshot.go`).
+        if text.contains("ERRO") && text.contains("Couldn't eval ") {
+            self.left_out = Some(text.to_owned());
+        }
         self.listener.event(Event::Log(line));
     }
+}
+
+/// The pod as it is now, asked for anew.
+async fn look(cluster: &Cluster, pods: &Api<Pod>, name: &str) -> Option<Pod> {
+    let named = ListParams::default().fields(&format!("metadata.name={name}"));
+    cluster.request("look at the pod", pods.list(&named)).await.ok()?.items.pop()
 }
 
 /// A status says that a container is being created, and nothing of what keeps it from that; events do.

@@ -24,6 +24,8 @@ const FRAME: usize = 4 * 1024 * 1024;
 const QUEUED: usize = 4;
 /// Bound on the start of the receiver's script.
 const READY: Duration = Duration::from_secs(60);
+/// Time for the receiver's reason to arrive after it said that it gave up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(100);
 
@@ -86,6 +88,16 @@ pub async fn upload(
     let ended = loop {
         tokio::select! {
             ended = &mut engine => break ended,
+            Some(chunk) = replies.recv() => {
+                lines.push(&chunk);
+                if let Some(code) = lines.failed(nonce) {
+                    // Its last words are on their way; its exit code may be stuck behind our input.
+                    break match timeout(LAST_WORDS, &mut engine).await {
+                        Ok(ended) => ended,
+                        Err(_) => Ok(Ended { outcome: Outcome::Exited(code), stderr: String::new() }),
+                    };
+                }
+            }
             result = &mut packing, if packed.is_none() => {
                 let result = joined(result);
                 let failed = result.is_err();
@@ -188,8 +200,19 @@ impl Lines {
         self.text.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
 
+    fn replies(&self, nonce: &Nonce) -> impl Iterator<Item = Reply> {
+        self.text.split(|byte| *byte == b'\n').filter_map(|line| Reply::parse(line, nonce))
+    }
+
     fn has(&self, nonce: &Nonce, reply: Reply) -> bool {
-        self.text.split_inclusive(|byte| *byte == b'\n').any(|line| Reply::parse(line, nonce) == Some(reply))
+        self.replies(nonce).any(|told| told == reply)
+    }
+
+    fn failed(&self, nonce: &Nonce) -> Option<i32> {
+        self.replies(nonce).find_map(|told| match told {
+            Reply::Failed(code) => Some(code),
+            Reply::Ready | Reply::Whole => None,
+        })
     }
 
     /// Returns once the reply is there; never if the other side ends first, which the engine tells.

@@ -80,7 +80,7 @@ pub fn build_context(root: &Path, dockerfile: Option<&Path>) -> Result<BuildCont
         PathBuf::from(name)
     });
     for path in own.into_iter().chain([as_typed(&root.join(".dockerignore"))]) {
-        match fs::read(&path) {
+        match regular(&path).and_then(|()| fs::read(&path)) {
             Ok(content) => {
                 let ignore_file = Some(TextFile { path, content });
                 return Ok(BuildContext { root: root.to_owned(), ignore_file });
@@ -99,6 +99,14 @@ fn as_typed(path: &Path) -> PathBuf {
 
 fn read(path: &Path) -> Result<Vec<u8>, ContextError> {
     fs::read(path).map_err(|source| ContextError::Io { action: "read", path: path.to_owned(), source })
+}
+
+/// Reading anything else may wait for ever.
+fn regular(path: &Path) -> io::Result<()> {
+    match fs::metadata(path)?.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+    }
 }
 
 fn is_missing(error: &io::Error) -> bool {

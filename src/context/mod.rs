@@ -8,7 +8,7 @@ pub mod dockerignore;
 pub mod listing;
 #[expect(clippy::disallowed_methods, reason = "edge: finds and reads the Dockerfile and the ignore file")]
 pub mod locate;
-#[expect(clippy::disallowed_methods, reason = "edge: reads what is packed")]
+#[expect(clippy::disallowed_methods, reason = "edge: opens what is packed")]
 pub mod pack;
 pub mod scan;
 

@@ -6,9 +6,10 @@
 //! busybox's tar, which unpacks in the pod, passes over PAX (busybox 1.35 `get_header_tar.c`), and everything that reads
 //! PAX reads these too.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
@@ -107,7 +108,7 @@ impl<W: Write> Tar<'_, W> {
             }
             Kind::File { size } => {
                 // Opened before its header is written: what cannot be read leaves no half entry.
-                let file = File::open(root.join(&entry.path)).map_err(|source| unreadable(entry, source))?;
+                let file = open(&root.join(&entry.path)).map_err(|source| unreadable(entry, source))?;
                 self.entry(name, EntryType::Regular, entry.mode, entry.mtime, *size, b"")?;
                 self.content(file, entry, *size)
             }
@@ -175,6 +176,16 @@ impl<W: Write> Tar<'_, W> {
             0 => Ok(()),
             _ => self.out.write_all(&[0; RECORD][over..]).map_err(output),
         }
+    }
+}
+
+/// Opens what the walk saw as a regular file. It may have been replaced since: a link would lead out of the context, and
+/// a FIFO would wait for a writer.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file any more")),
     }
 }
 

@@ -4,9 +4,20 @@ use crate::request::PodRequest;
 
 use super::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, DIGEST_FILE, DOCKERFILE};
 
-/// Flags that this tool sets itself; given after `--` they would send the executor elsewhere.
-const RESERVED: [&str; 7] =
-    ["--context", "-c", "--dockerfile", "-f", "--context-sub-path", "--digest-file", "--bucket"];
+/// Flags that this tool sets itself; given after `--` they would send the executor
+/// elsewhere, or make what is printed at the end untrue.
+const RESERVED: [&str; 10] = [
+    "--context",
+    "-c",
+    "--dockerfile",
+    "-f",
+    "--context-sub-path",
+    "--digest-file",
+    "--bucket",
+    "--destination",
+    "-d",
+    "--no-push",
+];
 
 /// The flag of `given` (an argument after `--`) that this tool sets itself, if it is one.
 pub fn reserved_flag(given: &str) -> Option<&'static str> {
@@ -84,6 +95,7 @@ mod tests {
         assert_eq!(reserved_flag("-f"), Some("-f"));
         assert_eq!(reserved_flag("-cdir:///x"), Some("-c"));
         assert_eq!(reserved_flag("--contextual"), None);
+        assert_eq!(reserved_flag("--no-push=true"), Some("--no-push"));
         assert_eq!(reserved_flag("--cache=true"), None);
     }
 }

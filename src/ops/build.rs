@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::signals::Signals;
 use crate::cluster::client::{Cluster, ClusterOptions};
@@ -21,6 +22,9 @@ use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
 use crate::reference::Digest;
 use crate::report::{self, Progress, Style};
 use crate::request::PodRequest;
+
+/// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
+const IMPATIENCE: Duration = Duration::from_secs(1);
 
 /// Builds and pushes; prints the references by digest.
 ///
@@ -82,19 +86,32 @@ fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) 
     } else {
         request.tags.iter().map(|tag| tag.with_digest(digest) + "\n").collect()
     };
-    // The reference before anything that may fail: the image is there.
-    report::write_stdout(lines.as_bytes())?;
-    let Some(path) = metadata_file else { return Ok(()) };
-    let document = format!("{:#}\n", report::metadata_json(&request.tags, digest));
-    std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
+    // The image is there: whatever cannot be written must not keep the rest from being written.
+    let printed = report::write_stdout(lines.as_bytes());
+    let written = metadata_file.map_or(Ok(()), |path| {
+        let document = format!("{:#}\n", report::metadata_json(&request.tags, digest));
+        std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
+    });
+    printed.and(written)
 }
 
 /// Deletes the pod; a signal meanwhile ends the wait.
 async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) {
     let command = format!("{kubectl} delete pod {}", session.pod());
-    let failed = tokio::select! {
-        deleted = session.delete() => deleted.err().map(|error| Error::from(error).one_line()),
-        signal = signals.next() => Some(signal.name().to_owned()),
+    let started = Instant::now();
+    let mut delete = std::pin::pin!(session.delete());
+    let failed = loop {
+        tokio::select! {
+            deleted = &mut delete => break deleted.err().map(|error| Error::from(error).one_line()),
+            // A terminal that closes sends two, and so do wrappers that pass Ctrl-C on: only a later one is impatience.
+            signal = signals.next() => if started.elapsed() > IMPATIENCE {
+                let last_chance = tokio::time::timeout(IMPATIENCE, &mut delete).await;
+                break match last_chance {
+                    Ok(deleted) => deleted.err().map(|error| Error::from(error).one_line()),
+                    Err(_) => Some(signal.name().to_owned()),
+                };
+            },
+        }
     };
     if let Some(why) = failed {
         report::print_note(&format!("{why}; the pod may still be there, delete it with `{command}`"));

@@ -1,6 +1,7 @@
 //! The progress of a build on standard error: lines, and on a terminal a bar and a waiting line that are redrawn.
 
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,10 +67,11 @@ impl Listener for Progress {
     fn event(&self, event: Event) {
         let mut state = self.state();
         match (&event, self.style) {
-            (Event::Warning { message }, _) => state.line(&format!("warning: {message}")),
+            (Event::Warning { message }, _) => state.line(&format!("warning: {}", sanitise(message.as_bytes()))),
             (Event::Scanned { special, .. }, style) => {
                 for path in special {
-                    state.line(&format!("warning: `{}` is a socket, FIFO or device and is not sent", path.display()));
+                    let path = sanitise(path.as_os_str().as_bytes());
+                    state.line(&format!("warning: `{path}` is a socket, FIFO or device and is not sent"));
                 }
                 if style != Style::Quiet {
                     state.show(&event);

@@ -18,6 +18,11 @@ pub fn sanitise(bytes: &[u8]) -> String {
             _ => out.push(character),
         }
     }
+    // A colour that is not ended would run on into what others print.
+    let last = out.rfind("\x1b[").map(|at| &out[at..]);
+    if last.is_some_and(|last| !last.starts_with("\x1b[0m") && !last.starts_with("\x1b[m")) {
+        out.push_str("\x1b[0m");
+    }
     out
 }
 
@@ -31,6 +36,8 @@ fn escape(rest: &mut std::str::Chars<'_>, out: &mut String) {
     for character in ahead.by_ref() {
         match character {
             '0'..='9' | ';' | ':' => parameters.push(character),
+            // 8 conceals what follows.
+            'm' if parameters.split([';', ':']).any(|parameter| parameter == "8") => break,
             'm' => {
                 out.push_str("\x1b[");
                 out.push_str(&parameters);
@@ -65,6 +72,8 @@ mod tests {
             (b"\xff\xfe", "\u{fffd}\u{fffd}"),
             ("a\u{202e}b".as_bytes(), "ab"),
             (b"\x1b[", ""),
+            (b"a\x1b[8mb\x1b[1;8mc", "abc"),
+            (b"\x1b[31mred", "\x1b[31mred\x1b[0m"),
         ] {
             assert_eq!(sanitise(given), shown);
         }

@@ -316,6 +316,36 @@ fn connections_that_break_during_the_build_lose_and_repeat_no_line() {
     assert_eq!(counted, expected);
 }
 
+/// As a terminal does that is closed, and wrappers that pass Ctrl-C on.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_signal_that_comes_twice_at_once_leaves_no_pod() {
+    let namespace = Namespace::new();
+    let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN sleep 600\n", base_image()));
+    let running = namespace.build(&tree).spawn();
+    wait_for("the build goes on", || running.stderr().contains("RUN sleep 600"));
+    running.signal("INT");
+    running.signal("INT");
+    let finished = running.wait();
+    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
+    assert!(namespace.pods().is_empty(), "{}", finished.stderr);
+}
+
+/// The executor stops its snapshot at a link that it cannot resolve, and ends with 0.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_image_from_which_the_executor_left_files_out_is_no_success() {
+    let namespace = Namespace::new();
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\nCOPY . /c/\n")
+        .link("loop", "loop")
+        .file("zzz", "missing from the image");
+    let finished = namespace.build(&tree).run();
+    assert_eq!((finished.code, finished.stdout()), (Some(1), ""), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error: image is incomplete"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("Couldn't eval /c/loop"), "{}", finished.stderr);
+}
+
 /// The connection is cut inside the archive: the pod sees a clean end of input.
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]

@@ -315,3 +315,49 @@ fn an_archive_inside_the_context_is_not_packed_into_itself() {
     assert!(second.0.stderr.contains("is the archive itself and is not packed"), "{}", second.0.stderr);
     assert!(first.1 == second.1);
 }
+
+#[test]
+fn a_kubeconfig_that_cannot_be_parsed_is_named_without_its_tokens() {
+    let tree = small();
+    let elsewhere = Tree::new();
+    let text =
+        "apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n    token: a-secret-token\n     password: another\n";
+    let kubeconfig = elsewhere.write("config", text);
+    let finished = Tool::new(&["build", "-t", "app"]).within(tree.path()).env("KUBECONFIG", kubeconfig).run();
+    assert_eq!(finished.code, Some(2));
+    assert!(finished.stderr.contains("note: it cannot be parsed: line 7 column 14"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("secret") && !finished.stderr.contains("another"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_credential_plugin_that_fails_is_named_without_its_output() {
+    let tree = small();
+    let elsewhere = Tree::new();
+    let plugin = "{\"apiVersion\": \"client.authentication.k8s.io/v1\", \"interactiveMode\": \"Never\", \
+                  \"command\": \"sh\", \"args\": [\"-c\", \"echo a-secret-token; echo expired >&2; exit 3\"]}";
+    let kubeconfig = elsewhere.write(
+        "config",
+        KUBECONFIG.replace(r#""user": {"token": "a-secret-token"}"#, &format!("\"user\": {{\"exec\": {plugin}}}")),
+    );
+    let finished = Tool::new(&["build", "-t", "app"]).within(tree.path()).env("KUBECONFIG", kubeconfig).run();
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    let told = "note: credential plugin `sh` failed with exit status: 3\n  expired\n";
+    assert!(finished.stderr.contains(told) && !finished.stderr.contains("secret"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_user_that_the_kubeconfig_does_not_have_is_no_anonymous_one() {
+    let finished = with_kubeconfig(&small(), &["build", "-t", "app", "--user", "nobody"]);
+    assert_eq!(finished.code, Some(2));
+    assert!(finished.stderr.contains("it has no user `nobody`; there are: me"), "{}", finished.stderr);
+}
+
+#[test]
+fn an_ignore_file_that_is_a_fifo_is_refused_and_not_waited_for() {
+    let tree = small();
+    let made = Command::new("mkfifo").arg(tree.path().join(".dockerignore")).status();
+    assert!(made.unwrap().success());
+    let finished = run_in(&tree, &["context", "ls"]);
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(finished.stderr, "error: cannot read `.dockerignore`\nnote: not a regular file\n");
+}

@@ -85,16 +85,19 @@ pub enum Reply {
     Ready,
     /// Everything arrived; the build starts.
     Whole,
+    /// It gave up with this exit code; the reason is on its standard error.
+    Failed(i32),
 }
 
 impl Reply {
     /// Reads one line; anything that is not of the upload `nonce` is none.
     pub fn parse(line: &[u8], nonce: &Nonce) -> Option<Self> {
         let line = std::str::from_utf8(line).ok()?;
-        let (word, of) = line.trim_end().split_once(' ')?;
-        match word {
-            "ready" if of == nonce.as_str() => Some(Self::Ready),
-            "whole" if of == nonce.as_str() => Some(Self::Whole),
+        let words: Vec<&str> = line.trim_end().split(' ').collect();
+        match words[..] {
+            ["ready", of] if of == nonce.as_str() => Some(Self::Ready),
+            ["whole", of] if of == nonce.as_str() => Some(Self::Whole),
+            ["failed", of, code] if of == nonce.as_str() => code.parse().ok().map(Self::Failed),
             _ => None,
         }
     }

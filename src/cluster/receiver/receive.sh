@@ -7,7 +7,7 @@
 # number. A connection that breaks looks like a clean end of input here, so neither the end of input nor tar's exit code
 # counts: without the whole marker, or with another nonce, count or hash, nothing is released.
 #
-# Output: "ready NONCE" when input may come, "whole NONCE" when it is proven.
+# Output: "ready NONCE" when input may come, "whole NONCE" when it is proven, "failed NONCE CODE" if it ends otherwise.
 # Exit: 0 released, 65 arrived but is not what was sent, 74 cannot be unpacked here, 75 cut off.
 # Usage: sh -c receive.sh sh VOLUME NONCE TAR_FLAGS
 #
@@ -24,14 +24,16 @@ fail() {
 	shift
 	rm -rf "$part" "$work"
 	echo "$*" >&2
+	# While input is waiting to be read the exit code may not get through; this does.
+	echo "failed $nonce $code"
 	exit "$code"
 }
 
 frames() {
 	while read -r size hash && [ "$size" != end ]; do
 		case $size in '' | *[!0-9]*) break ;; esac
-		dd bs="$size" count=1 iflag=fullblock of="$work/frame" 2>/dev/null || {
-			echo "cannot write to $volume: is it full?" >&2
+		said=$(dd bs="$size" count=1 iflag=fullblock of="$work/frame" 2>&1) || {
+			echo "$said" >&2
 			return
 		}
 		[ "$(sha256sum <"$work/frame")" = "$hash  -" ] || break

@@ -213,6 +213,40 @@ fn a_missing_frame_releases_nothing() {
     assert!(!received.released(&nonce));
 }
 
+/// While input waits to be read the exit code may not reach the other side; this reply does.
+#[test]
+fn a_receiver_that_gives_up_says_so_while_the_input_is_still_open() {
+    let tools = tempfile::tempdir().unwrap();
+    let tar = tools.path().join("tar");
+    fs::write(&tar, "#!/bin/sh\nhead -c 1000 >/dev/null\nexit 9\n").unwrap();
+    fs::set_permissions(&tar, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let nonce = Nonce::random();
+    let volume = tempfile::tempdir().unwrap();
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+    let mut child = Shell::Host
+        .command(&receive_command(&nonce, Compression::None), volume.path())
+        .env("PATH", path)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let frame = vec![b'\n'; 1 << 20];
+    let mut framing = Framing::default();
+    let mut written = 0;
+    for _ in 0..64 {
+        let sent = stdin.write_all(framing.header(&frame).as_bytes()).and_then(|()| stdin.write_all(&frame));
+        if sent.is_err() {
+            break;
+        }
+        written += 1;
+    }
+    assert!(written < 64, "it went on reading what it could not use");
+    let output = child.wait_with_output().unwrap();
+    let last = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| Reply::parse(line, &nonce)).next_back();
+    assert_eq!(last, Some(Reply::Failed(74)));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("tar ended with 9"));
+    drop(stdin);
+}
+
 #[test]
 fn a_volume_that_cannot_be_written_is_named() {
     let nonce = Nonce::random();
