@@ -29,6 +29,8 @@ pub enum Error {
     Deadline {
         /// The time that was given.
         timeout: std::time::Duration,
+        /// What went wrong while it was waited for, if anything is known.
+        trouble: Option<String>,
     },
     /// A signal asked us to stop.
     #[error("{}", .0.name())]
@@ -97,7 +99,8 @@ impl Error {
             Self::Context(error) => error.notes(),
             Self::Cluster(error) => error.notes(),
             Self::Build(error) => error.notes(),
-            Self::Deadline { .. } | Self::Interrupted(_) => vec![],
+            Self::Deadline { trouble, .. } => trouble.iter().cloned().collect(),
+            Self::Interrupted(_) => vec![],
             Self::Output { source, .. } | Self::System { source, .. } => vec![source.to_string()],
         }
     }
@@ -113,7 +116,8 @@ impl Error {
             Self::Usage(error) => error.help(),
             Self::Cluster(error) => error.help(),
             Self::Build(error) => error.help(),
-            Self::Deadline { .. } => Some("give it longer with `--timeout`".to_owned()),
+            Self::Deadline { trouble: None, .. } => Some("give it longer with `--timeout`".to_owned()),
+            Self::Deadline { trouble: Some(_), .. } => None,
             Self::Context(_) | Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } => None,
         }
     }

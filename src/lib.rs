@@ -133,6 +133,7 @@ fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {
         user: global.user,
         namespace: global.namespace,
         kubeconfig: global.kubeconfig,
+        kubeconfig_list: environment("KUBECONFIG"),
         impersonate: global.impersonate,
         request_timeout: request::duration("--request-timeout", &global.request_timeout)?,
     })

@@ -1,6 +1,8 @@
 //! Finds the cluster as kubectl does, and makes the client for it.
 
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::client::AuthError;
@@ -24,7 +26,9 @@ pub struct ClusterOptions {
     /// Namespace.
     pub namespace: Option<String>,
     /// Kubeconfig file.
-    pub kubeconfig: Option<std::path::PathBuf>,
+    pub kubeconfig: Option<PathBuf>,
+    /// The value of `KUBECONFIG`: a list of kubeconfig files.
+    pub kubeconfig_list: Option<OsString>,
     /// User to impersonate.
     pub impersonate: Option<String>,
     /// Bound on one request.
@@ -111,9 +115,10 @@ impl Cluster {
 }
 
 async fn config(options: &ClusterOptions) -> Result<Config, Error> {
-    let kubeconfig = match &options.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
+    let kubeconfig = match (&options.kubeconfig, &options.kubeconfig_list) {
+        (Some(path), _) => Kubeconfig::read_from(path),
+        (None, Some(list)) if !list.is_empty() => merged(list),
+        _ => Kubeconfig::read(),
     };
     let kubeconfig = match kubeconfig {
         Ok(kubeconfig) => kubeconfig,
@@ -143,6 +148,22 @@ async fn config(options: &ClusterOptions) -> Result<Config, Error> {
         .map_err(|error| UsageError::Kubeconfig { why: causes(&error) }.into())
 }
 
+/// The files of a list as one. Of several some may be missing, as for kubectl (client-go `tools/clientcmd/loader.go`).
+fn merged(list: &OsStr) -> Result<Kubeconfig, KubeconfigError> {
+    let files: Vec<PathBuf> = std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect();
+    let missing = |error: &KubeconfigError| matches!(error, KubeconfigError::ReadConfig(source, _) if source.kind() == ErrorKind::NotFound);
+    let mut whole: Option<Kubeconfig> = None;
+    let mut first_missing = None;
+    for file in files {
+        match Kubeconfig::read_from(file) {
+            Ok(next) => whole = Some(whole.unwrap_or_default().merge(next)?),
+            Err(error) if missing(&error) => first_missing = first_missing.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    whole.ok_or_else(|| first_missing.unwrap_or(KubeconfigError::FindPath))
+}
+
 /// kube takes a user that does not exist for an anonymous one.
 fn check_named(what: &str, name: Option<&str>, known: &[&str]) -> Result<(), UsageError> {
     match name {
@@ -168,7 +189,7 @@ fn in_cluster(options: &ClusterOptions, error: KubeconfigError) -> Result<Config
     let asked_for = options.kubeconfig.is_some() || options.context.is_some();
     let missing = match &error {
         KubeconfigError::FindPath => true,
-        KubeconfigError::ReadConfig(source, _) => source.kind() == std::io::ErrorKind::NotFound,
+        KubeconfigError::ReadConfig(source, _) => source.kind() == ErrorKind::NotFound,
         _ => false,
     };
     if asked_for || !missing {

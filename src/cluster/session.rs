@@ -51,6 +51,7 @@ pub struct Session {
     name: String,
     listener: Arc<dyn Listener>,
     creation: Creation,
+    trouble: Option<String>,
     snapshots: watch::Receiver<Snapshot>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -115,6 +116,7 @@ impl Session {
             name,
             listener,
             creation: Creation::Asked(asked),
+            trouble: None,
             snapshots: watch::channel(Snapshot::Unknown).1,
             tasks: vec![],
         }
@@ -123,6 +125,11 @@ impl Session {
     /// The pod's name.
     pub fn pod(&self) -> &str {
         &self.name
+    }
+
+    /// What went wrong in the wait that was told last, if anything.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.clone()
     }
 
     /// Waits for the pod to exist and for its receiver to run.
@@ -352,12 +359,13 @@ impl Session {
         }
     }
 
-    fn tell_wait(&self, told: &mut Option<Wait>, wait: Wait) {
+    fn tell_wait(&mut self, told: &mut Option<Wait>, wait: Wait) {
         // A status that has no trouble to tell does not end the one that an event told.
         let known = told
             .as_ref()
             .is_some_and(|told| told.what == wait.what && (wait.trouble.is_none() || told.trouble == wait.trouble));
         if !known {
+            self.trouble.clone_from(&wait.trouble);
             self.listener.event(Event::Waiting { what: wait.what.clone(), trouble: wait.trouble.clone() });
             *told = Some(wait);
         }

@@ -52,14 +52,15 @@ pub async fn build(
     let result = tokio::select! {
         result = steps(&mut session, &request, &nonce, sent, totals.bytes) => result,
         signal = signals.next() => Err(Error::Interrupted(signal)),
-        () = tokio::time::sleep(request.timeout) => Err(Error::Deadline { timeout: request.timeout }),
+        () = tokio::time::sleep(request.timeout) => Err(Error::Deadline { timeout: request.timeout, trouble: None }),
     };
     // The result first: it is there, whatever becomes of the pod.
     let result = match result {
         Ok(digest) => publish(&request, &digest, metadata_file.as_deref()),
         Err(Error::Cluster(ClusterError::PodEnded { reason, .. })) if reason == "DeadlineExceeded" => {
-            Err(Error::Deadline { timeout: request.timeout })
+            Err(Error::Deadline { timeout: request.timeout, trouble: session.trouble() })
         }
+        Err(Error::Deadline { timeout, .. }) => Err(Error::Deadline { timeout, trouble: session.trouble() }),
         Err(error) => Err(error),
     };
     progress.finish(result.is_err());

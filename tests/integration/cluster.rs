@@ -426,6 +426,11 @@ fn what_keeps_a_pod_from_starting_is_told_while_it_is_waited_for() {
     wait_for("the missing Secret is named", || running.stderr().contains("secret \"no-such-secret\" not found"));
     running.signal("INT");
     assert_eq!(running.wait().code, Some(130));
+
+    let late = namespace.build(&tree).args(&["--registry-secret", "no-such-secret", "--timeout", "12s"]).run();
+    assert_eq!(late.code, Some(124), "{}", late.stderr);
+    let end = late.stderr.split_once("error: not done within 12s\n").expect("it names the time").1;
+    assert!(end.starts_with("note: FailedMount: ") && end.contains("no-such-secret"), "{end}");
 }
 
 #[test]

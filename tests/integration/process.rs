@@ -361,3 +361,15 @@ fn an_ignore_file_that_is_a_fifo_is_refused_and_not_waited_for() {
     assert_eq!(finished.code, Some(1));
     assert_eq!(finished.stderr, "error: cannot read `.dockerignore`\nnote: not a regular file\n");
 }
+
+#[test]
+fn of_several_kubeconfigs_some_may_be_missing() {
+    let (tree, elsewhere) = (small(), Tree::new());
+    let there = elsewhere.write("config", KUBECONFIG);
+    let list = format!("/missing:{}", there.display());
+    let tool = || Tool::new(&["build", "-t", "app", "--context", "prod"]).within(tree.path());
+    let finished = tool().env("KUBECONFIG", list).run();
+    assert!(finished.stderr.contains("note: there are: `home` and `work`"), "{}", finished.stderr);
+    let finished = tool().env("KUBECONFIG", "/missing:/missing-too").run();
+    assert!(finished.stderr.contains("note: cannot read `/missing`: "), "{}", finished.stderr);
+}
