@@ -151,17 +151,25 @@ async fn config(options: &ClusterOptions) -> Result<Config, Error> {
 /// The files of a list as one. Of several some may be missing, as for kubectl (client-go `tools/clientcmd/loader.go`).
 fn merged(list: &OsStr) -> Result<Kubeconfig, KubeconfigError> {
     let files: Vec<PathBuf> = std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect();
-    let missing = |error: &KubeconfigError| matches!(error, KubeconfigError::ReadConfig(source, _) if source.kind() == ErrorKind::NotFound);
     let mut whole: Option<Kubeconfig> = None;
     let mut first_missing = None;
     for file in files {
         match Kubeconfig::read_from(file) {
             Ok(next) => whole = Some(whole.unwrap_or_default().merge(next)?),
-            Err(error) if missing(&error) => first_missing = first_missing.or(Some(error)),
+            Err(error) if is_missing(&error) => first_missing = first_missing.or(Some(error)),
             Err(error) => return Err(error),
         }
     }
     whole.ok_or_else(|| first_missing.unwrap_or(KubeconfigError::FindPath))
+}
+
+/// Whether there is no such file, as opposed to one that cannot be used.
+fn is_missing(error: &KubeconfigError) -> bool {
+    match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(source, _) => source.kind() == ErrorKind::NotFound,
+        _ => false,
+    }
 }
 
 /// kube takes a user that does not exist for an anonymous one.
@@ -187,12 +195,7 @@ fn in_cluster(options: &ClusterOptions, error: KubeconfigError) -> Result<Config
         other => causes(other),
     };
     let asked_for = options.kubeconfig.is_some() || options.context.is_some();
-    let missing = match &error {
-        KubeconfigError::FindPath => true,
-        KubeconfigError::ReadConfig(source, _) => source.kind() == ErrorKind::NotFound,
-        _ => false,
-    };
-    if asked_for || !missing {
+    if asked_for || !is_missing(&error) {
         return Err(UsageError::Kubeconfig { why }.into());
     }
     Config::incluster().map_err(|_| UsageError::Kubeconfig { why }.into())

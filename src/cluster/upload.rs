@@ -83,7 +83,7 @@ pub async fn upload(
         let (counters, nonce) = (Arc::clone(&counters), nonce.clone());
         move || pack(packer, compression, &nonce, stdin, &counters)
     });
-    let mut packed: Option<Result<(), Error>> = None;
+    let mut packed = false;
     let mut progress = tokio::time::interval(PROGRESS);
     let ended = loop {
         tokio::select! {
@@ -98,13 +98,9 @@ pub async fn upload(
                     };
                 }
             }
-            result = &mut packing, if packed.is_none() => {
-                let result = joined(result);
-                let failed = result.is_err();
-                packed = Some(result);
-                if failed {
-                    break Ok(Ended { outcome: Outcome::Lost("packing failed".to_owned()), stderr: String::new() });
-                }
+            result = &mut packing, if !packed => {
+                joined(result)?;
+                packed = true;
             }
             _ = progress.tick() => listener.event(Event::UploadProgress {
                 packed: counters.packed.load(Ordering::Relaxed),
@@ -114,9 +110,6 @@ pub async fn upload(
     };
     while let Ok(chunk) = replies.try_recv() {
         lines.push(&chunk);
-    }
-    if let Some(Err(error)) = packed {
-        return Err(error);
     }
     let ended = ended?;
     // The container may end so soon after the release that the status of this exec is lost with it.

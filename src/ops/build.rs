@@ -96,7 +96,7 @@ fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) 
     printed.and(written)
 }
 
-/// Deletes the pod; a signal meanwhile ends the wait.
+/// Deletes the pod; an impatient signal meanwhile ends the wait.
 async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) {
     let command = format!("{kubectl} delete pod {}", session.pod());
     let started = Instant::now();
