@@ -195,7 +195,8 @@ fn label(given: &str) -> Result<String, UsageError> {
 pub fn compression(typed: &str) -> Result<Compression, UsageError> {
     match typed {
         "none" => Ok(Compression::None),
-        "auto" | "gzip" => Ok(Compression::Gzip(1)),
+        "auto" => Ok(Compression::Auto),
+        "gzip" => Ok(Compression::Gzip(1)),
         _ => typed
             .strip_prefix("gzip:")
             .and_then(|level| level.parse().ok())
@@ -265,7 +266,8 @@ mod tests {
     #[test]
     fn compression_is_auto_none_or_gzip_with_a_level() {
         assert_eq!(compression("none").unwrap(), Compression::None);
-        assert_eq!(compression("auto").unwrap(), Compression::Gzip(1));
+        assert_eq!(compression("auto").unwrap(), Compression::Auto);
+        assert_eq!(compression("gzip").unwrap(), Compression::Gzip(1));
         assert_eq!(compression("gzip:9").unwrap(), Compression::Gzip(9));
         for wrong in ["", "gzip:0", "gzip:10", "gzip:", "zstd", "GZIP"] {
             assert!(compression(wrong).is_err(), "{wrong}");

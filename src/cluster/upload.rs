@@ -31,13 +31,12 @@ const PROGRESS: Duration = Duration::from_millis(100);
 
 /// Writes an archive: called once, on a thread where it may block.
 pub trait Packer: Send + 'static {
-    /// Entries in the archive.
-    fn entries(&self) -> u64;
-    /// Writes the archive to `out`, compressed so, and tells `packed` the bytes of content after each step.
+    /// Writes the archive to `out`, compressed so, and returns how many entries it has. `packed` is told the bytes of
+    /// content after each step.
     ///
     /// # Errors
     /// A file that cannot be packed, or that `out` failed.
-    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<(), Error>;
+    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error>;
 }
 
 /// Bytes so far.
@@ -132,12 +131,11 @@ fn pack(
     stdin: mpsc::Sender<Bytes>,
     counters: &Counters,
 ) -> Result<(), Error> {
-    let entries = packer.entries();
     let mut frames = Frames { stdin, frame: BytesMut::new(), framing: Framing::default() };
     let mut packed = |bytes| {
         counters.packed.fetch_add(bytes, Ordering::Relaxed);
     };
-    packer.pack(&mut frames, compression, &mut packed)?;
+    let entries = packer.pack(&mut frames, compression, &mut packed)?;
     let failed = |source| Error::Output { what: "the upload".to_owned(), source };
     frames.flush().map_err(failed)?;
     let marker = frames.framing.end_marker(nonce, entries);

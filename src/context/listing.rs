@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
+
 /// The sent context: entries in archive order (a directory before what it holds, names in byte order), and what was
 /// left out.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +45,8 @@ pub enum Kind {
     File {
         /// Bytes at the time of the walk.
         size: u64,
+        /// Where they are.
+        content: Content,
     },
     /// A directory.
     Directory,
@@ -51,6 +55,29 @@ pub enum Kind {
         /// Its target, verbatim.
         target: PathBuf,
     },
+}
+
+/// Where the content of a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// On disk, at the entry's path below the context's root.
+    Disk,
+    /// In memory.
+    Memory(Bytes),
+}
+
+impl Entry {
+    /// A file made up on the spot.
+    pub fn made(path: &str, content: impl Into<Bytes>) -> Self {
+        let content = content.into();
+        let kind = Kind::File { size: content.len() as u64, content: Content::Memory(content) };
+        Self { path: path.into(), kind, mode: 0o644, mtime: 0 }
+    }
+
+    /// A directory made up on the spot.
+    pub fn made_directory(path: &str) -> Self {
+        Self { path: path.into(), kind: Kind::Directory, mode: 0o755, mtime: 0 }
+    }
 }
 
 impl Kind {
@@ -66,7 +93,7 @@ impl Kind {
     /// Bytes of content.
     pub fn size(&self) -> u64 {
         match self {
-            Self::File { size } => *size,
+            Self::File { size, .. } => *size,
             Self::Directory | Self::Symlink { .. } => 0,
         }
     }
@@ -86,10 +113,18 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Adds what `other` counts.
+    pub fn add_all(&mut self, other: &Self) {
+        self.files += other.files;
+        self.directories += other.directories;
+        self.symlinks += other.symlinks;
+        self.bytes += other.bytes;
+    }
+
     /// Counts one more.
     pub fn add(&mut self, kind: &Kind) {
         match kind {
-            Kind::File { size } => {
+            Kind::File { size, .. } => {
                 self.files += 1;
                 self.bytes += size;
             }

@@ -8,15 +8,17 @@ pub mod dockerignore;
 pub mod listing;
 #[expect(clippy::disallowed_methods, reason = "edge: finds and reads the Dockerfile and the ignore file")]
 pub mod locate;
-#[expect(clippy::disallowed_methods, reason = "edge: opens what is packed")]
 pub mod pack;
+#[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
+    /// gzip, at whatever level the reader of the archive leaves time for.
+    Auto,
     /// A plain tar.
     None,
-    /// One gzip member at this level, 1 to 9. The executor and busybox read no other compression.
-    Gzip(u32),
+    /// gzip at this level, 1 to 9. The executor and busybox read no other compression.
+    Gzip(u8),
 }

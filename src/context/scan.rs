@@ -1,29 +1,72 @@
-//! Walks a build context and lists what is sent.
+//! Walks a build context and finds what is sent.
 //!
 //! The order is that of both Docker walkers: a directory, then what it holds, names in byte order. An excluded directory
 //! is entered only if a pattern could bring back something below it; if something comes back, the directories above it
 //! are sent too, with their own modes (BuildKit's rule, fsutil `filterFS.Walk`).
+//!
+//! A walk holds the names of one directory a level and nothing else, packed into one piece of memory for each: a tree of
+//! a million files can be walked, sent and forgotten entry by entry.
 
-use std::fs::{FileType, Metadata};
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-
-use walkdir::{DirEntry, WalkDir};
+use std::path::{Path, PathBuf};
 
 use super::dockerignore::{IgnoreError, Matcher, PathState};
-use super::listing::{Entry, Kind, Listing, Totals};
-use super::locate::{BuildContext, TextFile};
+use super::listing::{Content, Entry, Kind, Listing, Totals};
+use super::locate::BuildContext;
 use crate::error::ContextError;
 
-/// What is done with directories that hold nothing to send.
+/// What is done with what is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excluded {
-    /// They are passed over.
+    /// It is passed over.
     Prune,
-    /// They are walked for [`Listing::excluded`].
+    /// It is walked and told.
     Count,
+}
+
+/// Something that a walk came by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is sent.
+    Sent(Entry),
+    /// It is not, by the ignore file; told only to those who [count](Excluded::Count).
+    Excluded {
+        /// Relative to the context's root.
+        path: PathBuf,
+        /// It and, if it is a directory that was pruned, everything below it.
+        totals: Totals,
+    },
+    /// A socket, FIFO or device, which cannot be sent.
+    Special(PathBuf),
+}
+
+/// The compiled ignore file of a build context.
+#[derive(Debug)]
+pub struct Rules {
+    matcher: Matcher,
+    /// The ignore file, if there is one.
+    file: Option<PathBuf>,
+}
+
+impl Rules {
+    /// Compiles what `context` says; without an ignore file everything is sent.
+    ///
+    /// # Errors
+    /// An ignore file that Docker would refuse.
+    pub fn of(context: &BuildContext) -> Result<Self, ContextError> {
+        let file = context.ignore_file.as_ref();
+        let content = file.map_or(&[][..], |file| &file.content);
+        let path = file.map(|file| file.path.clone());
+        match Matcher::from_file(content) {
+            Ok(matcher) => Ok(Self { matcher, file: path }),
+            Err(error) => Err(ignore_error(path.as_deref(), &error)),
+        }
+    }
 }
 
 /// Lists what of `context` is sent.
@@ -31,158 +74,266 @@ pub enum Excluded {
 /// # Errors
 /// An ignore file that Docker would refuse; a file or directory that is sent and cannot be examined or listed.
 pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, ContextError> {
-    let matcher = match &context.ignore_file {
-        Some(file) => Matcher::from_file(&file.content).map_err(|error| ignore_error(file, &error))?,
-        None => Matcher::new(&[]).map_err(|error| unreachable_ignore_error(&error))?,
-    };
-    let mut scan = Scan {
-        context,
-        excluded,
-        above: vec![Above { state: matcher.root(), unsent: None }],
-        listing: Listing::default(),
-    };
-    let mut walk = WalkDir::new(&context.root).min_depth(1).sort_by_file_name().into_iter();
-    while let Some(found) = walk.next() {
-        match found {
-            Ok(entry) => {
-                if scan.entry(&entry)? == Descend::No {
-                    walk.skip_current_dir();
-                }
-            }
-            Err(error) => scan.unlisted(error)?,
+    let rules = Rules::of(context)?;
+    let mut listing = Listing::default();
+    for found in Scan::new(&context.root, &rules, excluded)? {
+        match found? {
+            Found::Sent(entry) => listing.entries.push(entry),
+            Found::Excluded { totals, .. } => listing.excluded.add_all(&totals),
+            Found::Special(path) => listing.special.push(path),
         }
     }
-    Ok(scan.listing)
+    Ok(listing)
 }
 
-#[derive(PartialEq, Eq)]
-enum Descend {
-    Yes,
-    No,
-}
-
-struct Scan<'a> {
-    context: &'a BuildContext,
+/// A walk under way. It ends after its first error.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    rules: &'a Rules,
     excluded: Excluded,
-    /// The directories above the current entry, the root first.
+    /// The directories that are being walked, the root first.
     above: Vec<Above<'a>>,
-    listing: Listing,
+    /// The path of what is being looked at, from the root's own path on.
+    path: Vec<u8>,
+    /// Bytes of `path` that are the root's and the slash after it.
+    root: usize,
+    /// Found, and not yet given out.
+    ready: VecDeque<Found>,
 }
 
+/// A directory that is being walked.
+#[derive(Debug)]
 struct Above<'a> {
     state: PathState<'a>,
     /// The directory itself, while it is excluded and nothing below it has been sent.
     unsent: Option<Entry>,
+    /// What it holds and is still to come.
+    names: Names,
+    /// Bytes of its path.
+    path: usize,
 }
 
-impl Scan<'_> {
-    fn entry(&mut self, found: &DirEntry) -> Result<Descend, ContextError> {
-        let relative = found.path().strip_prefix(&self.context.root).unwrap_or(found.path());
-        self.above.truncate(found.depth());
-        let Some(parent) = self.above.last() else { return Ok(Descend::No) };
-        let state =
-            parent.state.child(relative.as_os_str().as_bytes()).map_err(|error| match &self.context.ignore_file {
-                Some(file) => ignore_error(file, &error),
-                None => unreachable_ignore_error(&error),
-            })?;
-        let is_directory = found.file_type().is_dir();
-        if state.verdict().excluded && !is_directory {
-            self.count_excluded(found);
-            return Ok(Descend::Yes);
+impl<'a> Scan<'a> {
+    /// Begins a walk of the directory `root`.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub fn new(root: &Path, rules: &'a Rules, excluded: Excluded) -> Result<Self, ContextError> {
+        let mut path = root.as_os_str().as_bytes().to_vec();
+        if path.last().is_some_and(|last| *last != b'/') {
+            path.push(b'/');
         }
-        if is_directory && state.may_skip_directory(relative.as_os_str().as_bytes()) {
-            if self.excluded == Excluded::Count {
-                count_tree(found.path(), &mut self.listing.excluded);
+        let names = Names::read(root).map_err(|source| io_error("list", root, source))?;
+        let state = rules.matcher.root();
+        let above = vec![Above { state, unsent: None, names, path: path.len() }];
+        Ok(Self { rules, excluded, above, root: path.len(), path, ready: VecDeque::new() })
+    }
+
+    /// Looks at the next name; `None` at the end of the walk.
+    fn step(&mut self) -> Option<Result<(), ContextError>> {
+        let above = self.above.last_mut()?;
+        self.path.truncate(above.path);
+        let Some((name, kind)) = above.names.next() else {
+            self.leave();
+            return Some(Ok(()));
+        };
+        if above.path > self.root {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(name);
+        Some(self.look(kind))
+    }
+
+    /// Decides about what is at the path.
+    fn look(&mut self, kind: FileType) -> Result<(), ContextError> {
+        let Some(above) = self.above.last() else { return Ok(()) };
+        let state = above
+            .state
+            .child(&self.path[self.root..])
+            .map_err(|error| ignore_error(self.rules.file.as_deref(), &error))?;
+        let excluded = state.verdict().excluded;
+        if excluded && !kind.is_dir() {
+            self.pass_over(|path| count(path, kind));
+            return Ok(());
+        }
+        if kind.is_dir() && state.may_skip_directory(&self.path[self.root..]) {
+            self.pass_over(|path| Some(count_tree(path)));
+            return Ok(());
+        }
+        let entry = match self.entry(kind)? {
+            Some(entry) => entry,
+            None => {
+                self.ready.push_back(Found::Special(self.relative().to_owned()));
+                return Ok(());
             }
-            return Ok(Descend::No);
+        };
+        if !kind.is_dir() {
+            self.send(entry);
+            return Ok(());
         }
-        let metadata = found.metadata().map_err(|error| io_error("examine", relative, error.into()))?;
-        let Some(kind) = kind(found.path(), relative, found.file_type(), &metadata)? else {
-            self.listing.special.push(relative.to_owned());
-            return Ok(Descend::Yes);
+        // Listed before it is sent: an error names the directory itself.
+        let names = match Names::read(self.full()) {
+            Ok(names) => names,
+            Err(_) if excluded => return Ok(()),
+            Err(source) => return Err(io_error("list", self.relative(), source)),
         };
-        let entry = Entry {
-            path: relative.to_owned(),
-            kind,
-            mode: metadata.mode() & 0o7777,
-            mtime: u64::try_from(metadata.mtime()).unwrap_or(0),
-        };
-        let unsent = if state.verdict().excluded {
+        let unsent = if excluded {
             Some(entry)
         } else {
             self.send(entry);
             None
         };
-        if is_directory {
-            self.above.push(Above { state, unsent });
+        self.above.push(Above { state, unsent, names, path: self.path.len() });
+        Ok(())
+    }
+
+    /// What is at the path, to be sent; `None` for sockets, FIFOs and devices.
+    fn entry(&self, kind: FileType) -> Result<Option<Entry>, ContextError> {
+        if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() {
+            return Ok(None);
         }
-        Ok(Descend::Yes)
+        let failed = |action| move |source| io_error(action, self.relative(), source);
+        let metadata = fs::symlink_metadata(self.full()).map_err(failed("examine"))?;
+        let kind = if metadata.is_dir() {
+            Kind::Directory
+        } else if metadata.is_file() {
+            Kind::File { size: metadata.len(), content: Content::Disk }
+        } else if metadata.is_symlink() {
+            Kind::Symlink { target: fs::read_link(self.full()).map_err(failed("read"))? }
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Entry {
+            path: self.relative().to_owned(),
+            kind,
+            mode: metadata.mode() & 0o7777,
+            mtime: mtime(&metadata),
+        }))
     }
 
     /// Sends an entry, after the excluded directories above it.
     fn send(&mut self, entry: Entry) {
         let directories = self.above.iter_mut().filter_map(|above| above.unsent.take());
-        self.listing.entries.extend(directories);
-        self.listing.entries.push(entry);
+        self.ready.extend(directories.map(Found::Sent));
+        self.ready.push_back(Found::Sent(entry));
     }
 
-    fn count_excluded(&mut self, found: &DirEntry) {
-        if self.excluded == Excluded::Count {
-            count(found, &mut self.listing.excluded);
+    /// Tells of what is not sent, if anybody wants to know.
+    fn pass_over(&mut self, count: impl FnOnce(&Path) -> Option<Totals>) {
+        if self.excluded == Excluded::Count
+            && let Some(totals) = count(self.full())
+        {
+            self.ready.push_back(Found::Excluded { path: self.relative().to_owned(), totals });
         }
     }
 
-    /// A directory that cannot be listed is an error, unless it is excluded.
-    fn unlisted(&self, error: walkdir::Error) -> Result<(), ContextError> {
-        let excluded = self.above.get(error.depth()).is_some_and(|above| above.unsent.is_some());
-        let path = error.path().unwrap_or(Path::new(""));
-        let relative = path.strip_prefix(&self.context.root).unwrap_or(path).to_owned();
-        if excluded && !relative.as_os_str().is_empty() {
-            return Ok(());
+    /// Goes up to the directory above.
+    fn leave(&mut self) {
+        let unsent = self.above.pop().and_then(|above| above.unsent);
+        if unsent.is_some() {
+            self.pass_over(|_| Some(Totals { directories: 1, ..Totals::default() }));
         }
-        Err(io_error("list", &relative, error.into()))
+    }
+
+    /// The path for the system.
+    fn full(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path))
+    }
+
+    /// The path for the user.
+    fn relative(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path[self.root..]))
     }
 }
 
-/// What is sent for it; `None` for sockets, FIFOs and devices.
-fn kind(path: &Path, relative: &Path, kind: FileType, metadata: &Metadata) -> Result<Option<Kind>, ContextError> {
-    Ok(if kind.is_dir() {
-        Some(Kind::Directory)
+impl Iterator for Scan<'_> {
+    type Item = Result<Found, ContextError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(found) = self.ready.pop_front() {
+                return Some(Ok(found));
+            }
+            if let Err(error) = self.step()? {
+                self.above.clear();
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+/// The names in one directory, in byte order. All in one allocation: a directory may hold a million.
+#[derive(Debug)]
+struct Names {
+    bytes: Vec<u8>,
+    /// From the last name to the first.
+    rest: Vec<Name>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    start: usize,
+    length: u16,
+    kind: FileType,
+}
+
+impl Names {
+    fn read(directory: &Path) -> io::Result<Self> {
+        let (mut bytes, mut rest) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.as_bytes();
+            let length = u16::try_from(name.len()).map_err(io::Error::other)?;
+            rest.push(Name { start: bytes.len(), length, kind: entry.file_type()? });
+            bytes.extend_from_slice(name);
+        }
+        rest.sort_unstable_by(|left, right| text(&bytes, right).cmp(text(&bytes, left)));
+        Ok(Self { bytes, rest })
+    }
+
+    fn next(&mut self) -> Option<(&[u8], FileType)> {
+        let name = self.rest.pop()?;
+        Some((text(&self.bytes, &name), name.kind))
+    }
+}
+
+fn text<'a>(bytes: &'a [u8], name: &Name) -> &'a [u8] {
+    &bytes[name.start..name.start + usize::from(name.length)]
+}
+
+/// What stands for an excluded directory and all below it. What cannot be listed is not sent either, so it is not worth
+/// an error.
+fn count_tree(directory: &Path) -> Totals {
+    let mut totals = Totals { directories: 1, ..Totals::default() };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        let below = if kind.is_dir() { Some(count_tree(&entry.path())) } else { count(&entry.path(), kind) };
+        below.iter().for_each(|below| totals.add_all(below));
+    }
+    totals
+}
+
+/// What stands for one excluded thing that is no directory; none if it cannot be examined.
+fn count(path: &Path, kind: FileType) -> Option<Totals> {
+    let mut totals = Totals::default();
+    if kind.is_symlink() {
+        totals.symlinks = 1;
     } else if kind.is_file() {
-        Some(Kind::File { size: metadata.len() })
-    } else if kind.is_symlink() {
-        let target = std::fs::read_link(path).map_err(|source| io_error("read", relative, source))?;
-        Some(Kind::Symlink { target })
-    } else {
-        None
-    })
-}
-
-fn count_tree(directory: &Path, totals: &mut Totals) {
-    WalkDir::new(directory).into_iter().flatten().for_each(|found| count(&found, totals));
-}
-
-/// What cannot be examined is not sent either, so it is not worth an error.
-fn count(found: &DirEntry, totals: &mut Totals) {
-    let kind = found.file_type();
-    if kind.is_dir() {
-        totals.add(&Kind::Directory);
-    } else if kind.is_symlink() {
-        totals.symlinks += 1;
-    } else if kind.is_file()
-        && let Ok(metadata) = found.metadata()
-    {
-        totals.add(&Kind::File { size: metadata.len() });
+        totals.files = 1;
+        totals.bytes = fs::symlink_metadata(path).ok()?.len();
     }
+    Some(totals)
 }
 
-fn ignore_error(file: &TextFile, error: &IgnoreError) -> ContextError {
-    ContextError::IgnoreFile { path: file.path.clone(), why: error.to_string() }
+/// Seconds since the epoch; tar knows no time before it.
+fn mtime(metadata: &Metadata) -> u64 {
+    u64::try_from(metadata.mtime()).unwrap_or(0)
 }
 
-/// Without an ignore file there is no pattern that could be wrong; said as an error rather than a panic.
-fn unreachable_ignore_error(error: &IgnoreError) -> ContextError {
-    ContextError::IgnoreFile { path: ".dockerignore".into(), why: error.to_string() }
+fn ignore_error(file: Option<&Path>, error: &IgnoreError) -> ContextError {
+    let path = file.unwrap_or(Path::new(".dockerignore")).to_owned();
+    ContextError::IgnoreFile { path, why: error.to_string() }
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> ContextError {

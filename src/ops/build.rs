@@ -12,9 +12,9 @@ use crate::cluster::receiver::Nonce;
 use crate::cluster::session::Session;
 use crate::cluster::upload::Packer;
 use crate::context::Compression;
-use crate::context::listing::Listing;
+use crate::context::listing::{Entry, Listing};
 use crate::context::locate;
-use crate::context::pack::{Archive, ExtraFile};
+use crate::context::pack::{Archive, Packing};
 use crate::context::scan::{Excluded, scan};
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
@@ -140,22 +140,13 @@ impl SentContext {
         let listing = scan(&context, Excluded::Prune)?;
         Ok(Self { root, listing, dockerfile: dockerfile.content })
     }
-
-    fn extra(&self) -> [ExtraFile<'_>; 2] {
-        [ExtraFile { name: DOCKERFILE_IGNORE, content: b"" }, ExtraFile { name: DOCKERFILE, content: &self.dockerfile }]
-    }
-
-    fn archive<'a>(&'a self, extra: &'a [ExtraFile<'a>]) -> Archive<'a> {
-        Archive { root: &self.root, listing: &self.listing, directory: Some(CONTEXT_DIRECTORY), extra }
-    }
 }
 
 impl Packer for SentContext {
-    fn entries(&self) -> u64 {
-        self.archive(&self.extra()).entries()
-    }
-
-    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<(), Error> {
-        self.archive(&self.extra()).write(out, compression, packed).map(|_| ())
+    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error> {
+        let extra = vec![Entry::made(DOCKERFILE_IGNORE, ""), Entry::made(DOCKERFILE, self.dockerfile)];
+        let archive = Archive { root: &self.root, directory: Some(CONTEXT_DIRECTORY), extra };
+        let entries = self.listing.entries.into_iter().map(Ok);
+        archive.write(entries, &mut { out }, Packing::new(compression), packed)
     }
 }

@@ -1,14 +1,15 @@
 //! `context ls` and `context pack`: what `build` sends, shown or kept.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::context::Compression;
 use crate::context::listing::Listing;
-use crate::context::locate;
-use crate::context::pack::Archive;
-use crate::context::scan::{Excluded, scan};
+use crate::context::locate::{self, BuildContext};
+use crate::context::pack::{Archive, Packing};
+use crate::context::scan::{Excluded, Found, Rules, Scan, scan};
 use crate::error::Error;
 use crate::report;
 use crate::request::{ArchiveOutput, ContextRequest};
@@ -34,50 +35,74 @@ pub fn list(request: &ContextRequest, form: ListingForm) -> Result<(), Error> {
     report::write_stdout(&document)
 }
 
-/// Writes what would be sent as an archive whose root is the context.
+/// Writes what would be sent as an archive whose root is the context, while it is walked.
 ///
 /// # Errors
 /// The context cannot be packed; the archive cannot be written.
 pub fn pack(request: &ContextRequest, output: &ArchiveOutput, compression: Compression) -> Result<(), Error> {
-    let mut listing = listing(request, Excluded::Prune)?;
-    for path in &listing.special {
-        report::print_note(&format!("`{}` is a socket, FIFO or device and is not packed", path.display()));
-    }
-    let root = &request.build_context;
+    let context = context(request)?;
     match output {
         ArchiveOutput::Stdout => {
-            let out = BufWriter::new(std::io::stdout().lock());
-            match write(root, &listing, compression, out, "standard output".to_owned()) {
+            let out = stdout()?;
+            match write(&context, None, compression, out, "standard output".to_owned()) {
                 // A reader that has seen enough.
                 Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
                 result => result,
             }
         }
         ArchiveOutput::File(path) => {
-            leave_out(&mut listing, root, path);
             let what = format!("`{}`", path.display());
-            let file = File::create(path).map_err(|source| Error::Output { what: what.clone(), source })?;
-            write(root, &listing, compression, BufWriter::new(file), what)
+            let failed = |source| Error::Output { what: what.clone(), source };
+            let file = File::create(path).map_err(failed)?;
+            let archive = path.canonicalize().map_err(failed)?;
+            write(&context, Some(&archive), compression, file, what)
         }
     }
 }
 
-fn write(root: &Path, listing: &Listing, compression: Compression, out: impl Write, what: String) -> Result<(), Error> {
-    let archive = Archive { root, listing, directory: None, extra: &[] };
-    archive.write(out, compression, &mut |_| {})?.flush().map_err(|source| Error::Output { what, source })
+/// Standard output without the buffer that cuts what is written at its newlines.
+fn stdout() -> Result<File, Error> {
+    let descriptor = std::io::stdout().as_fd().try_clone_to_owned();
+    descriptor.map(File::from).map_err(|source| Error::Output { what: "standard output".to_owned(), source })
 }
 
-/// An archive from an earlier call that lies in the context is about to be overwritten.
-fn leave_out(listing: &mut Listing, root: &Path, archive: &Path) {
-    let (Ok(root), Ok(archive)) = (root.canonicalize(), archive.canonicalize()) else { return };
-    let before = listing.entries.len();
-    listing.entries.retain(|entry| root.join(&entry.path) != archive);
-    if listing.entries.len() < before {
-        report::print_note(&format!("`{}` is the archive itself and is not packed", archive.display()));
+/// Packs `context` into `out`, but not `archive`, which is `out`.
+fn write(
+    context: &BuildContext,
+    archive: Option<&Path>,
+    compression: Compression,
+    mut out: File,
+    what: String,
+) -> Result<(), Error> {
+    let rules = Rules::of(context)?;
+    let root = context.root.canonicalize().unwrap_or_else(|_| context.root.clone());
+    let itself = archive.and_then(|archive| archive.strip_prefix(&root).ok());
+    let scan = Scan::new(&context.root, &rules, Excluded::Prune)?;
+    let entries = scan.filter_map(|found| match found {
+        Ok(Found::Sent(entry)) if Some(entry.path.as_path()) == itself => {
+            report::print_note(&format!("`{}` is the archive itself and is not packed", entry.path.display()));
+            None
+        }
+        Ok(Found::Sent(entry)) => Some(Ok(entry)),
+        Ok(Found::Special(path)) => {
+            report::print_note(&format!("`{}` is a socket, FIFO or device and is not packed", path.display()));
+            None
+        }
+        Ok(Found::Excluded { .. }) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let archive = Archive { root: &context.root, directory: None, extra: vec![] };
+    match archive.write(entries, &mut out, Packing::new(compression), &mut |_| {}) {
+        Err(Error::Output { source, .. }) => Err(Error::Output { what, source }),
+        result => result.map(|_| ()),
     }
 }
 
 fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Error> {
+    Ok(scan(&context(request)?, excluded)?)
+}
+
+fn context(request: &ContextRequest) -> Result<BuildContext, Error> {
     let root = &request.build_context;
     // A context without a Dockerfile can be listed too; one that was named has to be there.
     let dockerfile = match locate::dockerfile(root, request.file.as_deref()) {
@@ -85,6 +110,5 @@ fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Erro
         Err(error) if request.file.is_some() => return Err(error),
         Err(_) => None,
     };
-    let context = locate::build_context(root, dockerfile.as_deref())?;
-    Ok(scan(&context, excluded)?)
+    locate::build_context(root, dockerfile.as_deref())
 }

@@ -44,7 +44,7 @@ pub fn wait_command(nonce: &Nonce) -> Vec<String> {
 pub fn receive_command(nonce: &Nonce, compression: Compression) -> Vec<String> {
     let flags = match compression {
         Compression::None => "-xf",
-        Compression::Gzip(_) => "-xzf",
+        Compression::Auto | Compression::Gzip(_) => "-xzf",
     };
     script(RECEIVE, [CONTEXT_VOLUME, nonce.as_str(), flags])
 }

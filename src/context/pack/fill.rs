@@ -1,0 +1,139 @@
+//! Makes the bytes of one block: headers, and content read from disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::blocks::{Block, Item, Large, Member};
+use super::buffer::Buffer;
+use super::header::{self, END};
+use crate::context::listing::{Content, Entry, Kind};
+use crate::error::ContextError;
+
+/// Where content is, and where it goes.
+#[derive(Debug)]
+pub(super) struct Layout<'a> {
+    /// The directory that paths on disk are relative to.
+    pub(super) root: &'a Path,
+    /// The archive's directory with a slash, or nothing.
+    pub(super) prefix: &'a [u8],
+}
+
+impl Layout<'_> {
+    /// Fills `out`, which is empty, with the bytes of `block`; returns how many of them are content.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that is shorter than it was, by name.
+    pub(super) fn fill(&self, block: &Block, out: &mut Buffer) -> Result<u64, ContextError> {
+        let mut content = 0;
+        for item in &block.items {
+            match item {
+                Item::Whole(member) => content += self.whole(member, out)?,
+                Item::Part { of, range } => content += self.part(of, range, out)?,
+                Item::End => out.extend(&END),
+            }
+        }
+        Ok(content)
+    }
+
+    fn whole(&self, member: &Member, out: &mut Buffer) -> Result<u64, ContextError> {
+        let entry = &member.entry;
+        self.header(member, out);
+        let Kind::File { size, content } = &entry.kind else { return Ok(0) };
+        match content {
+            Content::Memory(bytes) => out.extend(bytes),
+            Content::Disk if *size == 0 => {}
+            Content::Disk => {
+                let mut file = open(&self.root.join(&entry.path)).map_err(|source| unreadable(entry, source))?;
+                read(&mut file, entry, 0..*size, out)?;
+            }
+        }
+        out.zeros(header::padding(*size));
+        Ok(*size)
+    }
+
+    fn part(&self, of: &Large, range: &Range<u64>, out: &mut Buffer) -> Result<u64, ContextError> {
+        let entry = &of.member.entry;
+        if range.start == 0 {
+            self.header(&of.member, out);
+        }
+        let Kind::File { size, content } = &entry.kind else { return Ok(0) };
+        match content {
+            Content::Memory(bytes) => out.extend(&bytes[range.start as usize..range.end as usize]),
+            Content::Disk => {
+                let file = of.file.get_or_init(|| open(&self.root.join(&entry.path)));
+                let file = file.as_ref().map_err(|error| unreadable(entry, again(error)))?;
+                let mut at = At { file, offset: range.start };
+                read(&mut at, entry, range.clone(), out)?;
+            }
+        }
+        if range.end == *size {
+            out.zeros(header::padding(*size));
+        }
+        Ok(range.end - range.start)
+    }
+
+    fn header(&self, member: &Member, out: &mut Buffer) {
+        header::write(&member.entry, if member.inside { self.prefix } else { b"" }, out);
+    }
+}
+
+/// Reads a file from an offset on, beside others who read it elsewhere.
+struct At<'a> {
+    file: &'a File,
+    offset: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+/// Exactly the bytes `range` of the file that `entry` is: bytes that came after the walk are left out, missing ones are
+/// an error.
+fn read(file: &mut impl Read, entry: &Entry, range: Range<u64>, out: &mut Buffer) -> Result<(), ContextError> {
+    let wanted = (range.end - range.start) as usize;
+    let room = out.room(wanted);
+    let mut read = 0;
+    while read < wanted {
+        match file.read(&mut room[read..]) {
+            Ok(0) => {
+                let read = range.start + read as u64;
+                let path = entry.path.clone();
+                return Err(ContextError::Shrank { path, expected: entry.kind.size(), read });
+            }
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(unreadable(entry, source)),
+        }
+    }
+    out.advance(wanted);
+    Ok(())
+}
+
+/// Opens what the walk saw as a regular file. It may have been replaced since: a link would lead out of the context, and
+/// a FIFO would wait for a writer.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file any more")),
+    }
+}
+
+fn unreadable(entry: &Entry, source: io::Error) -> ContextError {
+    ContextError::Io { action: "read", path: entry.path.clone(), source }
+}
+
+/// An error that several blocks run into.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}

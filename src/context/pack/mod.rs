@@ -1,0 +1,86 @@
+//! Packs entries into an archive: the same tree gives the same bytes.
+//!
+//! ```text
+//! entries ──► blocks ──► workers: fill, compress ──► in order ──► out
+//! ```
+//!
+//! [`blocks`] cuts the archive into blocks of equal size before any of it exists, from names and sizes alone; [`fill`]
+//! makes the bytes of one block, [`gzip`] compresses it into a gzip member of its own, and [`pipeline`] lets threads do
+//! that to several blocks at once and writes them in their order. So neither the number of threads nor their luck shows
+//! in the bytes, and memory depends on neither the number of files nor their size.
+
+mod blocks;
+mod buffer;
+mod deflate;
+#[expect(clippy::disallowed_methods, reason = "edge: opens what is packed")]
+mod fill;
+mod gzip;
+mod header;
+mod level;
+mod pipeline;
+
+use std::io::Write;
+use std::num::NonZero;
+use std::path::Path;
+
+use self::blocks::{Blocks, Member};
+use self::level::Level;
+use super::Compression;
+use super::listing::Entry;
+use crate::error::{ContextError, Error};
+
+/// More threads than this pack faster than anything reads, and each has its own blocks in memory.
+const THREADS: usize = 8;
+
+/// An archive to write.
+#[derive(Debug)]
+pub struct Archive<'a> {
+    /// Where files on disk are.
+    pub root: &'a Path,
+    /// The directory in the archive that holds the entries; `None` for the archive's own root.
+    pub directory: Option<&'a str>,
+    /// Entries that follow, outside of [`Archive::directory`].
+    pub extra: Vec<Entry>,
+}
+
+/// How an archive is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Packing {
+    /// Its compression.
+    pub compression: Compression,
+    /// Threads that read and compress.
+    pub threads: NonZero<usize>,
+}
+
+impl Packing {
+    /// With as many threads as the machine has for us.
+    pub fn new(compression: Compression) -> Self {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Self { compression, threads: threads.min(NonZero::new(THREADS).unwrap_or(NonZero::<usize>::MIN)) }
+    }
+}
+
+impl Archive<'_> {
+    /// Writes the archive to `out` and returns how many entries it has, directories included. `packed` is told the bytes
+    /// of content after each step.
+    ///
+    /// # Errors
+    /// Those of `entries`; a file that cannot be read, or that shrank, by name; a failure of `out`.
+    pub fn write<W: Write>(
+        self,
+        entries: impl Iterator<Item = Result<Entry, ContextError>> + Send,
+        out: &mut W,
+        packing: Packing,
+        packed: &mut dyn FnMut(u64),
+    ) -> Result<u64, Error> {
+        let directory = self.directory.map(Entry::made_directory);
+        let above = directory.into_iter().map(|entry| Ok(Member { entry, inside: false }));
+        let members = entries.map(|entry| Ok(Member { entry: entry?, inside: true }));
+        let extra = self.extra.into_iter().map(|entry| Ok(Member { entry, inside: false }));
+        let prefix = self.directory.map(|directory| format!("{directory}/")).unwrap_or_default();
+        let blocks = Blocks::new(above.chain(members).chain(extra), prefix.len());
+        let layout = fill::Layout { root: self.root, prefix: prefix.as_bytes() };
+        let level = Level::new(packing.compression);
+        pipeline::run(blocks, &layout, &level, packing.threads, out, packed)
+    }
+}

@@ -1,0 +1,137 @@
+//! The threads: one finds and cuts, several fill and compress, the caller's writes in order.
+//!
+//! All queues are short: a slow reader of the archive stops everything before it, and memory stays flat. Every block has
+//! its place in the order before anybody works on it, so an error comes out at its place too, after what was whole.
+
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::Builder;
+use std::time::Instant;
+
+use super::blocks::Block;
+use super::buffer::Buffer;
+use super::fill::Layout;
+use super::gzip::Gzip;
+use super::level::Level;
+use crate::error::{ContextError, Error};
+
+/// A block that waits for a worker.
+struct Job {
+    block: Block,
+    done: SyncSender<Result<Done, ContextError>>,
+}
+
+/// A block that waits for its turn.
+struct Done {
+    bytes: Buffer,
+    content: u64,
+    entries: u64,
+}
+
+/// Writes all `blocks` to `out` and returns the number of entries.
+///
+/// # Errors
+/// The first in the archive's order: of `blocks`, of filling one, of `out`.
+pub(super) fn run<W: Write>(
+    blocks: impl Iterator<Item = Result<Block, ContextError>> + Send,
+    layout: &Layout<'_>,
+    level: &Level,
+    threads: NonZero<usize>,
+    out: &mut W,
+    packed: &mut dyn FnMut(u64),
+) -> Result<u64, Error> {
+    let ahead = threads.get() + 2;
+    let (order, in_order) = sync_channel(ahead);
+    let (jobs, waiting) = sync_channel(ahead);
+    let (used, unused) = channel();
+    let (waiting, unused) = (Mutex::new(waiting), Mutex::new(unused));
+    std::thread::scope(|scope| {
+        let started = (|| {
+            Builder::new().name("find".to_owned()).spawn_scoped(scope, || cut(blocks, order, jobs))?;
+            for _ in 0..threads.get() {
+                Builder::new()
+                    .name("pack".to_owned())
+                    .spawn_scoped(scope, || work(&waiting, &unused, layout, level))?;
+            }
+            io::Result::Ok(())
+        })();
+        started.map_err(|source| Error::System { action: "start threads", source })?;
+        write(in_order, &used, level, out, packed)
+    })
+}
+
+/// Gives each block its place in the order, then to whoever is free.
+fn cut(
+    blocks: impl Iterator<Item = Result<Block, ContextError>>,
+    order: SyncSender<Receiver<Result<Done, ContextError>>>,
+    jobs: SyncSender<Job>,
+) {
+    for block in blocks {
+        let (done, result) = sync_channel(1);
+        // Nobody listens any more: the writer has failed.
+        if order.send(result).is_err() {
+            return;
+        }
+        let given = match block {
+            Ok(block) => jobs.send(Job { block, done }).is_ok(),
+            Err(error) => done.send(Err(error)).is_ok(),
+        };
+        if !given {
+            return;
+        }
+    }
+}
+
+/// Fills and compresses blocks until there are no more.
+fn work(waiting: &Mutex<Receiver<Job>>, unused: &Mutex<Receiver<Buffer>>, layout: &Layout<'_>, level: &Level) {
+    let mut gzip = Gzip::default();
+    let mut plain = Buffer::default();
+    while let Some(Job { block, done }) = take(waiting) {
+        let mut bytes = unused.lock().ok().and_then(|unused| unused.try_recv().ok()).unwrap_or_default();
+        let entries = block.entries;
+        plain.clear();
+        bytes.clear();
+        let level = level.get();
+        let result = layout.fill(&block, if level.is_some() { &mut plain } else { &mut bytes }).map(|content| {
+            if let Some(level) = level {
+                gzip.member(level, plain.as_slice(), &mut bytes);
+            }
+            Done { bytes, content, entries }
+        });
+        // Without a listener the writer has failed, and the queue of jobs ends soon.
+        let _ = done.send(result);
+    }
+}
+
+fn take<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
+    queue.lock().ok()?.recv().ok()
+}
+
+/// Writes blocks in their order.
+fn write<W: Write>(
+    in_order: Receiver<Receiver<Result<Done, ContextError>>>,
+    used: &Sender<Buffer>,
+    level: &Level,
+    out: &mut W,
+    packed: &mut dyn FnMut(u64),
+) -> Result<u64, Error> {
+    let mut entries = 0;
+    let mut pace = level.pace();
+    for result in in_order {
+        let asked = Instant::now();
+        // A worker that is gone panicked, and the panic goes on when the threads are joined.
+        let Ok(done) = result.recv() else { break };
+        let done = done?;
+        let got = Instant::now();
+        out.write_all(done.bytes.as_slice())
+            .map_err(|source| Error::Output { what: "the archive".to_owned(), source })?;
+        pace.tell(got - asked, got.elapsed());
+        entries += done.entries;
+        packed(done.content);
+        // Workers that are gone need no buffers.
+        let _ = used.send(done.bytes);
+    }
+    Ok(entries)
+}
