@@ -201,15 +201,16 @@ fn a_closed_pipe_is_no_error() {
 }
 
 /// Every tar there is on this machine, each given the archive's path and an empty directory.
-const EXTRACTORS: [&str; 3] = [
+const EXTRACTORS: [&str; 4] = [
     "tar -xzf \"$0\" -C \"$1\"",
+    "bsdtar -xzpf \"$0\" -C \"$1\"",
     "busybox tar -xzf \"$0\" -C \"$1\"",
     // From 3.14 on Python takes away setuid bits and links that lead out, unless it is told that the archive is trusted.
     r#"python3 -c 'import sys, tarfile; trust = {"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}; tarfile.open(sys.argv[1]).extractall(sys.argv[2], **trust)' "$0" "$1""#,
 ];
 
 #[test]
-fn a_packed_context_is_unpacked_alike_by_gnu_tar_busybox_and_python() {
+fn a_packed_context_is_unpacked_alike_by_gnu_tar_bsdtar_busybox_and_python() {
     let long = "directory-with-a-long-name/".repeat(8);
     let tree = Tree::new()
         .file("Dockerfile", "FROM scratch\n")

@@ -31,6 +31,7 @@ impl Layout<'_> {
         for item in &block.items {
             match item {
                 Item::Whole(member) => content += self.whole(member, out)?,
+                Item::Header(of) => self.header(&of.member, out),
                 Item::Part { of, range } => content += self.part(of, range, out)?,
                 Item::End => out.extend(&END),
             }
@@ -56,9 +57,6 @@ impl Layout<'_> {
 
     fn part(&self, of: &Large, range: &Range<u64>, out: &mut Buffer) -> Result<u64, ContextError> {
         let entry = &of.member.entry;
-        if range.start == 0 {
-            self.header(&of.member, out);
-        }
         let Kind::File { size, content } = &entry.kind else { return Ok(0) };
         match content {
             Content::Memory(bytes) => out.extend(&bytes[range.start as usize..range.end as usize]),

@@ -84,3 +84,6 @@ impl Archive<'_> {
         pipeline::run(blocks, &layout, &level, packing.threads, out, packed)
     }
 }
+
+#[cfg(test)]
+mod tests;
