@@ -85,6 +85,7 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   kaniko-local build -t registry.example.com/team/app:dev
   kaniko-local build services/api -f deploy/Dockerfile -t registry.example.com/team/api:dev
+  tar -c app Dockerfile | kaniko-local build - -t registry.example.com/team/app:dev
   kaniko-local build -n builds -t 10.0.0.5:5000/app --insecure --build-arg VERSION=1.2
   kaniko-local build -t registry.example.com/team/app:dev -- --snapshot-mode=redo
 
@@ -101,13 +102,15 @@ Standard output carries only the reference by digest, one line for each -t.";
 /// What `build` and `manifest` share: everything that shapes the Pod.
 #[derive(Debug, Clone, Args)]
 pub struct PodArgs {
-    /// Build context: the directory COPY and ADD take files from
+    /// Build context: the directory COPY and ADD take files from; `-` reads a tar archive, or a Dockerfile that needs no
+    /// context, from standard input
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub build_context: PathBuf,
     /// Destination reference to push to (can be repeated)
     #[arg(short, long = "tag", visible_alias = "destination", value_name = "REF")]
     pub tags: Vec<String>,
-    /// Dockerfile, relative to the current directory, else to CONTEXT [default: CONTEXT/Dockerfile]
+    /// Dockerfile, relative to the current directory, else to CONTEXT; `-` reads it from standard input [default:
+    /// CONTEXT/Dockerfile]
     #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Stage to build
@@ -143,7 +146,7 @@ pub struct PodArgs {
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
     #[arg(long, value_name = "NAME", help_heading = "Pod")]
     pub registry_secret: Option<String>,
-    /// How the archive is compressed on its way
+    /// How the archive is compressed on its way; `auto` compresses more the slower the connection is
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
     pub compression: String,
     /// Time for everything: waiting, upload and build, such as `90s` or `1h`
@@ -195,7 +198,7 @@ pub enum ContextCommand {
 /// The build context and the ignore file that belongs to it.
 #[derive(Debug, Clone, Args)]
 pub struct ContextArgs {
-    /// Build context
+    /// Build context; `-` reads a tar archive from standard input
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub build_context: PathBuf,
     /// Dockerfile, relative to the current directory, else to CONTEXT: its own ignore file wins
@@ -235,8 +238,8 @@ pub struct ContextPackArgs {
     /// File to write, `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: OsString,
-    /// Compression of the archive
-    #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
+    /// Compression of the archive; `auto` compresses more while the reader is slow, so its bytes differ from run to run
+    #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "gzip")]
     pub compression: String,
 }
 

@@ -82,11 +82,11 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
                 DocumentFormat::Text if args.null => ListingForm::Paths(0),
                 DocumentFormat::Text => ListingForm::Paths(b'\n'),
             };
-            ops::list(&args.context.into(), form)
+            ops::list(&args.context.try_into()?, form)
         }
         Command::Context(ContextCommand::Pack(args)) => {
             let compression = request::compression(&args.compression)?;
-            ops::pack(&args.context.into(), &args.output.into(), compression)
+            ops::pack(&args.context.try_into()?, &args.output.into(), compression)
         }
         Command::Manifest(args) => {
             let form = match args.output {

@@ -15,10 +15,8 @@ use crate::reference::Reference;
 /// Everything that shapes the Pod of a build.
 #[derive(Debug, Clone)]
 pub struct PodRequest {
-    /// The build context's directory, as typed.
-    pub build_context: PathBuf,
-    /// The Dockerfile as typed, if any.
-    pub file: Option<PathBuf>,
+    /// What is built.
+    pub context: ContextRequest,
     /// Where to push; empty only with [`PodRequest::no_push`].
     pub tags: Vec<Reference>,
     /// The stage to build.
@@ -49,18 +47,61 @@ pub struct PodRequest {
     pub executor_flags: Vec<String>,
 }
 
-/// Which build context, for the commands that only look at it.
+/// Which build context, and which Dockerfile.
 #[derive(Debug, Clone)]
 pub struct ContextRequest {
-    /// The build context's directory, as typed.
-    pub build_context: PathBuf,
-    /// The Dockerfile as typed, if any.
-    pub file: Option<PathBuf>,
+    /// Where the build context is.
+    pub context: ContextSource,
+    /// Where the Dockerfile is.
+    pub dockerfile: DockerfileSource,
 }
 
-impl From<cli::ContextArgs> for ContextRequest {
-    fn from(args: cli::ContextArgs) -> Self {
-        Self { build_context: args.build_context, file: args.file }
+/// Where a build context is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextSource {
+    /// In this directory, as typed.
+    Directory(PathBuf),
+    /// On standard input, as a tar archive; or a Dockerfile is there, without a context.
+    Stdin,
+}
+
+/// Where a Dockerfile is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerfileSource {
+    /// In the build context, by its usual name.
+    Default,
+    /// Here, as typed.
+    File(PathBuf),
+    /// On standard input.
+    Stdin,
+}
+
+impl ContextRequest {
+    /// Tells `-` from paths.
+    ///
+    /// # Errors
+    /// Both are on standard input.
+    pub fn new(build_context: PathBuf, file: Option<PathBuf>) -> Result<Self, UsageError> {
+        let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
+        let context =
+            if is_stdin(&build_context) { ContextSource::Stdin } else { ContextSource::Directory(build_context) };
+        let dockerfile = match file {
+            Some(file) if is_stdin(&file) => DockerfileSource::Stdin,
+            Some(file) => DockerfileSource::File(file),
+            None => DockerfileSource::Default,
+        };
+        match (&context, &dockerfile) {
+            (ContextSource::Stdin, DockerfileSource::Stdin) => Err(UsageError::StdinTwice),
+            _ => Ok(Self { context, dockerfile }),
+        }
+    }
+}
+
+impl TryFrom<cli::ContextArgs> for ContextRequest {
+    type Error = UsageError;
+
+    fn try_from(args: cli::ContextArgs) -> Result<Self, UsageError> {
+        Self::new(args.build_context, args.file)
     }
 }
 
@@ -108,8 +149,7 @@ impl PodRequest {
             labels: args.labels.iter().map(|given| label(given)).collect::<Result<_, _>>()?,
             compression: compression(&args.compression)?,
             timeout: duration("--timeout", &args.timeout)?,
-            build_context: args.build_context,
-            file: args.file,
+            context: ContextRequest::new(args.build_context, args.file)?,
             target: args.target,
             platform: args.platform,
             no_push: args.no_push,
@@ -138,8 +178,10 @@ impl PodRequest {
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
         Self {
-            build_context: ".".into(),
-            file: None,
+            context: ContextRequest {
+                context: ContextSource::Directory(".".into()),
+                dockerfile: DockerfileSource::Default,
+            },
             tags: vec![],
             target: None,
             build_args: vec![],

@@ -1,8 +1,8 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
-//! [`dockerignore`] and [`listing`] are pure; [`locate`], [`scan`] and [`pack`] read the disk. Data flows one way:
-//! `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack` turns the
-//! listing into bytes.
+//! [`dockerignore`], [`listing`] and [`tarball`] are pure; [`locate`], [`scan`], [`stdin`] and [`pack`] do I/O. Data flows
+//! one way: `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack`
+//! turns what it finds into bytes. A context that comes as an archive on `stdin` is listed by `tarball` instead.
 
 pub mod dockerignore;
 pub mod listing;
@@ -11,6 +11,8 @@ pub mod locate;
 pub mod pack;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
+pub mod stdin;
+pub mod tarball;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

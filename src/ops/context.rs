@@ -3,16 +3,17 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::sent::without_dockerfile;
 use crate::context::Compression;
-use crate::context::listing::Listing;
-use crate::context::locate::{self, BuildContext};
+use crate::context::listing::{Entry, Listing};
 use crate::context::pack::{Archive, Packing};
 use crate::context::scan::{Excluded, Found, Rules, Scan, scan};
-use crate::error::Error;
+use crate::context::stdin::{self, Stdin};
+use crate::error::{ContextError, Error};
 use crate::report;
-use crate::request::{ArchiveOutput, ContextRequest};
+use crate::request::{ArchiveOutput, ContextRequest, ContextSource};
 
 /// Form of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,23 +41,33 @@ pub fn list(request: &ContextRequest, form: ListingForm) -> Result<(), Error> {
 /// # Errors
 /// The context cannot be packed; the archive cannot be written.
 pub fn pack(request: &ContextRequest, output: &ArchiveOutput, compression: Compression) -> Result<(), Error> {
-    let context = context(request)?;
-    match output {
-        ArchiveOutput::Stdout => {
-            let out = stdout()?;
-            match write(&context, None, compression, out, "standard output".to_owned()) {
-                // A reader that has seen enough.
-                Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
-                result => result,
-            }
-        }
+    let (out, what) = match output {
+        ArchiveOutput::Stdout => (stdout()?, "standard output".to_owned()),
         ArchiveOutput::File(path) => {
             let what = format!("`{}`", path.display());
-            let failed = |source| Error::Output { what: what.clone(), source };
-            let file = File::create(path).map_err(failed)?;
-            let archive = path.canonicalize().map_err(failed)?;
-            write(&context, Some(&archive), compression, file, what)
+            let file = File::create(path).map_err(|source| Error::Output { what: what.clone(), source })?;
+            (file, what)
         }
+    };
+    match (write(request, output, compression, out), output) {
+        // A reader that has seen enough.
+        (Err(Error::Output { source, .. }), ArchiveOutput::Stdout) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
+        (Err(error), ArchiveOutput::File(path)) => {
+            // Half an archive is of no use, and may be taken for a whole one.
+            if path.is_file() {
+                let _ = std::fs::remove_file(path);
+            }
+            Err(named(error, what))
+        }
+        (result, _) => result.map_err(|error| named(error, what)),
+    }
+}
+
+/// Says where output failed to go.
+fn named(error: Error, what: String) -> Error {
+    match error {
+        Error::Output { source, .. } => Error::Output { what, source },
+        other => other,
     }
 }
 
@@ -66,49 +77,73 @@ fn stdout() -> Result<File, Error> {
     descriptor.map(File::from).map_err(|source| Error::Output { what: "standard output".to_owned(), source })
 }
 
-/// Packs `context` into `out`, but not `archive`, which is `out`.
+/// Packs what is sent into `out`.
 fn write(
-    context: &BuildContext,
-    archive: Option<&Path>,
+    request: &ContextRequest,
+    output: &ArchiveOutput,
     compression: Compression,
     mut out: File,
-    what: String,
 ) -> Result<(), Error> {
-    let rules = Rules::of(context)?;
-    let root = context.root.canonicalize().unwrap_or_else(|_| context.root.clone());
-    let itself = archive.and_then(|archive| archive.strip_prefix(&root).ok());
-    let scan = Scan::new(&context.root, &rules, Excluded::Prune)?;
-    let entries = scan.filter_map(|found| match found {
+    let packing = Packing::new(compression);
+    let archive = |root, spool| Archive { root, spool, directory: None, extra: vec![] };
+    match &request.context {
+        ContextSource::Stdin => {
+            let (listing, file) = stdin_listing()?;
+            listing.special.iter().for_each(|path| note_special(path));
+            let entries = listing.entries.into_iter().map(Ok);
+            archive(Path::new(""), file.as_ref()).write(entries, &mut out, packing, &mut |_| {})?;
+        }
+        ContextSource::Directory(root) => {
+            let context = without_dockerfile(root, &request.dockerfile)?;
+            let rules = Rules::of(&context)?;
+            let itself = itself(root, output);
+            let scan = Scan::new(root, &rules, Excluded::Prune)?;
+            let entries = scan.filter_map(|found| packed(found, itself.as_deref()));
+            archive(root, None).write(entries, &mut out, packing, &mut |_| {})?;
+        }
+    }
+    Ok(())
+}
+
+/// What of it goes into the archive. `itself` is the archive: it cannot hold itself.
+fn packed(found: Result<Found, ContextError>, itself: Option<&Path>) -> Option<Result<Entry, ContextError>> {
+    match found {
         Ok(Found::Sent(entry)) if Some(entry.path.as_path()) == itself => {
             report::print_note(&format!("`{}` is the archive itself and is not packed", entry.path.display()));
             None
         }
         Ok(Found::Sent(entry)) => Some(Ok(entry)),
         Ok(Found::Special(path)) => {
-            report::print_note(&format!("`{}` is a socket, FIFO or device and is not packed", path.display()));
+            note_special(&path);
             None
         }
         Ok(Found::Excluded { .. }) => None,
         Err(error) => Some(Err(error)),
-    });
-    let archive = Archive { root: &context.root, directory: None, extra: vec![] };
-    match archive.write(entries, &mut out, Packing::new(compression), &mut |_| {}) {
-        Err(Error::Output { source, .. }) => Err(Error::Output { what, source }),
-        result => result.map(|_| ()),
     }
 }
 
-fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Error> {
-    Ok(scan(&context(request)?, excluded)?)
+fn note_special(path: &Path) {
+    report::print_note(&format!("`{}` is a socket, FIFO or device and is not packed", path.display()));
 }
 
-fn context(request: &ContextRequest) -> Result<BuildContext, Error> {
-    let root = &request.build_context;
-    // A context without a Dockerfile can be listed too; one that was named has to be there.
-    let dockerfile = match locate::dockerfile(root, request.file.as_deref()) {
-        Ok(found) => Some(found.path),
-        Err(error) if request.file.is_some() => return Err(error),
-        Err(_) => None,
-    };
-    locate::build_context(root, dockerfile.as_deref())
+/// The path of the archive from the context's root, if it lies there.
+fn itself(root: &Path, output: &ArchiveOutput) -> Option<PathBuf> {
+    let ArchiveOutput::File(path) = output else { return None };
+    let (root, path) = (root.canonicalize().ok()?, path.canonicalize().ok()?);
+    path.strip_prefix(root).ok().map(Path::to_owned)
+}
+
+fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Error> {
+    match &request.context {
+        ContextSource::Stdin => Ok(stdin_listing()?.0),
+        ContextSource::Directory(root) => Ok(scan(&without_dockerfile(root, &request.dockerfile)?, excluded)?),
+    }
+}
+
+/// What is in the archive on standard input, and where; nothing if it is a Dockerfile without a context.
+fn stdin_listing() -> Result<(Listing, Option<File>), Error> {
+    Ok(match stdin::context()? {
+        Stdin::Tarball { file, listing } => (listing, Some(file)),
+        Stdin::Dockerfile(_) => (Listing::default(), None),
+    })
 }

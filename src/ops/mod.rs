@@ -5,6 +5,7 @@ mod build;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive of `context pack`")]
 mod context;
 mod manifest;
+mod sent;
 mod signals;
 
 pub use build::build;

@@ -218,6 +218,101 @@ fn a_sparse_file_is_packed_as_plain_data() {
     assert_eq!(packed.stdout[156], b'0', "a regular entry");
 }
 
+/// A build context as an archive, made by GNU tar.
+fn tarball(tree: &Tree, flags: &str) -> Vec<u8> {
+    let output = Command::new("tar").args(["-C", tree.path().to_str().unwrap(), flags, "-", "."]).output().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+#[test]
+fn an_archive_on_standard_input_is_packed_as_the_unpacked_tree_would_be() {
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\n")
+        .file("large", "some text\n".repeat(200_000))
+        .file(&format!("{}x", "long/".repeat(40)), "")
+        .link("a-link", "large");
+    let tree = tree.file(".git/x", "y").file("b/c", "d");
+    let expected = run_in(&tree, &["context", "pack"]);
+    for flags in ["-cf", "-czf"] {
+        let packed = Tool::new(&["context", "pack", "-"]).input(tarball(&tree, flags)).run();
+        assert_eq!((packed.code, packed.stderr.as_str()), (Some(0), ""));
+        assert!(packed.stdout == expected.stdout, "{flags}");
+    }
+}
+
+#[test]
+fn context_ls_of_an_archive_shows_all_of_it_as_docker_ignores_nothing_there() {
+    let listed = Tool::new(&["context", "ls", "-"]).input(tarball(&ignoring(), "-czf")).run();
+    let expected = ".dockerignore\nDockerfile\na.log\nkeep.log\nnode_modules/\nnode_modules/x/\nnode_modules/x/y\n\
+                    src/\nsrc/link\nsrc/main\nsrc/run\n";
+    assert_eq!((listed.code, listed.stdout()), (Some(0), expected));
+}
+
+#[test]
+fn an_archive_without_its_end_is_refused() {
+    let whole = tarball(&small(), "-cf");
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() / 512 * 512 + 512;
+    assert_transcript!("archive_cut_off", Tool::new(&["context", "ls", "-"]).input(&whole[..end]).run());
+}
+
+#[test]
+fn sparse_entries_of_an_archive_are_refused_in_every_format() {
+    let tree = Tree::new();
+    File::create(tree.path().join("sparse")).unwrap().set_len(3_000_000).unwrap();
+    for format in ["gnu", "posix"] {
+        let mut tar = Command::new("tar");
+        let archive =
+            tar.args(["-S", "--format", format, "-cf", "-", "-C"]).arg(tree.path()).arg(".").output().unwrap();
+        let listed = Tool::new(&["context", "ls", "-"]).input(archive.stdout).run();
+        let said = "error: the build context on standard input cannot be used\n\
+                    note: `sparse` is a sparse entry: pack it without `--sparse`\n";
+        assert_eq!((listed.code, listed.stderr.as_str()), (Some(1), said), "{format}");
+    }
+}
+
+#[test]
+fn standard_input_that_is_compressed_otherwise() {
+    let finished = Tool::new(&["build", "-", "-t", "app"]).input(b"\xfd7zXZ\0...").kubeconfig_nowhere().run();
+    assert_transcript!("stdin_xz", finished);
+}
+
+#[test]
+fn an_archive_without_a_dockerfile_lists_what_looks_like_one() {
+    let tree = Tree::new().file("deploy/Dockerfile.api", "FROM scratch\n").file("x", "");
+    let input = tarball(&tree, "-cf");
+    assert_transcript!(
+        "archive_without_dockerfile",
+        Tool::new(&["build", "-", "-t", "app"]).input(input).kubeconfig_nowhere().run()
+    );
+}
+
+#[test]
+fn a_dockerfile_on_standard_input_that_is_not_the_one_named() {
+    let tool = Tool::new(&["build", "-", "-f", "api/Dockerfile", "-t", "app"]).input("FROM scratch\n");
+    assert_transcript!("stdin_is_dockerfile", tool.kubeconfig_nowhere().run());
+}
+
+#[test]
+fn context_and_dockerfile_both_on_standard_input() {
+    assert_transcript!("stdin_twice", Tool::new(&["build", "-", "-f", "-", "-t", "app"]).run());
+}
+
+#[test]
+fn empty_standard_input() {
+    assert_transcript!("stdin_empty", Tool::new(&["build", "-f", "-", "-t", "app"]).kubeconfig_nowhere().run());
+}
+
+#[test]
+fn half_an_archive_is_not_left_behind() {
+    let tree = Tree::new().file("a", "x").file(".dockerignore", "[a\n");
+    let elsewhere = Tree::new();
+    let archive = elsewhere.path().join("context.tar.gz");
+    let packed = Tool::new(&["context", "pack", "-o"]).arg(&archive).within(tree.path()).run();
+    assert_eq!(packed.code, Some(1), "{}", packed.stderr);
+    assert!(!archive.exists());
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let tree = small();

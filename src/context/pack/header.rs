@@ -11,9 +11,8 @@ use tar::{EntryType, Header};
 
 use super::buffer::Buffer;
 use crate::context::listing::{Entry, Kind};
+use crate::context::tarball::RECORD;
 
-/// Bytes in one record of a tar archive.
-pub(super) const RECORD: usize = 512;
 /// What ends an archive.
 pub(super) const END: [u8; 2 * RECORD] = [0; 2 * RECORD];
 /// Bytes of a name or a link target that fit its header field.
