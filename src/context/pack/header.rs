@@ -24,7 +24,7 @@ pub(super) fn padding(size: u64) -> usize {
     if over == 0 { 0 } else { RECORD - over }
 }
 
-/// Bytes that [`write`] writes for `entry` below a prefix of so many bytes.
+/// Bytes that [`write()`] writes for `entry` below a prefix of so many bytes.
 pub(super) fn length(entry: &Entry, prefix: usize) -> usize {
     let slash = usize::from(entry.kind == Kind::Directory);
     let name = prefix + entry.path.as_os_str().len() + slash;
