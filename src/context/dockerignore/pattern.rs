@@ -117,6 +117,11 @@ impl Pattern {
         self.exception
     }
 
+    /// Number of components, `**` being one (moby/patternmatcher `Pattern.dirs`).
+    pub(super) fn components(&self) -> usize {
+        slashes(&self.text) + 1
+    }
+
     /// Whether the pattern matches this very path, its parents left aside (moby/patternmatcher
     /// `Pattern.match`).
     pub(super) fn matches(&self, subject: &Subject<'_>) -> Result<bool, IgnoreError> {
