@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cli;
 use crate::context::Compression;
+use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
 use crate::executor::reserved_flag;
 use crate::reference::Reference;
@@ -61,6 +62,28 @@ pub struct ContextRequest {
 impl From<cli::ContextArgs> for ContextRequest {
     fn from(args: cli::ContextArgs) -> Self {
         Self { build_context: args.build_context, file: args.file }
+    }
+}
+
+/// Paths of a build context to be explained.
+#[derive(Debug, Clone)]
+pub struct WhyRequest {
+    /// Which context.
+    pub context: ContextRequest,
+    /// The paths as typed.
+    pub paths: Vec<PathBuf>,
+    /// Whose rules decide.
+    pub dialect: Dialect,
+}
+
+impl From<cli::ContextWhyArgs> for WhyRequest {
+    fn from(args: cli::ContextWhyArgs) -> Self {
+        let dialect = match args.dialect {
+            cli::IgnoreDialect::Docker => Dialect::Docker,
+            cli::IgnoreDialect::Kaniko => Dialect::Kaniko,
+        };
+        let context = ContextRequest { build_context: args.build_context, file: args.file };
+        Self { context, paths: args.paths, dialect }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
-//! [`dockerignore`] and [`listing`] are pure; [`locate`], [`scan`] and [`pack`] read the disk. Data flows one way:
+//! [`dockerignore`] and [`listing`] are pure; [`locate`], [`scan`], [`pack`] and [`why`] read the disk. Data flows one way:
 //! `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack` turns the
 //! listing into bytes.
 
@@ -11,6 +11,7 @@ pub mod locate;
 #[expect(clippy::disallowed_methods, reason = "edge: opens what is packed")]
 pub mod pack;
 pub mod scan;
+pub mod why;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::context::Compression;
 use crate::context::listing::Listing;
-use crate::context::locate;
+use crate::context::locate::{self, BuildContext};
 use crate::context::pack::Archive;
 use crate::context::scan::{Excluded, scan};
 use crate::error::Error;
@@ -78,6 +78,14 @@ fn leave_out(listing: &mut Listing, root: &Path, archive: &Path) {
 }
 
 fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Error> {
+    Ok(scan(&locate_context(request)?, excluded)?)
+}
+
+/// Finds the build context and its ignore file.
+///
+/// # Errors
+/// Neither directory nor Dockerfile are where they were said to be; an ignore file that cannot be read.
+pub(super) fn locate_context(request: &ContextRequest) -> Result<BuildContext, Error> {
     let root = &request.build_context;
     // A context without a Dockerfile can be listed too; one that was named has to be there.
     let dockerfile = match locate::dockerfile(root, request.file.as_deref()) {
@@ -85,6 +93,5 @@ fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Erro
         Err(error) if request.file.is_some() => return Err(error),
         Err(_) => None,
     };
-    let context = locate::build_context(root, dockerfile.as_deref())?;
-    Ok(scan(&context, excluded)?)
+    locate::build_context(root, dockerfile.as_deref())
 }

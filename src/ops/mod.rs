@@ -6,7 +6,9 @@ mod build;
 mod context;
 mod manifest;
 mod signals;
+mod why;
 
 pub use build::build;
 pub use context::{ListingForm, list, pack};
 pub use manifest::{ManifestForm, manifest};
+pub use why::{WhyForm, why};

@@ -10,3 +10,4 @@
 mod cluster;
 mod process;
 mod support;
+mod why;

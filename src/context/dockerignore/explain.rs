@@ -14,6 +14,17 @@ pub enum Dialect {
     Kaniko,
 }
 
+impl Dialect {
+    /// The one of the two that this is not.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Docker => Self::Kaniko,
+            Self::Kaniko => Self::Docker,
+        }
+    }
+}
+
 /// An ignore file for either dialect. Both read it with the same code and compile the same patterns; they differ in how
 /// these are applied, and in what becomes of a list that cannot be.
 #[derive(Debug)]
@@ -34,6 +45,15 @@ impl Rules {
     pub fn from_file(file: &[u8]) -> Result<Self, IgnoreError> {
         let listed = parse(file)?;
         Ok(Matcher::new(&listed).map_or_else(Self::Refused, Self::Usable))
+    }
+
+    /// Whether a walk may come to a pattern that it cannot test, so that Docker would not build.
+    #[must_use]
+    pub fn may_fail(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Usable(matcher) => matcher.patterns().iter().any(Pattern::is_broken),
+        }
     }
 
     /// What `dialect` makes of one path, relative to the root with `/` between components.

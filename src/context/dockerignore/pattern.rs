@@ -117,6 +117,11 @@ impl Pattern {
         self.exception
     }
 
+    /// Whether testing it is an error.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.test, Test::Broken(_))
+    }
+
     /// Number of components, `**` being one (moby/patternmatcher `Pattern.dirs`).
     pub(super) fn components(&self) -> usize {
         slashes(&self.text) + 1
