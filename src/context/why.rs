@@ -41,8 +41,8 @@ pub enum Found {
     Directory,
     /// A symbolic link.
     Symlink,
-    /// A socket, FIFO or device: this word for it.
-    Special(&'static str),
+    /// What cannot be sent.
+    Special(Special),
     /// Nothing that a build can see: this directory above it is a symbolic link.
     BelowSymlink(PathBuf),
     /// It cannot be told.
@@ -50,6 +50,17 @@ pub enum Found {
         /// Why.
         why: String,
     },
+}
+
+/// What is neither file, directory nor symbolic link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// A socket.
+    Socket,
+    /// A FIFO.
+    Fifo,
+    /// A device.
+    Device,
 }
 
 impl Answer<'_> {
@@ -161,11 +172,11 @@ fn kind(found: FileType) -> Found {
     } else if found.is_symlink() {
         Found::Symlink
     } else if found.is_socket() {
-        Found::Special("socket")
+        Found::Special(Special::Socket)
     } else if found.is_fifo() {
-        Found::Special("FIFO")
+        Found::Special(Special::Fifo)
     } else {
-        Found::Special("device")
+        Found::Special(Special::Device)
     }
 }
 
@@ -262,7 +273,7 @@ mod tests {
             ("dir/x", Found::File, true),
             ("dir/y", Found::Nothing, false),
             ("dir/x/y", Found::Nothing, false),
-            ("socket", Found::Special("socket"), false),
+            ("socket", Found::Special(Special::Socket), false),
         ] {
             let answer = ask(root.path(), &rules, Dialect::Docker, path);
             assert_eq!((&answer.found, answer.sent()), (&found, sent), "{path}");

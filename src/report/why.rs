@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::terminal::sanitise;
 use crate::context::dockerignore::{Dialect, Explanation, Judgement, Pattern, Pruned, Step, tested_by_executor};
-use crate::context::why::{Answer, Found};
+use crate::context::why::{Answer, Found, Special};
 
 /// What was asked, and the answer for each path.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ impl Answers<'_> {
     ///   - `pruned_at`: the directory into which Docker does not look, above the path or the path itself;
     ///     `overlooked {pattern, line}`: the exception that has no effect for that reason.
     ///   - `error`: why the executor cannot use the ignore file and includes the path.
-    ///   - `other {dialect, excluded, pattern, line, sent_for, error}`: what the other dialect says. `excluded` is null where
-    ///     Docker would refuse to build.
+    ///   - `other {dialect, excluded, pattern, line, sent_for, error}`: what the other dialect says. `excluded` is null
+    ///     where Docker would refuse to build.
     ///
     /// Paths and patterns are text: bytes that are no UTF-8 become U+FFFD.
     pub fn json(&self) -> Value {
@@ -65,9 +65,8 @@ impl Answers<'_> {
     }
 
     fn answer_json(&self, answer: &Answer<'_>) -> Value {
-        let explanation = answer.judgement.explanation();
-        let deciding = explanation.and_then(Explanation::deciding).map(|step| step.pattern);
-        let other = answer.other.explanation().and_then(Explanation::deciding).map(|step| step.pattern);
+        let decided_by = deciding(&answer.judgement).map(|step| step.pattern);
+        let other = deciding(&answer.other).map(|step| step.pattern);
         let docker_refuses = self.dialect == Dialect::Kaniko && answer.other.refusal().is_some();
         let pruned = pruned(answer);
         json!({
@@ -77,9 +76,9 @@ impl Answers<'_> {
             "excluded": answer.judgement.excluded(),
             "sent": answer.sent(),
             "sent_for": answer.kept_below.as_ref().map(|path| path.to_string_lossy()),
-            "pattern": deciding.map(written),
-            "line": deciding.map(Pattern::line),
-            "chain": explanation.map_or(&[][..], |explanation| &explanation.steps).iter().map(step_json).collect::<Vec<_>>(),
+            "pattern": decided_by.map(written),
+            "line": decided_by.map(Pattern::line),
+            "chain": steps(&answer.judgement).iter().map(step_json).collect::<Vec<_>>(),
             "pruned_at": pruned.map(|pruned| String::from_utf8_lossy(&pruned.directory)),
             "overlooked": pruned.and_then(|pruned| pruned.overlooked).map(pattern_json),
             "error": answer.judgement.refusal().map(ToString::to_string),
@@ -109,7 +108,7 @@ impl Answers<'_> {
 
     /// The patterns that match, if it takes more than one to see how the verdict came about.
     fn chain(&self, answer: &Answer<'_>) -> Vec<String> {
-        let steps = answer.judgement.explanation().map_or(&[][..], |explanation| &explanation.steps);
+        let steps = steps(&answer.judgement);
         if steps.len() < 2 {
             return vec![];
         }
@@ -141,7 +140,14 @@ impl Answers<'_> {
         match &answer.found {
             Found::File | Found::Directory | Found::Symlink => None,
             Found::Nothing => Some("nothing is there".to_owned()),
-            Found::Special(word) => Some(format!("it is a {word}, which is not {}", self.taken())),
+            Found::Special(special) => {
+                let word = match special {
+                    Special::Socket => "socket",
+                    Special::Fifo => "FIFO",
+                    Special::Device => "device",
+                };
+                Some(format!("it is a {word}, which is not {}", self.taken()))
+            }
             Found::BelowSymlink(link) => Some(format!("`{}` is a symlink, which is not followed", name_of(link))),
             Found::Unknown { why } => Some(format!("it cannot be examined: {why}")),
         }
@@ -221,6 +227,10 @@ impl Answers<'_> {
     }
 }
 
+fn steps<'j, 'm>(judgement: &'j Judgement<'m>) -> &'j [Step<'m>] {
+    judgement.explanation().map_or(&[], |explanation| &explanation.steps)
+}
+
 fn deciding<'j, 'm>(judgement: &'j Judgement<'m>) -> Option<&'j Step<'m>> {
     judgement.explanation().and_then(Explanation::deciding)
 }
@@ -254,8 +264,9 @@ fn kind(found: &Found) -> Option<&'static str> {
         Found::File => Some("file"),
         Found::Directory => Some("directory"),
         Found::Symlink => Some("symlink"),
-        Found::Special("FIFO") => Some("fifo"),
-        Found::Special(word) => Some(word),
+        Found::Special(Special::Socket) => Some("socket"),
+        Found::Special(Special::Fifo) => Some("fifo"),
+        Found::Special(Special::Device) => Some("device"),
         Found::Nothing | Found::BelowSymlink(_) | Found::Unknown { .. } => None,
     }
 }

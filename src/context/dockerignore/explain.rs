@@ -40,8 +40,8 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`IgnoreError::LineTooLong`]: neither dialect can read the file. The executor ends the build there as Docker does
-    /// (v1.24.0 `getExcludedFiles`, called by `DoBuild`).
+    /// [`IgnoreError::LineTooLong`]: neither dialect can read the file. The executor ends the build there, as Docker
+    /// does (v1.24.0 `getExcludedFiles`, called by `DoBuild`).
     pub fn from_file(file: &[u8]) -> Result<Self, IgnoreError> {
         let listed = parse(file)?;
         Ok(Matcher::new(&listed).map_or_else(Self::Refused, Self::Usable))
@@ -107,8 +107,8 @@ impl<'m> Judgement<'m> {
 /// A verdict on one path with the patterns behind it.
 #[derive(Debug)]
 pub struct Explanation<'m> {
-    /// The patterns that match the path or a directory above it, in the order of the file; the last one decides. Without
-    /// any the path is included. A pattern that would not change the outcome is not tried and so not here.
+    /// The patterns that match the path or a directory above it, in the order of the file; the last one decides.
+    /// Without any the path is included. A pattern that would not change the outcome is not tried and so not here.
     pub steps: Vec<Step<'m>>,
     /// The directory into which Docker's walk does not look. The executor looks into all.
     pub pruned: Option<Pruned<'m>>,
