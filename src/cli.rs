@@ -193,6 +193,9 @@ pub enum ContextCommand {
     Ls(ContextLsArgs),
     /// Write what would be sent as a tar archive
     Pack(ContextPackArgs),
+    /// Say why paths are sent or left out: the deciding pattern and its line
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(ContextWhyArgs),
 }
 
 /// The build context and the ignore file that belongs to it.
@@ -241,6 +244,50 @@ pub struct ContextPackArgs {
     /// Compression of the archive; `auto` compresses more while the reader is slow, so its bytes differ from run to run
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "gzip")]
     pub compression: String,
+}
+
+const WHY_EXAMPLES: &str = "\
+Examples:
+  kaniko-local context why src/main.go node_modules/x/index.js
+  kaniko-local context why -C services/api -f deploy/Dockerfile services/api/dist
+  kaniko-local context why --dialect kaniko a/b/node_modules/x
+
+  $ kaniko-local context why docs/a.tmp
+  docs/a.tmp: excluded by `docs/*.tmp` (.dockerignore:3)
+    .dockerignore:1: `*` excludes `docs`
+    .dockerignore:2: `!docs` includes `docs`
+    .dockerignore:3: `docs/*.tmp` excludes `docs/a.tmp`
+
+A path need not exist. Standard output carries a line for each path that starts with the path as
+typed and `included` or `excluded`; the exit code is 0 either way.";
+
+/// `context why`.
+#[derive(Debug, Clone, Args)]
+pub struct ContextWhyArgs {
+    /// Paths, relative to the current directory if that leads into the build context, else to the build context
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Build context
+    #[arg(short = 'C', long = "directory", value_name = "CONTEXT", default_value = ".")]
+    pub build_context: PathBuf,
+    /// Dockerfile, relative to the current directory, else to CONTEXT: its own ignore file wins
+    #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Whose rules: Docker's, which decide what is sent, or those of Kaniko's own filter
+    #[arg(long, value_name = "docker|kaniko", default_value = "docker", hide_possible_values = true)]
+    pub dialect: IgnoreDialect,
+    /// Format of the answers
+    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub output: DocumentFormat,
+}
+
+/// Whose rules apply an ignore file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IgnoreDialect {
+    /// Docker's.
+    Docker,
+    /// Those of Kaniko's executor.
+    Kaniko,
 }
 
 /// `manifest`.

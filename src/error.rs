@@ -210,6 +210,14 @@ pub enum UsageError {
         /// Directories nearby whose name is alike.
         alike: Vec<PathBuf>,
     },
+    /// A path that no pattern of the build context speaks about.
+    #[error("`{}` is outside of the build context", .path.display())]
+    OutsideContext {
+        /// As typed.
+        path: PathBuf,
+        /// The build context's real path.
+        root: PathBuf,
+    },
     /// No Dockerfile where it was looked for.
     #[error("no Dockerfile at `{}`", .given.display())]
     NoDockerfile {
@@ -245,6 +253,7 @@ impl UsageError {
             Self::NoDockerfile { tried, .. } => {
                 tried.iter().map(|(path, what)| format!("tried `{}`: {what}", path.display())).collect()
             }
+            Self::OutsideContext { root, .. } => vec![format!("the build context is `{}`", root.display())],
             Self::NoKubeContext { known, .. } if known.is_empty() => {
                 vec!["the kubeconfig has no contexts".to_owned()]
             }
@@ -287,6 +296,7 @@ impl UsageError {
                 Some(path) => format!("there is `{}`", path.display()),
                 None => return None,
             },
+            Self::OutsideContext { .. } => "name another build context with `-C DIRECTORY`".to_owned(),
             Self::NoDockerfile { alike, .. } => match alike.as_slice() {
                 [] => return None,
                 [one] => format!("use `-f {}`", one.display()),

@@ -3,11 +3,12 @@
 //! Everything that can be told from the arguments alone is told here, before a file is read or a socket opened.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
 use crate::context::Compression;
+use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
 use crate::executor::reserved_flag;
 use crate::reference::Reference;
@@ -76,20 +77,31 @@ pub enum DockerfileSource {
     Stdin,
 }
 
+impl DockerfileSource {
+    fn new(typed: PathBuf) -> Self {
+        if typed.as_os_str() == "-" { Self::Stdin } else { Self::File(typed) }
+    }
+
+    /// The path that was typed, if it was one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Default | Self::Stdin => None,
+        }
+    }
+}
+
 impl ContextRequest {
     /// Tells `-` from paths.
     ///
     /// # Errors
     /// Both are on standard input.
     pub fn new(build_context: PathBuf, file: Option<PathBuf>) -> Result<Self, UsageError> {
-        let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
-        let context =
-            if is_stdin(&build_context) { ContextSource::Stdin } else { ContextSource::Directory(build_context) };
-        let dockerfile = match file {
-            Some(file) if is_stdin(&file) => DockerfileSource::Stdin,
-            Some(file) => DockerfileSource::File(file),
-            None => DockerfileSource::Default,
+        let context = match build_context.as_os_str() == "-" {
+            true => ContextSource::Stdin,
+            false => ContextSource::Directory(build_context),
         };
+        let dockerfile = file.map_or(DockerfileSource::Default, DockerfileSource::new);
         match (&context, &dockerfile) {
             (ContextSource::Stdin, DockerfileSource::Stdin) => Err(UsageError::StdinTwice),
             _ => Ok(Self { context, dockerfile }),
@@ -102,6 +114,30 @@ impl TryFrom<cli::ContextArgs> for ContextRequest {
 
     fn try_from(args: cli::ContextArgs) -> Result<Self, UsageError> {
         Self::new(args.build_context, args.file)
+    }
+}
+
+/// Paths of a build context to be explained.
+#[derive(Debug, Clone)]
+pub struct WhyRequest {
+    /// The build context's directory, as typed.
+    pub directory: PathBuf,
+    /// Where the Dockerfile is: its own ignore file wins.
+    pub dockerfile: DockerfileSource,
+    /// The paths as typed.
+    pub paths: Vec<PathBuf>,
+    /// Whose rules decide.
+    pub dialect: Dialect,
+}
+
+impl From<cli::ContextWhyArgs> for WhyRequest {
+    fn from(args: cli::ContextWhyArgs) -> Self {
+        let dialect = match args.dialect {
+            cli::IgnoreDialect::Docker => Dialect::Docker,
+            cli::IgnoreDialect::Kaniko => Dialect::Kaniko,
+        };
+        let dockerfile = args.file.map_or(DockerfileSource::Default, DockerfileSource::new);
+        Self { directory: args.build_context, dockerfile, paths: args.paths, dialect }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
-//! [`dockerignore`], [`listing`] and [`tarball`] are pure; [`locate`], [`scan`], [`stdin`] and [`pack`] do I/O. Data flows
+//! [`dockerignore`], [`listing`] and [`tarball`] are pure; [`locate`], [`scan`], [`stdin`], [`pack`] and [`why`] do I/O. Data flows
 //! one way: `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack`
 //! turns what it finds into bytes. A context that comes as an archive on `stdin` is listed by `tarball` instead.
 
@@ -13,6 +13,7 @@ pub mod pack;
 pub mod scan;
 pub mod stdin;
 pub mod tarball;
+pub mod why;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::sent::without_dockerfile;
 use crate::context::Compression;
 use crate::context::listing::{Entry, Listing};
 use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, Found, Rules, Scan, scan};
+use crate::context::scan::{Excluded, Filter, Found, Scan, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::error::{ContextError, Error};
 use crate::report;
@@ -95,9 +95,9 @@ fn write(
         }
         ContextSource::Directory(root) => {
             let context = without_dockerfile(root, &request.dockerfile)?;
-            let rules = Rules::of(&context)?;
+            let filter = Filter::of(&context)?;
             let itself = itself(root, output);
-            let scan = Scan::new(root, &rules, Excluded::Prune)?;
+            let scan = Scan::new(root, &filter, Excluded::Prune)?;
             let entries = scan.filter_map(|found| packed(found, itself.as_deref()));
             archive(root, None).write(entries, &mut out, packing, &mut |_| {})?;
         }

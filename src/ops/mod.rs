@@ -7,7 +7,9 @@ mod context;
 mod manifest;
 mod sent;
 mod signals;
+mod why;
 
 pub use build::build;
 pub use context::{ListingForm, list, pack};
 pub use manifest::{ManifestForm, manifest};
+pub use why::{WhyForm, why};

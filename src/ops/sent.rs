@@ -72,16 +72,6 @@ impl SentContext {
     }
 }
 
-impl DockerfileSource {
-    /// The path that was typed, if it was one.
-    pub(super) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::File(path) => Some(path),
-            Self::Default | Self::Stdin => None,
-        }
-    }
-}
-
 /// The Dockerfile among the entries of an archive.
 fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<&Path>) -> Result<Vec<u8>, Error> {
     let candidates = path.map_or_else(|| vec![Path::new("Dockerfile"), Path::new("dockerfile")], |path| vec![path]);

@@ -11,3 +11,4 @@ mod archive;
 mod cluster;
 mod process;
 mod support;
+mod why;

@@ -24,6 +24,7 @@ macro_rules! assert_transcript {
         })
     };
 }
+pub(crate) use assert_transcript;
 
 fn small() -> Tree {
     Tree::new().file("Dockerfile", "FROM scratch\nCOPY . /\n").file("x", "x\n")

@@ -91,13 +91,18 @@ impl Matcher {
     ///
     /// Those of [`PathState::child`].
     pub fn verdict(&self, path: &[u8]) -> Result<Verdict, IgnoreError> {
-        let parents = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').filter_map(|(end, _)| path.get(..end));
         let mut state = self.root();
-        for prefix in parents.chain([path]).filter(|prefix| !prefix.is_empty()) {
+        for prefix in prefixes(path) {
             state = state.child(prefix)?;
         }
         Ok(state.verdict)
     }
+}
+
+/// The directories above `path`, the topmost first, and `path` itself.
+pub(super) fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parents = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').filter_map(|(end, _)| path.get(..end));
+    parents.chain([path]).filter(|prefix| !prefix.is_empty())
 }
 
 impl<'m> PathState<'m> {
@@ -127,6 +132,11 @@ impl<'m> PathState<'m> {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Whether the pattern at `index` matched this path or a directory above it.
+    pub(super) fn has_matched(&self, index: usize) -> bool {
+        self.matched.contains(index)
     }
 
     /// The pattern that decided, if any did.
