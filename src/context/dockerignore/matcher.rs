@@ -163,7 +163,8 @@ impl<'m> PathState<'m> {
     /// was at that point. A pattern that matched the directory matches the entry as well and sets
     /// the same state. One that did not can only exclude, unless it is an exception; so it is
     /// enough that no exception among these matches anything below.
-    pub(super) fn no_exception_reaches_below(&self, path: &[u8]) -> bool {
+    #[must_use]
+    pub fn no_exception_reaches_below(&self, path: &[u8]) -> bool {
         self.open_exceptions().all(|pattern| !pattern.may_match_below(path))
     }
 
