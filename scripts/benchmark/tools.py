@@ -39,18 +39,18 @@ def provide(binary: Path | None, also: dict[str, Path]) -> Tools:
     for path in [binary, *also.values()]:
         if path is not None and not os.access(path, os.X_OK):
             raise Refused(f"{path} is no program")
-    instruments = _cargo(SOURCE / "instruments/Cargo.toml", cache() / "bench-instruments")
+    instruments = _cargo("the instruments", SOURCE / "instruments/Cargo.toml", cache() / "bench-instruments")
     return Tools(binary or build_binary(), instruments / "runner", instruments / "floor", _dockerpack(), also,
                  [name for name in ("pigz", "igzip") if not shutil.which(name)])
 
 
 def build_binary() -> Path:
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
-    return _cargo(ROOT / "Cargo.toml", (ROOT / target).resolve()) / "kaniko-local"
+    return _cargo("kaniko-local", ROOT / "Cargo.toml", (ROOT / target).resolve()) / "kaniko-local"
 
 
-def _cargo(manifest: Path, target: Path) -> Path:
-    say(f"building {manifest.parent.name}, release")
+def _cargo(name: str, manifest: Path, target: Path) -> Path:
+    say(f"building {name}, release")
     # Of the manifest's directory, because cargo looks for its configuration from where it is.
     _build(["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(target)], manifest.parent)
     return target / "release"
@@ -80,7 +80,8 @@ def first_line(*argv: str) -> str:
     """What a program says about itself, for the report; nothing if it says nothing."""
     try:
         done = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=SHORT_PATIENCE)
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              timeout=SHORT_PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     lines = done.stdout.strip().splitlines()
