@@ -49,8 +49,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help="which ones (default: all): " + "; ".join(
                             f"{(recipe.__doc__ or '').strip().rstrip('.')}" for recipe in workloads.RECIPES.values()))
     parser.add_argument("--runs", type=_positive, default=5, metavar="N",
-                        help="rounds that count, after one that does not (default: 5); W0 has ten times as many, W1 and "
-                             "W2 four times; WS and WM are run once")
+                        help="rounds that count, after one that does not (default: 5); W0 has ten times as many, W1 "
+                             "and W2 four times; WS and WM are run once")
     parser.add_argument("--quick", action="store_true",
                         help="small workloads and one round: shows within a minute that everything runs, and nothing "
                              "else; targets are not judged")
@@ -87,11 +87,17 @@ def _positive(argument: str) -> int:
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     binary = options.binary.resolve() if options.binary else None
+    keep = options.keep.resolve()
+    with workloads.locked(keep):
+        return bench(options, keep, binary)
+
+
+def bench(options: argparse.Namespace, keep: Path, binary: Path | None) -> int:
     tools = toolbox.provide(binary, dict(options.also))
     for name in tools.missing:
         say(f"left out: {name} is not installed")
     # All trees first: making them leaves the disk busy for a while.
-    made = [workloads.provide(name, options.quick, options.keep.resolve()) for name in options.workloads]
+    made = [workloads.provide(name, options.quick, keep) for name in options.workloads]
     os.sync()
     load_before, _, _ = os.getloadavg()
     runs = 1 if options.quick else options.runs

@@ -44,7 +44,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--binary", type=Path, metavar="PATH",
                         help="the kaniko-local to measure (default: a release build of this checkout)")
     parser.add_argument("--update", action="store_true",
-                        help="write the counts to benches/instructions.tsv; not with --binary, whose commit is not known")
+                        help="write the counts to benches/instructions.tsv; not with --binary, whose commit is "
+                             "not known")
     parser.add_argument("--keep", type=Path, default=tools.cache() / "bench", metavar="DIR",
                         help="where the trees of scripts/bench are kept (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -62,12 +63,14 @@ def main(arguments: list[str]) -> int:
     version = said.removeprefix("kaniko-local ") + ("" if options.binary else f" {tools.commit()}")
     before = read()
     counts = []
-    for name, compression in MEASURED:
-        workload = workloads.provide(name, False, options.keep.resolve())
-        what = f"context pack {name} {compression}"
-        say(f"counting {what}")
-        counts.append(Count(what, count(binary, workload, compression), version, workload.fingerprint))
-        print(line(counts[-1], before.get(what)), flush=True)
+    keep = options.keep.resolve()
+    with workloads.locked(keep):
+        for name, compression in MEASURED:
+            workload = workloads.provide(name, False, keep)
+            what = f"context pack {name} {compression}"
+            say(f"counting {what}")
+            counts.append(Count(what, count(binary, workload, compression), version, workload.fingerprint))
+            print(line(counts[-1], before.get(what)), flush=True)
     if options.update:
         write(counts)
     return 0

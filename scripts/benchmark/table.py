@@ -1,5 +1,6 @@
 """The report, as Markdown: what was measured on what, a table for each workload, and the targets."""
 
+import hashlib
 import os
 import platform
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 from contestants import ALONE, BASE, LIST
 from measure import Results
 from targets import Verdict
-from tools import Tools, commit, first_line
+from tools import Tools, first_line
 
 
 def report(results: dict[str, Results], verdicts: list[Verdict], tools: Tools, quick: bool,
@@ -28,8 +29,8 @@ def _head(tools: Tools, quick: bool, load_before: float) -> str:
     lines += [
         f"- {time.strftime('%Y-%m-%d %H:%M')}, {_processor()}, {len(os.sched_getaffinity(0))} processors, "
         f"Linux {platform.release()}; load of the minute before {load_before:.1f}",
-        f"- under test: {first_line(str(tools.binary), '--version') or tools.binary.name}; checkout {commit()}",
-        *(f"- {name}: {first_line(str(path), '--version') or path.name}" for name, path in tools.also.items()),
+        f"- under test: {_program(tools.binary)}{f', built from {tools.commit}' if tools.commit else ''}",
+        *(f"- {name}: {_program(path)}" for name, path in tools.also.items()),
         f"- peers: {', '.join(version for version in versions if version)}; Docker's packers as in dockerpack/go.mod",
         *(f"- **left out: {name} is not installed**" for name in tools.missing),
         "- MB/s is kept content by wall time. The time column is the median (fastest–slowest) of the rounds, the ratio "
@@ -37,6 +38,12 @@ def _head(tools: Tools, quick: bool, load_before: float) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _program(path: Path) -> str:
+    """Which one it was: its version alone does not say."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return f"{first_line(str(path), '--version') or path.name}, SHA-256 {digest}…"
 
 
 def _processor() -> str:

@@ -30,9 +30,7 @@ class Tools:
     dockerpack: Path
     also: dict[str, Path] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)  # peers that are not installed
-
-    def binaries(self) -> dict[str, Path]:
-        return {"": self.binary} | self.also
+    commit: str = ""  # of the binary, if it was built here
 
 
 def provide(binary: Path | None, also: dict[str, Path]) -> Tools:
@@ -41,7 +39,7 @@ def provide(binary: Path | None, also: dict[str, Path]) -> Tools:
             raise Refused(f"{path} is no program")
     instruments = _cargo("the instruments", SOURCE / "instruments/Cargo.toml", cache() / "bench-instruments")
     return Tools(binary or build_binary(), instruments / "runner", instruments / "floor", _dockerpack(), also,
-                 [name for name in ("pigz", "igzip") if not shutil.which(name)])
+                 [name for name in ("pigz", "igzip") if not shutil.which(name)], "" if binary else commit())
 
 
 def build_binary() -> Path:

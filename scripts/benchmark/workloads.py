@@ -5,6 +5,7 @@ kaniko-local and of Docker's packer are both checked against something. A tree i
 long as its recipe, which is the source of the functions that make it, stays the same.
 """
 
+import fcntl
 import hashlib
 import inspect
 import json
@@ -12,13 +13,14 @@ import math
 import os
 import random
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 import corpus
 from corpus import Text
-from report import Failure, elapsed, say
+from report import Failure, Refused, elapsed, say
 
 DOCKERFILE = b"FROM scratch\nCOPY . /\n"
 # Fixed, so that an archive of a tree made again has the same bytes.
@@ -261,6 +263,18 @@ class Workload:
 
     def kept(self) -> list[str]:
         return self.kept_list.read_bytes().decode().split("\0")[:-1]
+
+
+@contextmanager
+def locked(keep: Path):
+    """Alone with the trees: two runs would spoil each other's numbers, and the trees that they make."""
+    keep.mkdir(parents=True, exist_ok=True)
+    with open(keep / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another run is measuring with the trees in {keep}") from None
+        yield
 
 
 def provide(name: str, quick: bool, keep: Path) -> Workload:

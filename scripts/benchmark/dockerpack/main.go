@@ -1,12 +1,13 @@
-// Docker's own packers, as peers for the benchmark: what the `docker` command does with a build context between
-// reading the ignore file and handing bytes to a connection, on the same public modules.
+// Docker's own packers, as peers for the benchmark: what the `docker` command does with a build context from
+// reading the ignore file to handing bytes to a connection, on the same public modules.
 //
-//	dockerpack tar DIR       the classic builder's archive (cli/command/image/build.go): go-archive with the
-//	                         options set there. That command first walks and opens everything once more to check
-//	                         permissions; this is left out here, in Docker's favour.
-//	dockerpack tar.gz DIR    the same with its --compress.
+//	dockerpack tar DIR       the classic builder's archive alone: go-archive with the options that
+//	                         cli/command/image/build.go sets.
+//	dockerpack cli DIR       the same as that file has it: before packing, everything is walked, matched and opened
+//	                         once to see that it can be read.
+//	dockerpack tar.gz DIR    as tar, with that command's --compress.
 //	dockerpack buildkit DIR  BuildKit's walk (fsutil's filter) and the content of every file, one after the other and
-//	                         without the framing of its protocol, again in Docker's favour.
+//	                         without the framing of its protocol, in its favour.
 package main
 
 import (
@@ -16,11 +17,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/docker/cli/cli/command/image/build"
 	archive "github.com/moby/go-archive"
 	"github.com/moby/go-archive/compression"
-	"github.com/moby/patternmatcher/ignorefile"
 	"github.com/tonistiigi/fsutil"
 )
 
@@ -33,15 +33,21 @@ func main() {
 
 func run(arguments []string) error {
 	if len(arguments) != 2 {
-		return errors.New("usage: dockerpack tar|tar.gz|buildkit DIR")
+		return errors.New("usage: dockerpack tar|cli|tar.gz|buildkit DIR")
 	}
 	mode, root := arguments[0], arguments[1]
-	excludes, err := ignorePatterns(root)
+	excludes, err := build.ReadDockerignore(root)
 	if err != nil {
 		return err
 	}
 	switch mode {
 	case "tar":
+		return pack(root, excludes, os.Stdout)
+	case "cli":
+		if err := build.ValidateContextDirectory(root, excludes); err != nil {
+			return err
+		}
+		excludes = build.TrimBuildFilesFromExcludes(excludes, "Dockerfile", false)
 		return pack(root, excludes, os.Stdout)
 	case "tar.gz":
 		out, err := compression.CompressStream(os.Stdout, compression.Gzip)
@@ -56,18 +62,6 @@ func run(arguments []string) error {
 		return walk(root, excludes)
 	}
 	return fmt.Errorf("unknown mode %q", mode)
-}
-
-func ignorePatterns(root string) ([]string, error) {
-	file, err := os.Open(filepath.Join(root, ".dockerignore"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return ignorefile.ReadAll(file)
 }
 
 func pack(root string, excludes []string, out io.Writer) error {

@@ -1,9 +1,11 @@
 //! The least that any packer has to do: walk the directories that the ignore file leaves open, stat each kept file, and
-//! read each of them once. `floor THREADS KEPT PRUNED FILES BYTES`, in the root of the workload.
+//! read each of them once. `floor THREADS EXAMINED KEPT PRUNED FILES BYTES`, in the root of the workload.
 //!
 //! - KEPT names the kept files, PRUNED the directories that need not be entered, both relative and each name ended by
 //!   NUL, names of one directory together. So no pattern is matched here: that is the packer's work.
 //! - Every directory that is not pruned is listed to its end, because what is in it has to be found.
+//! - EXAMINED is `kept` or `all`. A directory's listing tells files from directories, so what is ignored needs no stat,
+//!   and with `kept` gets none; with `all` it does, as with walkers that examine whatever they meet.
 //! - A kept file is opened, examined through its descriptor (one path lookup less than to stat and then to open) and
 //!   read up to its size into a buffer that each thread uses again. Nothing is written, sorted or compressed.
 //! - Threads share one stack of directories and handfuls of files, so that one large directory keeps all of them busy.
@@ -38,14 +40,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> io::Result<()> {
-    let [threads, kept, pruned, files, bytes] = arguments else {
-        return Err(io::Error::other("usage: floor THREADS KEPT PRUNED FILES BYTES"));
+    let [threads, examined, kept, pruned, files, bytes] = arguments else {
+        return Err(io::Error::other("usage: floor THREADS kept|all KEPT PRUNED FILES BYTES"));
     };
     let threads: usize = threads.parse().map_err(io::Error::other)?;
     let wanted =
         Sum { files: files.parse().map_err(io::Error::other)?, bytes: bytes.parse().map_err(io::Error::other)? };
     let (kept, pruned) = (fs::read(kept)?, fs::read(pruned)?);
-    let context = Context::new(&kept, &pruned);
+    let context = Context::new(examined == "all", &kept, &pruned);
     let stack = Stack::new(threads);
     let found = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&context, &stack))).collect();
@@ -68,14 +70,16 @@ struct Sum {
 
 /// What is kept and pruned, by directory.
 struct Context<'a> {
+    /// Whether entries that are not kept are examined too.
+    all: bool,
     names: Vec<&'a OsStr>,
     kept: HashMap<&'a [u8], Range<usize>>,
     pruned: HashSet<&'a [u8]>,
 }
 
 impl<'a> Context<'a> {
-    fn new(kept: &'a [u8], pruned: &'a [u8]) -> Self {
-        let mut context = Context { names: vec![], kept: HashMap::new(), pruned: lines(pruned).collect() };
+    fn new(all: bool, kept: &'a [u8], pruned: &'a [u8]) -> Self {
+        let mut context = Context { all, names: vec![], kept: HashMap::new(), pruned: lines(pruned).collect() };
         let (mut current, mut began): (&[u8], usize) = (b"", 0);
         for path in lines(kept) {
             let slash = path.iter().rposition(|byte| *byte == b'/');
@@ -175,6 +179,9 @@ fn list(context: &Context, stack: &Stack, directory: &Path) -> io::Result<()> {
             if !context.pruned.contains(path.as_os_str().as_bytes()) {
                 tasks.push(Task::List(path));
             }
+        }
+        if context.all {
+            entry.metadata().map_err(|error| named(&entry.path(), error))?;
         }
     }
     if let Some(names) = context.kept.get(directory.as_os_str().as_bytes()) {

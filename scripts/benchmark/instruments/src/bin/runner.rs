@@ -2,8 +2,8 @@
 //! `runner PROGRAM ARGUMENT… [| PROGRAM ARGUMENT…]…`, with each `|` an argument of its own.
 //!
 //! This is a small program of its own because the kernel counts the memory that the *starting* process has resident
-//! towards the peak of what it starts (`ru_maxrss` survives exec): started from an interpreter, everything seems to need
-//! what the interpreter needs. And it starts, reads and waits without one between the clock and what is measured.
+//! towards the peak of what it starts (`ru_maxrss` survives exec): started from an interpreter, everything seems to
+//! need what the interpreter needs. And it starts, reads and waits without one between the clock and what is measured.
 
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
