@@ -33,7 +33,8 @@ EPILOGUE = """\
 exit codes: 0 measured, whatever the result; 1 something failed, an archive is wrong, or a target was missed and
 --strict was given; 2 the call or the machine does not fit.
 
-A full run needs 12 GB of disk for its trees, and some 45 minutes on two processors; --runs 3 needs two thirds of that.
+A full run needs 12 GB of disk for its trees, and some 45 minutes on two processors, ten of them to check the
+archives of WS and WM.
 """
 
 

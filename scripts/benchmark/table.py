@@ -62,7 +62,7 @@ def _workload(results: Results) -> str:
     times = len(next(iter(results.runs.values())))
     lines = [f"## {workload.name}: {workload.summary}", "",
              f"{workload.files} files, kept {workload.kept_files} with {workload.megabytes:.1f} MB; "
-             f"text {workload.fingerprint}; {times} round{'s' if times > 1 else ''}" +
+             f"fingerprint {workload.fingerprint}; {times} round{'s' if times > 1 else ''}" +
              (", without a warm-up" if workload.name in ALONE else ""), "",
              f"| | wall s | CPU s | MB out | MB/s | RSS MiB | time against {base} |",
              "|---|---|---|---|---|---|---|"]
