@@ -59,7 +59,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help="where the trees are kept for later runs (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report to this file too")
     parser.add_argument("--strict", action="store_true", help="a missed target makes the exit code 1")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.strict and options.quick:
+        parser.error("--quick judges no targets, so --strict has nothing to be strict about")
+    return options
 
 
 def _named_path(argument: str) -> tuple[str, Path]:
