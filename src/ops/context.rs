@@ -9,7 +9,7 @@ use super::sent::without_dockerfile;
 use crate::context::Compression;
 use crate::context::listing::{Entry, Listing};
 use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, Filter, Found, Scan, scan};
+use crate::context::scan::{Excluded, Filter, Found, Scan, open, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::error::{ContextError, Error};
 use crate::report;
@@ -90,16 +90,19 @@ fn write(
         ContextSource::Stdin => {
             let (listing, file) = stdin_listing()?;
             listing.special.iter().for_each(|path| note_special(path));
-            let entries = listing.entries.into_iter().map(Ok);
-            archive(Path::new(""), file.as_ref()).write(entries, &mut out, packing, &mut |_| {})?;
+            let entries = listing.entries.into_iter();
+            archive(None, file.as_ref()).write(entries, |entry| Some(Ok(entry)), &mut out, packing, &mut |_| {})?;
         }
         ContextSource::Directory(root) => {
             let context = without_dockerfile(root, &request.dockerfile)?;
             let filter = Filter::of(&context)?;
             let itself = itself(root, output);
             let scan = Scan::new(root, &filter, Excluded::Prune)?;
-            let entries = scan.filter_map(|found| packed(found, itself.as_deref()));
-            archive(root, None).write(entries, &mut out, packing, &mut |_| {})?;
+            let root = open(root)?;
+            let examine = |seen: Result<Found<PathBuf>, _>| {
+                packed(seen.and_then(|seen: Found<PathBuf>| seen.examine(&root)), itself.as_deref())
+            };
+            archive(Some(&root), None).write(scan, examine, &mut out, packing, &mut |_| {})?;
         }
     }
     Ok(())
