@@ -1,16 +1,20 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
-//! [`dockerignore`] and [`listing`] are pure; [`locate`], [`scan`] and [`pack`] read the disk. Data flows one way:
-//! `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack` turns the
-//! listing into bytes.
+//! [`dockerignore`], [`listing`], [`sizes`] and [`advice`] are pure; [`locate`], [`scan`], [`facts`] and [`pack`] read
+//! the disk. Data flows one way: `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks
+//! the matcher, `pack` turns the listing into bytes. `facts` looks at what `advice` wants to know.
 
+pub mod advice;
 pub mod dockerignore;
+#[expect(clippy::disallowed_methods, reason = "edge: reads heads of files and .gitignore files")]
+pub mod facts;
 pub mod listing;
 #[expect(clippy::disallowed_methods, reason = "edge: finds and reads the Dockerfile and the ignore file")]
 pub mod locate;
 pub mod pack;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
+pub mod sizes;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

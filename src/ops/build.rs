@@ -12,6 +12,8 @@ use crate::cluster::receiver::Nonce;
 use crate::cluster::session::Session;
 use crate::cluster::upload::Packer;
 use crate::context::Compression;
+use crate::context::advice::secret_message;
+use crate::context::facts;
 use crate::context::listing::{Entry, Listing};
 use crate::context::locate;
 use crate::context::pack::{Archive, Packing};
@@ -25,6 +27,9 @@ use crate::request::PodRequest;
 
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
 const IMPATIENCE: Duration = Duration::from_secs(1);
+
+/// Secrets that a build tells of, a line each.
+const SECRETS_TOLD: usize = 3;
 
 /// Builds and pushes; prints the references by digest.
 ///
@@ -43,6 +48,9 @@ pub async fn build(
     let sent = SentContext::read(&request)?;
     let totals = sent.listing.totals();
     progress.event(Event::Scanned { totals, special: sent.listing.special.clone() });
+    if style != Style::Quiet {
+        tell_secrets(&sent);
+    }
 
     let mut signals = Signals::listen()?;
     let nonce = Nonce::random();
@@ -94,6 +102,17 @@ fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) 
         std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
     });
     printed.and(written)
+}
+
+/// Tells of what looks like a secret while there is still time to interrupt; `context ls` has all of it.
+fn tell_secrets(sent: &SentContext) {
+    let exposed = facts::secrets(&sent.root, &sent.listing);
+    for exposed in exposed.iter().take(SECRETS_TOLD) {
+        report::print_note(&secret_message(&sent.listing, exposed));
+    }
+    if let more @ 1.. = exposed.len().saturating_sub(SECRETS_TOLD) {
+        report::print_note(&format!("and {more} more: `kaniko-local context ls` tells them"));
+    }
 }
 
 /// Deletes the pod; an impatient signal meanwhile ends the wait.

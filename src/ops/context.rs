@@ -6,33 +6,36 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::context::Compression;
-use crate::context::listing::Listing;
-use crate::context::locate::{self, BuildContext};
+use crate::context::advice::advice;
+use crate::context::facts;
+use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, Found, Rules, Scan, scan};
+use crate::context::scan::{Excluded, Found, Rules, Scan, scan, scan_both};
 use crate::error::Error;
 use crate::report;
-use crate::request::{ArchiveOutput, ContextRequest};
+use crate::request::{ArchiveOutput, ContextRequest, ListRequest, ListingForm, Part};
 
-/// Form of a listing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListingForm {
-    /// One path after the other, each ended by this byte.
-    Paths(u8),
-    /// Entries and totals as JSON.
-    Json,
-}
-
-/// Lists what would be sent.
+/// Lists what would be sent, or what would not; totals and advice go to standard error, or into the document.
 ///
 /// # Errors
 /// The context cannot be listed; standard output cannot be written.
-pub fn list(request: &ContextRequest, form: ListingForm) -> Result<(), Error> {
-    let document = match form {
-        ListingForm::Json => format!("{:#}\n", report::listing_json(&listing(request, Excluded::Count)?)).into_bytes(),
-        ListingForm::Paths(end) => report::listing_paths(&listing(request, Excluded::Prune)?, end),
-    };
-    report::write_stdout(&document)
+pub fn list(request: &ListRequest) -> Result<(), Error> {
+    let (context, dockerfile) = context_and_dockerfile(&request.context)?;
+    let counts = request.form == ListingForm::Json || request.part == Part::Excluded;
+    let (listing, left_out) =
+        if counts { scan_both(&context)? } else { (scan(&context, Excluded::Prune)?, Vec::new()) };
+    let advice = || advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
+    if request.form == ListingForm::Json {
+        let document = report::listing_json(&listing, &left_out, request, &advice());
+        return report::write_stdout(format!("{document:#}\n").as_bytes());
+    }
+    match request.part {
+        Part::Sent => report::write_listing(&listing, request.order, request.form)?,
+        Part::Excluded => report::write_left_out(&left_out, request.order, request.form)?,
+    }
+    report::print_totals(&listing.totals(), counts.then_some(&listing.excluded));
+    report::print_advice(&advice());
+    Ok(())
 }
 
 /// Writes what would be sent as an archive whose root is the context, while it is walked.
@@ -98,17 +101,18 @@ fn write(
     }
 }
 
-fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Error> {
-    Ok(scan(&context(request)?, excluded)?)
+fn context(request: &ContextRequest) -> Result<BuildContext, Error> {
+    Ok(context_and_dockerfile(request)?.0)
 }
 
-fn context(request: &ContextRequest) -> Result<BuildContext, Error> {
+fn context_and_dockerfile(request: &ContextRequest) -> Result<(BuildContext, Option<TextFile>), Error> {
     let root = &request.build_context;
     // A context without a Dockerfile can be listed too; one that was named has to be there.
     let dockerfile = match locate::dockerfile(root, request.file.as_deref()) {
-        Ok(found) => Some(found.path),
+        Ok(found) => Some(found),
         Err(error) if request.file.is_some() => return Err(error),
         Err(_) => None,
     };
-    locate::build_context(root, dockerfile.as_deref())
+    let context = locate::build_context(root, dockerfile.as_ref().map(|file| file.path.as_path()))?;
+    Ok((context, dockerfile))
 }

@@ -8,5 +8,5 @@ mod manifest;
 mod signals;
 
 pub use build::build;
-pub use context::{ListingForm, list, pack};
+pub use context::{list, pack};
 pub use manifest::{ManifestForm, manifest};

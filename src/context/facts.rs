@@ -1,0 +1,118 @@
+//! Looks at the disk for what [`advice`](super::advice) wants to know: heads of a few files, `.gitignore` files.
+//!
+//! Whatever cannot be read is not known, and no error: advice is no reason for a command to fail. No content leaves this
+//! module but that of `.gitignore` files.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::advice::secret::{Suspects, judge};
+use super::advice::{Artifact, Exposed, Facts, GitignoreFile, HEAD, IgnoreFile, recognise, unintended};
+use super::listing::{Content, Kind, Listing};
+use super::locate::{BuildContext, TextFile};
+use super::sizes::Sizes;
+
+/// A longer `.gitignore` is none that somebody wrote.
+const GITIGNORE_LIMIT: u64 = 1 << 20;
+
+/// Gathers everything there is to know about `listing`, which is that of `context`.
+pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &Listing) -> Facts {
+    let sizes = Sizes::of(&listing.entries);
+    let candidates = unintended::candidates(listing, &sizes);
+    let (prefix, gitignores) = gitignores(&context.root, listing, &candidates);
+    Facts {
+        ignore_file: ignore_file(context),
+        dockerfile: dockerfile.map(|file| file.content.clone()).unwrap_or_default(),
+        prefix,
+        gitignores,
+        artifacts: artifacts(&context.root, listing, &candidates),
+        exposed: secrets(&context.root, listing),
+    }
+}
+
+/// What of `listing` looks like a secret, in archive order.
+pub fn secrets(root: &Path, listing: &Listing) -> Vec<Exposed> {
+    let suspects = Suspects::of(listing);
+    let mut exposed = suspects.certain;
+    let mut buffer = [0; HEAD];
+    for (entry, rule) in suspects.to_read {
+        let judged = head(root, listing, entry, &mut buffer).and_then(|head| judge(rule, head));
+        exposed.extend(judged.map(|(secret, line)| Exposed { entry, secret, line }));
+    }
+    exposed.sort_by_key(|exposed| exposed.entry);
+    exposed
+}
+
+fn ignore_file(context: &BuildContext) -> IgnoreFile {
+    match &context.ignore_file {
+        Some(file) => IgnoreFile { path: file.path.clone(), content: Some(file.content.clone()) },
+        None => {
+            let path = context.root.join(".dockerignore");
+            IgnoreFile { path: path.strip_prefix(".").map(Path::to_owned).unwrap_or(path), content: None }
+        }
+    }
+}
+
+fn artifacts(root: &Path, listing: &Listing, candidates: &[usize]) -> Vec<(usize, Artifact)> {
+    let mut buffer = [0; HEAD];
+    let recognised = candidates.iter().filter_map(|&index| {
+        let head = head(root, listing, index, &mut buffer)?;
+        Some((index, recognise(head, &listing.entries)?))
+    });
+    recognised.collect()
+}
+
+/// The first bytes of the file that an entry is.
+fn head<'a>(root: &Path, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let entry = &listing.entries[index];
+    let Kind::File { content, .. } = &entry.kind else { return None };
+    let length = match content {
+        Content::Memory(bytes) => fill(&mut &bytes[..], buffer),
+        Content::Disk => {
+            // What was a file may be anything by now.
+            let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+            let mut file = OpenOptions::new().read(true).custom_flags(flags).open(root.join(&entry.path)).ok()?;
+            fill(&mut file, buffer)
+        }
+    };
+    Some(&buffer[..length.ok()?])
+}
+
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+/// The `.gitignore` files from the repository's top down to each candidate, and the way from there to the context.
+fn gitignores(root: &Path, listing: &Listing, candidates: &[usize]) -> (PathBuf, Vec<GitignoreFile>) {
+    if candidates.is_empty() {
+        return (PathBuf::new(), vec![]);
+    }
+    let Ok(root) = root.canonicalize() else { return (PathBuf::new(), vec![]) };
+    let top = root.ancestors().find(|directory| directory.join(".git").symlink_metadata().is_ok()).unwrap_or(&root);
+    let prefix = root.strip_prefix(top).unwrap_or(Path::new("")).to_owned();
+    let mut directories: BTreeSet<PathBuf> = prefix.ancestors().map(Path::to_owned).collect();
+    for &index in candidates {
+        directories.extend(listing.entries[index].path.ancestors().skip(1).map(|above| prefix.join(above)));
+    }
+    let read = |directory: PathBuf| {
+        let content = gitignore(&top.join(&directory).join(".gitignore"))?;
+        Some(GitignoreFile { directory, content })
+    };
+    (prefix.clone(), directories.into_iter().filter_map(read).collect())
+}
+
+/// Git does not follow a link of that name either.
+fn gitignore(path: &Path) -> Option<Vec<u8>> {
+    let found = path.symlink_metadata().ok()?;
+    (found.is_file() && found.len() <= GITIGNORE_LIMIT).then(|| fs::read(path).ok())?
+}
