@@ -85,6 +85,7 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   kaniko-local build -t registry.example.com/team/app:dev
   kaniko-local build services/api -f deploy/Dockerfile -t registry.example.com/team/api:dev
+  tar -c app Dockerfile | kaniko-local build - -t registry.example.com/team/app:dev
   kaniko-local build -n builds -t 10.0.0.5:5000/app --insecure --build-arg VERSION=1.2
   kaniko-local build -t registry.example.com/team/app:dev -- --snapshot-mode=redo
 
@@ -101,13 +102,15 @@ Standard output carries only the reference by digest, one line for each -t.";
 /// What `build` and `manifest` share: everything that shapes the Pod.
 #[derive(Debug, Clone, Args)]
 pub struct PodArgs {
-    /// Build context: the directory COPY and ADD take files from
+    /// Build context: the directory COPY and ADD take files from; `-` reads a tar archive, or a Dockerfile that needs no
+    /// context, from standard input
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub build_context: PathBuf,
     /// Destination reference to push to (can be repeated)
     #[arg(short, long = "tag", visible_alias = "destination", value_name = "REF")]
     pub tags: Vec<String>,
-    /// Dockerfile, relative to the current directory, else to CONTEXT [default: CONTEXT/Dockerfile]
+    /// Dockerfile, relative to the current directory, else to CONTEXT; `-` reads it from standard input [default:
+    /// CONTEXT/Dockerfile]
     #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Stage to build
@@ -143,7 +146,7 @@ pub struct PodArgs {
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
     #[arg(long, value_name = "NAME", help_heading = "Pod")]
     pub registry_secret: Option<String>,
-    /// How the archive is compressed on its way
+    /// How the archive is compressed on its way; `auto` compresses more the slower the connection is
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
     pub compression: String,
     /// Time for everything: waiting, upload and build, such as `90s` or `1h`
@@ -191,6 +194,9 @@ pub enum ContextCommand {
     Ls(ContextLsArgs),
     /// Write what would be sent as a tar archive
     Pack(ContextPackArgs),
+    /// Say why paths are sent or left out: the deciding pattern and its line
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(ContextWhyArgs),
 }
 
 const LS_NOTES: &str = "\
@@ -211,7 +217,7 @@ a secret. To tell, the first 4 KiB of at most 1,536 files are read; no content i
 /// The build context and the ignore file that belongs to it.
 #[derive(Debug, Clone, Args)]
 pub struct ContextArgs {
-    /// Build context
+    /// Build context; `-` reads a tar archive from standard input
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub build_context: PathBuf,
     /// Dockerfile, relative to the current directory, else to CONTEXT: its own ignore file wins
@@ -264,9 +270,53 @@ pub struct ContextPackArgs {
     /// File to write, `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: OsString,
-    /// Compression of the archive
-    #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
+    /// Compression of the archive; `auto` compresses more while the reader is slow, so its bytes differ from run to run
+    #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "gzip")]
     pub compression: String,
+}
+
+const WHY_EXAMPLES: &str = "\
+Examples:
+  kaniko-local context why src/main.go node_modules/x/index.js
+  kaniko-local context why -C services/api -f deploy/Dockerfile services/api/dist
+  kaniko-local context why --dialect kaniko a/b/node_modules/x
+
+  $ kaniko-local context why docs/a.tmp
+  docs/a.tmp: excluded by `docs/*.tmp` (.dockerignore:3)
+    .dockerignore:1: `*` excludes `docs`
+    .dockerignore:2: `!docs` includes `docs`
+    .dockerignore:3: `docs/*.tmp` excludes `docs/a.tmp`
+
+A path need not exist. Standard output carries a line for each path that starts with the path as
+typed and `included` or `excluded`; the exit code is 0 either way.";
+
+/// `context why`.
+#[derive(Debug, Clone, Args)]
+pub struct ContextWhyArgs {
+    /// Paths, relative to the current directory if that leads into the build context, else to the build context
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Build context
+    #[arg(short = 'C', long = "directory", value_name = "CONTEXT", default_value = ".")]
+    pub build_context: PathBuf,
+    /// Dockerfile, relative to the current directory, else to CONTEXT: its own ignore file wins
+    #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Whose rules: Docker's, which decide what is sent, or those of Kaniko's own filter
+    #[arg(long, value_name = "docker|kaniko", default_value = "docker", hide_possible_values = true)]
+    pub dialect: IgnoreDialect,
+    /// Format of the answers
+    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub output: DocumentFormat,
+}
+
+/// Whose rules apply an ignore file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IgnoreDialect {
+    /// Docker's.
+    Docker,
+    /// Those of Kaniko's executor.
+    Kaniko,
 }
 
 /// `manifest`.

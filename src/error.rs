@@ -7,6 +7,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::context::tarball::TarballError;
+
 use crate::reference::ReferenceError;
 
 /// What a command ends with when it does not do its job.
@@ -118,7 +120,8 @@ impl Error {
             Self::Build(error) => error.help(),
             Self::Deadline { trouble: None, .. } => Some("give it longer with `--timeout`".to_owned()),
             Self::Deadline { trouble: Some(_), .. } => None,
-            Self::Context(_) | Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } => None,
+            Self::Context(error) => error.help(),
+            Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } => None,
         }
     }
 }
@@ -179,6 +182,24 @@ pub enum UsageError {
         /// The word.
         word: String,
     },
+    /// `-` both for the build context and for the Dockerfile.
+    #[error("build context and Dockerfile cannot both come from standard input")]
+    StdinTwice,
+    /// `-` with nothing piped into it.
+    #[error("standard input is a terminal")]
+    StdinTerminal,
+    /// Something else was piped in.
+    #[error("standard input is {found}")]
+    StdinUnusable {
+        /// What came.
+        found: &'static str,
+    },
+    /// A Dockerfile was piped in and another one was named.
+    #[error("`-f {}` names a Dockerfile in an archive, and standard input is none", .file.display())]
+    StdinIsDockerfile {
+        /// As typed.
+        file: PathBuf,
+    },
     /// The build context does not exist or is something else.
     #[error("build context `{}` is {}", .path.display(), .found)]
     NoDirectory {
@@ -188,6 +209,14 @@ pub enum UsageError {
         found: &'static str,
         /// Directories nearby whose name is alike.
         alike: Vec<PathBuf>,
+    },
+    /// A path that no pattern of the build context speaks about.
+    #[error("`{}` is outside of the build context", .path.display())]
+    OutsideContext {
+        /// As typed.
+        path: PathBuf,
+        /// The build context's real path.
+        root: PathBuf,
     },
     /// No Dockerfile where it was looked for.
     #[error("no Dockerfile at `{}`", .given.display())]
@@ -224,6 +253,7 @@ impl UsageError {
             Self::NoDockerfile { tried, .. } => {
                 tried.iter().map(|(path, what)| format!("tried `{}`: {what}", path.display())).collect()
             }
+            Self::OutsideContext { root, .. } => vec![format!("the build context is `{}`", root.display())],
             Self::NoKubeContext { known, .. } if known.is_empty() => {
                 vec!["the kubeconfig has no contexts".to_owned()]
             }
@@ -236,6 +266,10 @@ impl UsageError {
             | Self::Duration { .. }
             | Self::ReservedExecutorFlag { .. }
             | Self::ExecutorArgument { .. }
+            | Self::StdinTwice
+            | Self::StdinTerminal
+            | Self::StdinUnusable { .. }
+            | Self::StdinIsDockerfile { .. }
             | Self::NoDirectory { .. } => vec![],
         }
     }
@@ -254,10 +288,15 @@ impl UsageError {
                 _ => "name the directory before `--`: `kaniko-local build DIRECTORY`".to_owned(),
             },
             Self::ExecutorArgument { .. } => "write values as `--flag=value`".to_owned(),
+            Self::StdinTwice => "put the Dockerfile into the archive, or name it: `-f FILE`".to_owned(),
+            Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
+            Self::StdinUnusable { .. } => return None,
+            Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {
                 Some(path) => format!("there is `{}`", path.display()),
                 None => return None,
             },
+            Self::OutsideContext { .. } => "name another build context with `-C DIRECTORY`".to_owned(),
             Self::NoDockerfile { alike, .. } => match alike.as_slice() {
                 [] => return None,
                 [one] => format!("use `-f {}`", one.display()),
@@ -300,6 +339,18 @@ pub enum ContextError {
         /// Bytes read.
         read: u64,
     },
+    /// The archive on standard input is none that can be built.
+    #[error("the build context on standard input cannot be used")]
+    Stdin {
+        /// What is wrong with it.
+        why: TarballError,
+    },
+    /// The archive on standard input has to be decompressed first.
+    #[error("the build context on standard input is compressed with {compression}")]
+    StdinCompressed {
+        /// The program that does it.
+        compression: &'static str,
+    },
     /// The ignore file holds a pattern that Docker refuses too.
     #[error("`{}` cannot be used", .path.display())]
     IgnoreFile {
@@ -318,6 +369,18 @@ impl ContextError {
                 vec![format!("{expected} bytes when listed, {read} when read"), "nothing was built".to_owned()]
             }
             Self::IgnoreFile { why, .. } => vec![why.clone()],
+            Self::Stdin { why: TarballError::Read(source) } => vec![source.to_string()],
+            Self::Stdin { why } => vec![why.to_string()],
+            Self::StdinCompressed { .. } => vec![],
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::StdinCompressed { compression } => {
+                Some(format!("decompress it on the way: `{compression} -dc FILE | kaniko-local …`"))
+            }
+            Self::Io { .. } | Self::Shrank { .. } | Self::IgnoreFile { .. } | Self::Stdin { .. } => None,
         }
     }
 }

@@ -11,7 +11,7 @@
 //! event       what happens during a build, as data
 //! reference   image references and digests
 //! ops         the commands: the order of steps
-//! context     build context: ignore file, listing, sizes, advice (pure); locate, scan, facts, pack (disk)
+//! context     build context: ignore file, listing, sizes, advice (pure); locate, scan, facts, pack, why (disk)
 //! executor    what is known about Kaniko's executor (pure)
 //! cluster     manifest, status, receiver (pure); client, stream, upload, logs, session (network)
 //! report      what a user sees: errors, progress, documents
@@ -50,7 +50,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
 use cluster::client::ClusterOptions;
 use error::Error;
-use ops::ManifestForm;
+use ops::{ManifestForm, WhyForm};
 use report::Style;
 use request::PodRequest;
 
@@ -78,10 +78,17 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
             let request = PodRequest::new(args.pod, environment)?;
             run_async(ops::build(request, options, args.metadata_file, style))
         }
-        Command::Context(ContextCommand::Ls(args)) => ops::list(&args.into()),
+        Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {
             let compression = request::compression(&args.compression)?;
-            ops::pack(&args.context.into(), &args.output.into(), compression)
+            ops::pack(&args.context.try_into()?, &args.output.into(), compression)
+        }
+        Command::Context(ContextCommand::Why(args)) => {
+            let form = match args.output {
+                DocumentFormat::Json => WhyForm::Json,
+                DocumentFormat::Text => WhyForm::Text,
+            };
+            ops::why(&args.into(), form)
         }
         Command::Manifest(args) => {
             let form = match args.output {

@@ -3,11 +3,12 @@
 //! Everything that can be told from the arguments alone is told here, before a file is read or a socket opened.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
 use crate::context::Compression;
+use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
 use crate::executor::reserved_flag;
 use crate::reference::Reference;
@@ -15,10 +16,8 @@ use crate::reference::Reference;
 /// Everything that shapes the Pod of a build.
 #[derive(Debug, Clone)]
 pub struct PodRequest {
-    /// The build context's directory, as typed.
-    pub build_context: PathBuf,
-    /// The Dockerfile as typed, if any.
-    pub file: Option<PathBuf>,
+    /// What is built.
+    pub context: ContextRequest,
     /// Where to push; empty only with [`PodRequest::no_push`].
     pub tags: Vec<Reference>,
     /// The stage to build.
@@ -49,18 +48,96 @@ pub struct PodRequest {
     pub executor_flags: Vec<String>,
 }
 
-/// Which build context, for the commands that only look at it.
+/// Which build context, and which Dockerfile.
 #[derive(Debug, Clone)]
 pub struct ContextRequest {
-    /// The build context's directory, as typed.
-    pub build_context: PathBuf,
-    /// The Dockerfile as typed, if any.
-    pub file: Option<PathBuf>,
+    /// Where the build context is.
+    pub context: ContextSource,
+    /// Where the Dockerfile is.
+    pub dockerfile: DockerfileSource,
 }
 
-impl From<cli::ContextArgs> for ContextRequest {
-    fn from(args: cli::ContextArgs) -> Self {
-        Self { build_context: args.build_context, file: args.file }
+/// Where a build context is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextSource {
+    /// In this directory, as typed.
+    Directory(PathBuf),
+    /// On standard input, as a tar archive; or a Dockerfile is there, without a context.
+    Stdin,
+}
+
+/// Where a Dockerfile is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerfileSource {
+    /// In the build context, by its usual name.
+    Default,
+    /// Here, as typed.
+    File(PathBuf),
+    /// On standard input.
+    Stdin,
+}
+
+impl DockerfileSource {
+    fn new(typed: PathBuf) -> Self {
+        if typed.as_os_str() == "-" { Self::Stdin } else { Self::File(typed) }
+    }
+
+    /// The path that was typed, if it was one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Default | Self::Stdin => None,
+        }
+    }
+}
+
+impl ContextRequest {
+    /// Tells `-` from paths.
+    ///
+    /// # Errors
+    /// Both are on standard input.
+    pub fn new(build_context: PathBuf, file: Option<PathBuf>) -> Result<Self, UsageError> {
+        let context = match build_context.as_os_str() == "-" {
+            true => ContextSource::Stdin,
+            false => ContextSource::Directory(build_context),
+        };
+        let dockerfile = file.map_or(DockerfileSource::Default, DockerfileSource::new);
+        match (&context, &dockerfile) {
+            (ContextSource::Stdin, DockerfileSource::Stdin) => Err(UsageError::StdinTwice),
+            _ => Ok(Self { context, dockerfile }),
+        }
+    }
+}
+
+impl TryFrom<cli::ContextArgs> for ContextRequest {
+    type Error = UsageError;
+
+    fn try_from(args: cli::ContextArgs) -> Result<Self, UsageError> {
+        Self::new(args.build_context, args.file)
+    }
+}
+
+/// Paths of a build context to be explained.
+#[derive(Debug, Clone)]
+pub struct WhyRequest {
+    /// The build context's directory, as typed.
+    pub directory: PathBuf,
+    /// Where the Dockerfile is: its own ignore file wins.
+    pub dockerfile: DockerfileSource,
+    /// The paths as typed.
+    pub paths: Vec<PathBuf>,
+    /// Whose rules decide.
+    pub dialect: Dialect,
+}
+
+impl From<cli::ContextWhyArgs> for WhyRequest {
+    fn from(args: cli::ContextWhyArgs) -> Self {
+        let dialect = match args.dialect {
+            cli::IgnoreDialect::Docker => Dialect::Docker,
+            cli::IgnoreDialect::Kaniko => Dialect::Kaniko,
+        };
+        let dockerfile = args.file.map_or(DockerfileSource::Default, DockerfileSource::new);
+        Self { directory: args.build_context, dockerfile, paths: args.paths, dialect }
     }
 }
 
@@ -106,10 +183,19 @@ pub enum ListingForm {
     Json,
 }
 
-impl From<cli::ContextLsArgs> for ListRequest {
-    fn from(args: cli::ContextLsArgs) -> Self {
-        Self {
-            context: args.context.into(),
+impl ListRequest {
+    /// Whether what is left out has to be counted, which means to walk all of it.
+    pub fn counts(&self) -> bool {
+        self.form == ListingForm::Json || self.part == Part::Excluded
+    }
+}
+
+impl TryFrom<cli::ContextLsArgs> for ListRequest {
+    type Error = UsageError;
+
+    fn try_from(args: cli::ContextLsArgs) -> Result<Self, UsageError> {
+        Ok(Self {
+            context: args.context.try_into()?,
             part: if args.excluded { Part::Excluded } else { Part::Sent },
             order: match args.sort {
                 Some(cli::SortBy::Size) => Order::Size,
@@ -120,7 +206,7 @@ impl From<cli::ContextLsArgs> for ListRequest {
                 cli::DocumentFormat::Text if args.null => ListingForm::Nul,
                 cli::DocumentFormat::Text => ListingForm::Lines,
             },
-        }
+        })
     }
 }
 
@@ -168,8 +254,7 @@ impl PodRequest {
             labels: args.labels.iter().map(|given| label(given)).collect::<Result<_, _>>()?,
             compression: compression(&args.compression)?,
             timeout: duration("--timeout", &args.timeout)?,
-            build_context: args.build_context,
-            file: args.file,
+            context: ContextRequest::new(args.build_context, args.file)?,
             target: args.target,
             platform: args.platform,
             no_push: args.no_push,
@@ -198,8 +283,10 @@ impl PodRequest {
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
         Self {
-            build_context: ".".into(),
-            file: None,
+            context: ContextRequest {
+                context: ContextSource::Directory(".".into()),
+                dockerfile: DockerfileSource::Default,
+            },
             tags: vec![],
             target: None,
             build_args: vec![],

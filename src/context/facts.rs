@@ -4,9 +4,9 @@
 //! module but that of `.gitignore` files.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::advice::secret::{Suspects, judge};
@@ -18,28 +18,49 @@ use super::sizes::Sizes;
 /// A longer `.gitignore` is none that somebody wrote.
 const GITIGNORE_LIMIT: u64 = 1 << 20;
 
+/// Where the content of a listing's files is.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The directory that paths on disk are relative to.
+    pub root: &'a Path,
+    /// The archive that the context came as.
+    pub spool: Option<&'a File>,
+}
+
 /// Gathers everything there is to know about `listing`, which is that of `context`.
 pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &Listing) -> Facts {
     let sizes = Sizes::of(&listing.entries);
     let candidates = unintended::candidates(listing, &sizes);
     let (prefix, gitignores) = gitignores(&context.root, listing, &candidates);
+    let files = Files { root: &context.root, spool: None };
     Facts {
-        ignore_file: ignore_file(context),
+        ignore_file: Some(ignore_file(context)),
         dockerfile: dockerfile.map(|file| file.content.clone()).unwrap_or_default(),
         prefix,
         gitignores,
-        artifacts: artifacts(&context.root, listing, &candidates),
-        exposed: secrets(&context.root, listing),
+        artifacts: artifacts(files, listing, &candidates),
+        exposed: secrets(files, listing),
+    }
+}
+
+/// Gathers what there is to know about a context that came as an archive: no ignore file is applied to it.
+pub fn of_archive(files: Files<'_>, dockerfile: Option<Vec<u8>>, listing: &Listing) -> Facts {
+    let candidates = unintended::candidates(listing, &Sizes::of(&listing.entries));
+    Facts {
+        dockerfile: dockerfile.unwrap_or_default(),
+        artifacts: artifacts(files, listing, &candidates),
+        exposed: secrets(files, listing),
+        ..Facts::default()
     }
 }
 
 /// What of `listing` looks like a secret, in archive order.
-pub fn secrets(root: &Path, listing: &Listing) -> Vec<Exposed> {
+pub fn secrets(files: Files<'_>, listing: &Listing) -> Vec<Exposed> {
     let suspects = Suspects::of(listing);
     let mut exposed = suspects.certain;
     let mut buffer = [0; HEAD];
     for (entry, rule) in suspects.to_read {
-        let judged = head(root, listing, entry, &mut buffer).and_then(|head| judge(rule, head));
+        let judged = head(files, listing, entry, &mut buffer).and_then(|head| judge(rule, head));
         exposed.extend(judged.map(|(secret, line)| Exposed { entry, secret, line }));
     }
     exposed.sort_by_key(|exposed| exposed.entry);
@@ -56,25 +77,29 @@ fn ignore_file(context: &BuildContext) -> IgnoreFile {
     }
 }
 
-fn artifacts(root: &Path, listing: &Listing, candidates: &[usize]) -> Vec<(usize, Artifact)> {
+fn artifacts(files: Files<'_>, listing: &Listing, candidates: &[usize]) -> Vec<(usize, Artifact)> {
     let mut buffer = [0; HEAD];
     let recognised = candidates.iter().filter_map(|&index| {
-        let head = head(root, listing, index, &mut buffer)?;
+        let head = head(files, listing, index, &mut buffer)?;
         Some((index, recognise(head, &listing.entries)?))
     });
     recognised.collect()
 }
 
 /// The first bytes of the file that an entry is.
-fn head<'a>(root: &Path, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+fn head<'a>(files: Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let entry = &listing.entries[index];
-    let Kind::File { content, .. } = &entry.kind else { return None };
+    let Kind::File { content, size } = &entry.kind else { return None };
     let length = match content {
         Content::Memory(bytes) => fill(&mut &bytes[..], buffer),
+        Content::Spooled(start) => {
+            let length = buffer.len().min(usize::try_from(*size).unwrap_or(buffer.len()));
+            files.spool?.read_exact_at(&mut buffer[..length], *start).map(|()| length)
+        }
         Content::Disk => {
             // What was a file may be anything by now.
             let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-            let mut file = OpenOptions::new().read(true).custom_flags(flags).open(root.join(&entry.path)).ok()?;
+            let mut file = OpenOptions::new().read(true).custom_flags(flags).open(files.root.join(&entry.path)).ok()?;
             fill(&mut file, buffer)
         }
     };

@@ -62,6 +62,8 @@ pub enum Kind {
 pub enum Content {
     /// On disk, at the entry's path below the context's root.
     Disk,
+    /// In the archive that the context came as, from this byte on.
+    Spooled(u64),
     /// In memory.
     Memory(Bytes),
 }

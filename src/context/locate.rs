@@ -158,15 +158,16 @@ fn look_alikes(root: &Path) -> Vec<PathBuf> {
         .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git" && entry.file_name() != "node_modules")
         .take(SEARCH_ENTRIES)
         .flatten()
-        .filter(|entry| entry.file_type().is_file() && looks_like_dockerfile(&entry.file_name().to_string_lossy()))
+        .filter(|entry| entry.file_type().is_file() && looks_like_dockerfile(entry.path()))
         .map(|entry| (entry.depth(), as_typed(entry.path())))
         .collect();
     found.sort();
     found.into_iter().map(|(_, path)| path).take(5).collect()
 }
 
-fn looks_like_dockerfile(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+/// Whether a file of this path may be a Dockerfile, by its name.
+pub fn looks_like_dockerfile(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let is_ignore_file = name.ends_with(".dockerignore");
     let stem = name.starts_with("dockerfile") || name.starts_with("containerfile");
     !is_ignore_file && (stem || name.ends_with(".dockerfile") || name.ends_with(".containerfile"))

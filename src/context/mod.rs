@@ -1,8 +1,9 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
-//! [`dockerignore`], [`listing`], [`sizes`] and [`advice`] are pure; [`locate`], [`scan`], [`facts`] and [`pack`] read
-//! the disk. Data flows one way: `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks
-//! the matcher, `pack` turns the listing into bytes. `facts` looks at what `advice` wants to know.
+//! [`dockerignore`], [`listing`], [`sizes`], [`advice`] and [`tarball`] are pure; [`locate`], [`scan`], [`stdin`],
+//! [`facts`], [`pack`] and [`why`] do I/O. Data flows one way: `locate` finds the Dockerfile and the ignore file, `scan`
+//! walks the directory and asks the matcher, `pack` turns what it finds into bytes. A context that comes as an archive on
+//! `stdin` is listed by `tarball` instead. `facts` looks at what `advice` wants to know about a listing.
 
 pub mod advice;
 pub mod dockerignore;
@@ -15,6 +16,9 @@ pub mod pack;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
 pub mod sizes;
+pub mod stdin;
+pub mod tarball;
+pub mod why;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

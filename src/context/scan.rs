@@ -47,13 +47,13 @@ pub enum Found {
 
 /// The compiled ignore file of a build context.
 #[derive(Debug)]
-pub struct Rules {
+pub struct Filter {
     matcher: Matcher,
     /// The ignore file, if there is one.
     file: Option<PathBuf>,
 }
 
-impl Rules {
+impl Filter {
     /// Compiles what `context` says; without an ignore file everything is sent.
     ///
     /// # Errors
@@ -74,9 +74,9 @@ impl Rules {
 /// # Errors
 /// An ignore file that Docker would refuse; a file or directory that is sent and cannot be examined or listed.
 pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, ContextError> {
-    let rules = Rules::of(context)?;
+    let filter = Filter::of(context)?;
     let mut listing = Listing::default();
-    for found in Scan::new(&context.root, &rules, excluded)? {
+    for found in Scan::new(&context.root, &filter, excluded)? {
         match found? {
             Found::Sent(entry) => listing.entries.push(entry),
             Found::Excluded { totals, .. } => listing.excluded.add_all(&totals),
@@ -91,9 +91,9 @@ pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, Conte
 /// # Errors
 /// Those of [`scan`].
 pub fn scan_both(context: &BuildContext) -> Result<(Listing, Vec<LeftOut>), ContextError> {
-    let rules = Rules::of(context)?;
+    let filter = Filter::of(context)?;
     let (mut listing, mut left_out) = (Listing::default(), Vec::new());
-    for found in Scan::new(&context.root, &rules, Excluded::Count)? {
+    for found in Scan::new(&context.root, &filter, Excluded::Count)? {
         match found? {
             Found::Sent(entry) => listing.entries.push(entry),
             Found::Excluded { path, totals } => {
@@ -117,7 +117,7 @@ fn leave_out(left_out: &mut Vec<LeftOut>, path: PathBuf, mut totals: Totals) {
 /// A walk under way. It ends after its first error.
 #[derive(Debug)]
 pub struct Scan<'a> {
-    rules: &'a Rules,
+    filter: &'a Filter,
     excluded: Excluded,
     /// The directories that are being walked, the root first.
     above: Vec<Above<'a>>,
@@ -146,15 +146,15 @@ impl<'a> Scan<'a> {
     ///
     /// # Errors
     /// It cannot be listed.
-    pub fn new(root: &Path, rules: &'a Rules, excluded: Excluded) -> Result<Self, ContextError> {
+    pub fn new(root: &Path, filter: &'a Filter, excluded: Excluded) -> Result<Self, ContextError> {
         let mut path = root.as_os_str().as_bytes().to_vec();
         if path.last().is_some_and(|last| *last != b'/') {
             path.push(b'/');
         }
         let names = Names::read(root).map_err(|source| io_error("list", root, source))?;
-        let state = rules.matcher.root();
+        let state = filter.matcher.root();
         let above = vec![Above { state, unsent: None, names, path: path.len() }];
-        Ok(Self { rules, excluded, above, root: path.len(), path, ready: VecDeque::new() })
+        Ok(Self { filter, excluded, above, root: path.len(), path, ready: VecDeque::new() })
     }
 
     /// Looks at the next name; `None` at the end of the walk.
@@ -178,7 +178,7 @@ impl<'a> Scan<'a> {
         let state = above
             .state
             .child(&self.path[self.root..])
-            .map_err(|error| ignore_error(self.rules.file.as_deref(), &error))?;
+            .map_err(|error| ignore_error(self.filter.file.as_deref(), &error))?;
         let excluded = state.verdict().excluded;
         if excluded && !kind.is_dir() {
             self.pass_over(|path| count(path, kind));

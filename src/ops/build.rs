@@ -1,29 +1,22 @@
 //! `build`: scan, create, upload, follow, print, delete.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::sent::SentContext;
 use super::signals::Signals;
 use crate::cluster::client::{Cluster, ClusterOptions};
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::cluster::session::Session;
-use crate::cluster::upload::Packer;
-use crate::context::Compression;
 use crate::context::advice::secret_message;
-use crate::context::facts;
-use crate::context::listing::{Entry, Listing};
 use crate::context::locate;
-use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, scan};
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
-use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
 use crate::reference::Digest;
 use crate::report::{self, Progress, Style};
-use crate::request::PodRequest;
+use crate::request::{ContextSource, PodRequest};
 
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
 const IMPATIENCE: Duration = Duration::from_secs(1);
@@ -41,20 +34,22 @@ pub async fn build(
     metadata_file: Option<PathBuf>,
     style: Style,
 ) -> Result<(), Error> {
-    locate::check_directory(&request.build_context)?;
+    if let ContextSource::Directory(directory) = &request.context.context {
+        locate::check_directory(directory)?;
+    }
     // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
     let cluster = Cluster::new(&options).await?;
     let progress = Arc::new(Progress::new(style));
-    let sent = SentContext::read(&request)?;
-    let totals = sent.listing.totals();
-    progress.event(Event::Scanned { totals, special: sent.listing.special.clone() });
+    let sent = SentContext::read(&request.context)?;
+    let totals = sent.listing().totals();
+    progress.event(Event::Scanned { totals, special: sent.listing().special.clone() });
     if style != Style::Quiet {
         tell_secrets(&sent);
     }
 
     let mut signals = Signals::listen()?;
     let nonce = Nonce::random();
-    let pod = manifest::pod(&request, &super::manifest::directory_name(&request.build_context), &nonce);
+    let pod = manifest::pod(&request, &super::manifest::context_name(&request.context.context), &nonce);
     let mut session = Session::start(&cluster, pod, progress.clone());
 
     let result = tokio::select! {
@@ -106,9 +101,9 @@ fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) 
 
 /// Tells of what looks like a secret while there is still time to interrupt; `context ls` has all of it.
 fn tell_secrets(sent: &SentContext) {
-    let exposed = facts::secrets(&sent.root, &sent.listing);
+    let exposed = sent.secrets();
     for exposed in exposed.iter().take(SECRETS_TOLD) {
-        report::print_note(&secret_message(&sent.listing, exposed));
+        report::print_note(&secret_message(sent.listing(), exposed));
     }
     if let more @ 1.. = exposed.len().saturating_sub(SECRETS_TOLD) {
         report::print_note(&format!("and {more} more: `kaniko-local context ls` tells them"));
@@ -135,37 +130,5 @@ async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) {
     };
     if let Some(why) = failed {
         report::print_note(&format!("{why}; the pod may still be there, delete it with `{command}`"));
-    }
-}
-
-/// What travels: the sent context, and the Dockerfile outside of it with an empty ignore file of its own, so that the
-/// executor filters nothing a second time.
-struct SentContext {
-    root: PathBuf,
-    listing: Listing,
-    dockerfile: Vec<u8>,
-}
-
-impl SentContext {
-    fn read(request: &PodRequest) -> Result<Self, Error> {
-        let root = request.build_context.clone();
-        let dockerfile = locate::dockerfile(&root, request.file.as_deref())?;
-        let context = locate::build_context(&root, Some(&dockerfile.path))?;
-        tracing::debug!(
-            dockerfile = %dockerfile.path.display(),
-            ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
-            "context found"
-        );
-        let listing = scan(&context, Excluded::Prune)?;
-        Ok(Self { root, listing, dockerfile: dockerfile.content })
-    }
-}
-
-impl Packer for SentContext {
-    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error> {
-        let extra = vec![Entry::made(DOCKERFILE_IGNORE, ""), Entry::made(DOCKERFILE, self.dockerfile)];
-        let archive = Archive { root: &self.root, directory: Some(CONTEXT_DIRECTORY), extra };
-        let entries = self.listing.entries.into_iter().map(Ok);
-        archive.write(entries, &mut { out }, Packing::new(compression), packed)
     }
 }

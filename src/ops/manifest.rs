@@ -1,14 +1,12 @@
 //! `manifest`: the Pod that `build` would create, as a document.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::error::Error;
 use crate::report;
-use crate::request::PodRequest;
+use crate::request::{ContextSource, PodRequest};
 
 /// Form of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +22,7 @@ pub enum ManifestForm {
 /// # Errors
 /// Standard output cannot be written.
 pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
-    let mut pod = manifest::pod(request, &directory_name(&request.build_context), &Nonce::random());
+    let mut pod = manifest::pod(request, &context_name(&request.context.context), &Nonce::random());
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
     let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;
@@ -36,7 +34,8 @@ pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestF
 }
 
 /// The last component of the context's path, for the pod's name: `.` has one too.
-pub(super) fn directory_name(context: &Path) -> String {
-    let path = context.canonicalize().unwrap_or_else(|_| context.to_owned());
+pub(super) fn context_name(context: &ContextSource) -> String {
+    let ContextSource::Directory(directory) = context else { return "stdin".to_owned() };
+    let path = directory.canonicalize().unwrap_or_else(|_| directory.clone());
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

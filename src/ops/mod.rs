@@ -5,8 +5,11 @@ mod build;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive of `context pack`")]
 mod context;
 mod manifest;
+mod sent;
 mod signals;
+mod why;
 
 pub use build::build;
 pub use context::{list, pack};
 pub use manifest::{ManifestForm, manifest};
+pub use why::{WhyForm, why};

@@ -572,3 +572,36 @@ fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_context_from_standard_input_builds_the_image_of_the_directory() {
+    let namespace = Namespace::new();
+    let tree = Tree::new()
+        .file("deploy/Dockerfile", "FROM scratch\nCOPY a /a\nCOPY link large /d/\n")
+        .file("a/b", "from the archive\n")
+        .file("large", incompressible(2_000_000))
+        .link("link", "a/b");
+    let archive = Command::new("tar").args(["-C", tree.path().to_str().unwrap(), "-czf", "-", "."]).output().unwrap();
+    let finished = namespace.build_from("-").args(&["-f", "deploy/Dockerfile"]).input(archive.stdout).run();
+    let image = Image::pull(finished.reference());
+    assert_eq!(image.files_below("a")["b"], b"from the archive\n");
+    assert_eq!(image.files_below("d")["large"], incompressible(2_000_000));
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_dockerfile_from_standard_input_is_built_in_a_directory_or_in_none() {
+    let namespace = Namespace::new();
+    // The ignore file is the context's own, and the Dockerfile is not in the context.
+    let tree = Tree::new().file("Dockerfile", "broken").file(".dockerignore", "drop\nDockerfile\n");
+    let tree = tree.file("drop", "").file("keep", "kept\n");
+    let finished = namespace.build(&tree).args(&["-f", "-"]).input("FROM scratch\nCOPY . /c\n").run();
+    let image = Image::pull(finished.reference());
+    let names: Vec<_> = image.files_below("c").into_keys().collect();
+    assert_eq!(names, [".dockerignore", "keep"]);
+
+    let alone =
+        namespace.build_from("-").input(format!("FROM {}\nRUN mkdir /d && echo alone > /d/said\n", base_image())).run();
+    assert_eq!(Image::pull(alone.reference()).files_below("d")["said"], b"alone\n");
+}

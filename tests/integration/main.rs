@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(unreachable_pub, reason = "the support modules are this crate's own library")]
 
+mod archive;
 mod cluster;
 mod process;
 mod support;
+mod why;

@@ -6,11 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use walkdir::WalkDir;
 
 use crate::support::tool::{Finished, Tool};
-use crate::support::tree::{Tree, incompressible};
+use crate::support::tree::Tree;
 
 /// Compares a whole transcript with the recorded one; what differs from run to run is replaced.
 macro_rules! assert_transcript {
@@ -26,6 +24,7 @@ macro_rules! assert_transcript {
         })
     };
 }
+pub(crate) use assert_transcript;
 
 fn small() -> Tree {
     Tree::new().file("Dockerfile", "FROM scratch\nCOPY . /\n").file("x", "x\n")
@@ -232,6 +231,16 @@ fn context_ls_advises_about_secrets_and_what_looks_unintended() {
 }
 
 #[test]
+fn an_archive_on_standard_input_gets_advice_too_but_no_ignore_file() {
+    let tree = careless();
+    let packed = run_in(&tree, &["context", "pack", "--compression", "none"]).stdout;
+    let finished = Tool::new(&["context", "ls", "-"]).input(packed).run();
+    let secrets = finished.stderr.matches("looks like a secret").count();
+    assert_eq!((secrets, finished.stderr.matches("looks unintended").count()), (3, 1), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("help:") && !finished.transcript().contains("hunter2"), "{}", finished.stderr);
+}
+
+#[test]
 fn no_content_of_a_secret_is_ever_shown() {
     let tree = careless();
     for arguments in [&[][..], &["-o", "json"], &["-0"], &["--excluded"], &["-vv"], &["-vv", "-o", "json"]] {
@@ -314,68 +323,6 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), "context: 3,000 files, 0 B\n"));
 }
 
-/// Every tar there is on this machine, each given the archive's path and an empty directory.
-const EXTRACTORS: [&str; 3] = [
-    "tar -xzf \"$0\" -C \"$1\"",
-    "busybox tar -xzf \"$0\" -C \"$1\"",
-    // From 3.14 on Python takes away setuid bits and links that lead out, unless it is told that the archive is trusted.
-    r#"python3 -c 'import sys, tarfile; trust = {"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}; tarfile.open(sys.argv[1]).extractall(sys.argv[2], **trust)' "$0" "$1""#,
-];
-
-#[test]
-fn a_packed_context_is_unpacked_alike_by_gnu_tar_busybox_and_python() {
-    let long = "directory-with-a-long-name/".repeat(8);
-    let tree = Tree::new()
-        .file("Dockerfile", "FROM scratch\n")
-        .file("noise", incompressible(3_000_000))
-        .file("empty", "")
-        .file("größe/日本", "names that are no ASCII")
-        .file("new\nline", "a newline in a name")
-        .file(&format!("{long}file"), "a long path")
-        .file(&"n".repeat(255), "a long name")
-        .executable("run", "#!/bin/sh\n")
-        .link("link", "./run//../run")
-        .link("long-link", &"../far/".repeat(40));
-    let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"no-utf8-\xff\xfe");
-    fs::write(tree.path().join(odd), "bytes that are no UTF-8").unwrap();
-    fs::set_permissions(tree.path().join("noise"), fs::Permissions::from_mode(0o4750)).unwrap();
-
-    let elsewhere = Tree::new();
-    let archive = elsewhere.path().join("context.tar.gz");
-    let packed = Tool::new(&["context", "pack", "-o"]).arg(&archive).within(tree.path()).run();
-    assert_eq!((packed.code, packed.stderr.as_str()), (Some(0), ""));
-    for extractor in EXTRACTORS {
-        let target = tempfile::tempdir().unwrap();
-        let script = Command::new("sh").args(["-c", extractor]).arg(&archive).arg(target.path()).status();
-        assert!(script.unwrap().success(), "{extractor}");
-        assert_same(tree.path(), target.path(), extractor);
-    }
-}
-
-/// Compares names, kinds, permissions, times of files to the second, link targets and contents.
-#[track_caller]
-fn assert_same(left: &Path, right: &Path, what: &str) {
-    let describe = |root: &Path| -> Vec<String> {
-        let entries = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter().map(Result::unwrap);
-        entries
-            .map(|entry| {
-                let (path, metadata) = (entry.path(), entry.metadata().unwrap());
-                let name = path.strip_prefix(root).unwrap();
-                if entry.path_is_symlink() {
-                    return format!("{name:?} -> {:?}", fs::read_link(path).unwrap());
-                }
-                if metadata.is_dir() {
-                    // busybox leaves a directory the time at which its last entry was unpacked.
-                    return format!("{name:?} {:o}", metadata.mode());
-                }
-                let digest = Sha256::digest(fs::read(path).unwrap());
-                format!("{name:?} {:o} {} {:x?}", metadata.mode(), metadata.mtime(), &digest[..8])
-            })
-            .collect()
-    };
-    assert_eq!(describe(left), describe(right), "{what}");
-}
-
 #[test]
 fn the_same_tree_gives_the_same_bytes() {
     let tree = ignoring();
@@ -394,6 +341,101 @@ fn a_sparse_file_is_packed_as_plain_data() {
     let packed = run_in(&tree, &["context", "pack", "--compression", "none"]);
     assert_eq!(packed.stdout.len(), 512 + 3_000_320 + 1024);
     assert_eq!(packed.stdout[156], b'0', "a regular entry");
+}
+
+/// A build context as an archive, made by GNU tar.
+fn tarball(tree: &Tree, flags: &str) -> Vec<u8> {
+    let output = Command::new("tar").args(["-C", tree.path().to_str().unwrap(), flags, "-", "."]).output().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+#[test]
+fn an_archive_on_standard_input_is_packed_as_the_unpacked_tree_would_be() {
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\n")
+        .file("large", "some text\n".repeat(200_000))
+        .file(&format!("{}x", "long/".repeat(40)), "")
+        .link("a-link", "large");
+    let tree = tree.file(".git/x", "y").file("b/c", "d");
+    let expected = run_in(&tree, &["context", "pack"]);
+    for flags in ["-cf", "-czf"] {
+        let packed = Tool::new(&["context", "pack", "-"]).input(tarball(&tree, flags)).run();
+        assert_eq!((packed.code, packed.stderr.as_str()), (Some(0), ""));
+        assert!(packed.stdout == expected.stdout, "{flags}");
+    }
+}
+
+#[test]
+fn context_ls_of_an_archive_shows_all_of_it_as_docker_ignores_nothing_there() {
+    let listed = Tool::new(&["context", "ls", "-"]).input(tarball(&ignoring(), "-czf")).run();
+    let expected = ".dockerignore\nDockerfile\na.log\nkeep.log\nnode_modules/\nnode_modules/x/\nnode_modules/x/y\n\
+                    src/\nsrc/link\nsrc/main\nsrc/run\n";
+    assert_eq!((listed.code, listed.stdout()), (Some(0), expected));
+}
+
+#[test]
+fn an_archive_without_its_end_is_refused() {
+    let whole = tarball(&small(), "-cf");
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() / 512 * 512 + 512;
+    assert_transcript!("archive_cut_off", Tool::new(&["context", "ls", "-"]).input(&whole[..end]).run());
+}
+
+#[test]
+fn sparse_entries_of_an_archive_are_refused_in_every_format() {
+    let tree = Tree::new();
+    File::create(tree.path().join("sparse")).unwrap().set_len(3_000_000).unwrap();
+    for format in ["gnu", "posix"] {
+        let mut tar = Command::new("tar");
+        let archive =
+            tar.args(["-S", "--format", format, "-cf", "-", "-C"]).arg(tree.path()).arg(".").output().unwrap();
+        let listed = Tool::new(&["context", "ls", "-"]).input(archive.stdout).run();
+        let said = "error: the build context on standard input cannot be used\n\
+                    note: `sparse` is a sparse entry: pack it without `--sparse`\n";
+        assert_eq!((listed.code, listed.stderr.as_str()), (Some(1), said), "{format}");
+    }
+}
+
+#[test]
+fn standard_input_that_is_compressed_otherwise() {
+    let finished = Tool::new(&["build", "-", "-t", "app"]).input(b"\xfd7zXZ\0...").kubeconfig_nowhere().run();
+    assert_transcript!("stdin_xz", finished);
+}
+
+#[test]
+fn an_archive_without_a_dockerfile_lists_what_looks_like_one() {
+    let tree = Tree::new().file("deploy/Dockerfile.api", "FROM scratch\n").file("x", "");
+    let input = tarball(&tree, "-cf");
+    assert_transcript!(
+        "archive_without_dockerfile",
+        Tool::new(&["build", "-", "-t", "app"]).input(input).kubeconfig_nowhere().run()
+    );
+}
+
+#[test]
+fn a_dockerfile_on_standard_input_that_is_not_the_one_named() {
+    let tool = Tool::new(&["build", "-", "-f", "api/Dockerfile", "-t", "app"]).input("FROM scratch\n");
+    assert_transcript!("stdin_is_dockerfile", tool.kubeconfig_nowhere().run());
+}
+
+#[test]
+fn context_and_dockerfile_both_on_standard_input() {
+    assert_transcript!("stdin_twice", Tool::new(&["build", "-", "-f", "-", "-t", "app"]).run());
+}
+
+#[test]
+fn empty_standard_input() {
+    assert_transcript!("stdin_empty", Tool::new(&["build", "-f", "-", "-t", "app"]).kubeconfig_nowhere().run());
+}
+
+#[test]
+fn half_an_archive_is_not_left_behind() {
+    let tree = Tree::new().file("a", "x").file(".dockerignore", "[a\n");
+    let elsewhere = Tree::new();
+    let archive = elsewhere.path().join("context.tar.gz");
+    let packed = Tool::new(&["context", "pack", "-o"]).arg(&archive).within(tree.path()).run();
+    assert_eq!(packed.code, Some(1), "{}", packed.stderr);
+    assert!(!archive.exists());
 }
 
 #[test]

@@ -29,8 +29,8 @@ use super::listing::{Kind, Listing};
 /// What is known about a context besides its listing.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// The ignore file in force, or the one that would be.
-    pub ignore_file: IgnoreFile,
+    /// The ignore file in force, or the one that would be; none for a context to which none is applied.
+    pub ignore_file: Option<IgnoreFile>,
     /// The Dockerfile's text; empty where there is none.
     pub dockerfile: Vec<u8>,
     /// The context's directory, relative to the topmost directory that a [`GitignoreFile`] is in.
@@ -44,7 +44,7 @@ pub struct Facts {
 }
 
 /// The file that lines are advised for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct IgnoreFile {
     /// As a user would name it.
     pub path: PathBuf,
@@ -109,7 +109,7 @@ fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose<'_>, fac
         line: exposed.line,
         message: secret_message(listing, exposed),
         notes: deliberate.into_iter().map(str::to_owned).collect(),
-        help: ignore_line.as_deref().map(|line| facts.ignore_file.help(line)),
+        help: facts.help(ignore_line.as_deref()),
         ignore_line,
     }
 }
@@ -121,13 +121,15 @@ pub fn secret_message(listing: &Listing, exposed: &Exposed) -> String {
     format!("`{path}` is sent and looks like a secret: {}{line}", exposed.secret.words())
 }
 
-impl IgnoreFile {
-    fn help(&self, line: &str) -> String {
-        let path = self.path.display();
-        match self.content {
+impl Facts {
+    /// How the line gets into the ignore file.
+    fn help(&self, line: Option<&str>) -> Option<String> {
+        let (line, file) = (line?, self.ignore_file.as_ref()?);
+        let path = file.path.display();
+        Some(match file.content {
             Some(_) => format!("add the line `{line}` to `{path}`"),
             None => format!("create `{path}` with the line `{line}`"),
-        }
+        })
     }
 }
 
@@ -141,7 +143,7 @@ struct Purpose<'a> {
 
 impl<'a> Purpose<'a> {
     fn of(facts: &'a Facts) -> Self {
-        let matcher = facts.ignore_file.content.as_ref().and_then(|content| Matcher::from_file(content).ok());
+        let matcher = facts.ignore_file.as_ref().and_then(|file| Matcher::from_file(file.content.as_ref()?).ok());
         Self { dockerfile: String::from_utf8_lossy(&facts.dockerfile), matcher }
     }
 

@@ -23,7 +23,7 @@ fn listing(files: &[(&str, u64)]) -> Listing {
 
 fn facts(ignore_file: &str, dockerfile: &str, gitignore: &str) -> Facts {
     let gitignores = vec![GitignoreFile { directory: "".into(), content: gitignore.into() }];
-    let ignore_file = IgnoreFile { path: ".dockerignore".into(), content: Some(ignore_file.into()) };
+    let ignore_file = Some(IgnoreFile { path: ".dockerignore".into(), content: Some(ignore_file.into()) });
     Facts { ignore_file, dockerfile: dockerfile.into(), gitignores, ..Facts::default() }
 }
 
@@ -147,9 +147,11 @@ fn exposed(entry: usize) -> Vec<Exposed> {
 #[test]
 fn a_secret_is_told_with_its_line_and_where_to_leave_it_out() {
     let files = [("[x]/tls.key", 0)];
-    let told = advice(&listing(&files), &Facts { exposed: exposed(1), ..Facts::default() });
-    assert_eq!(told[0].message, "`[x]/tls.key` is sent and looks like a secret: a private key in line 3");
-    assert_eq!(told[0].help.as_deref(), Some(r"create `` with the line `\[x\]/tls.key`"));
+    let told = |ignore_file| advice(&listing(&files), &Facts { exposed: exposed(1), ignore_file, ..Facts::default() });
+    let none = Some(IgnoreFile { path: ".dockerignore".into(), content: None });
+    assert_eq!(told(None)[0].message, "`[x]/tls.key` is sent and looks like a secret: a private key in line 3");
+    assert_eq!(told(None)[0].help, None, "an archive");
+    assert_eq!(told(none)[0].help.as_deref(), Some(r"create `.dockerignore` with the line `\[x\]/tls.key`"));
     for (ignore_file, dockerfile, note) in [
         ("", "COPY --chmod=600 [x]/tls.key /", "the Dockerfile copies it by name"),
         ("*\n!*/tls.key\n", "", "the ignore file takes it back in by name"),

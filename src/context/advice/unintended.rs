@@ -102,7 +102,7 @@ pub(super) fn advice(listing: &Listing, facts: &Facts, purpose: &Purpose<'_>) ->
             line: None,
             message: message(&shown(&entry.path, &entry.kind), &entry.kind, totals, whole),
             notes,
-            help: ignore_line.as_deref().map(|line| facts.ignore_file.help(line)),
+            help: facts.help(ignore_line.as_deref()),
             ignore_line,
         };
         found.push((totals.bytes, advice));

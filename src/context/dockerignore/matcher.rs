@@ -91,13 +91,18 @@ impl Matcher {
     ///
     /// Those of [`PathState::child`].
     pub fn verdict(&self, path: &[u8]) -> Result<Verdict, IgnoreError> {
-        let parents = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').filter_map(|(end, _)| path.get(..end));
         let mut state = self.root();
-        for prefix in parents.chain([path]).filter(|prefix| !prefix.is_empty()) {
+        for prefix in prefixes(path) {
             state = state.child(prefix)?;
         }
         Ok(state.verdict)
     }
+}
+
+/// The directories above `path`, the topmost first, and `path` itself.
+pub(super) fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parents = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').filter_map(|(end, _)| path.get(..end));
+    parents.chain([path]).filter(|prefix| !prefix.is_empty())
 }
 
 impl<'m> PathState<'m> {
@@ -129,6 +134,11 @@ impl<'m> PathState<'m> {
         self.verdict
     }
 
+    /// Whether the pattern at `index` matched this path or a directory above it.
+    pub(super) fn has_matched(&self, index: usize) -> bool {
+        self.matched.contains(index)
+    }
+
     /// The pattern that decided, if any did.
     #[must_use]
     pub fn deciding_pattern(&self) -> Option<&'m Pattern> {
@@ -153,7 +163,8 @@ impl<'m> PathState<'m> {
     /// was at that point. A pattern that matched the directory matches the entry as well and sets
     /// the same state. One that did not can only exclude, unless it is an exception; so it is
     /// enough that no exception among these matches anything below.
-    pub(super) fn no_exception_reaches_below(&self, path: &[u8]) -> bool {
+    #[must_use]
+    pub fn no_exception_reaches_below(&self, path: &[u8]) -> bool {
         self.open_exceptions().all(|pattern| !pattern.may_match_below(path))
     }
 

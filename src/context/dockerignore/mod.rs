@@ -11,11 +11,16 @@
 //! 3. [`Matcher::root`] starts a walk; [`PathState::child`] judges one entry from its parent's
 //!    state, and [`PathState::may_skip_directory`] tells whether to look inside.
 //!
+//! [`Rules`] answers for single paths and says why, for Docker's rules and for the executor's own,
+//! which differ ([`Dialect`]).
+//!
 //! Nothing here touches the file system, the environment or a terminal.
 
 mod bits;
 mod charclass;
 mod error;
+mod executor;
+mod explain;
 mod goregexp;
 mod matcher;
 mod parse;
@@ -29,6 +34,8 @@ mod unicode;
 mod tests;
 
 pub use error::{IgnoreError, RegexpError};
+pub use executor::tested_by_executor;
+pub use explain::{Dialect, Explanation, Judgement, Pruned, Rules, Step};
 pub use matcher::{Matcher, PathState, Verdict};
 pub use parse::{LINE_LIMIT, ListedPattern, parse};
 pub use pattern::Pattern;

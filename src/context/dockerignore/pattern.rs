@@ -117,6 +117,16 @@ impl Pattern {
         self.exception
     }
 
+    /// Whether testing it is an error.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.test, Test::Broken(_))
+    }
+
+    /// Number of components, `**` being one (moby/patternmatcher `Pattern.dirs`).
+    pub(super) fn components(&self) -> usize {
+        slashes(&self.text) + 1
+    }
+
     /// Whether the pattern matches this very path, its parents left aside (moby/patternmatcher
     /// `Pattern.match`).
     pub(super) fn matches(&self, subject: &Subject<'_>) -> Result<bool, IgnoreError> {

@@ -35,7 +35,9 @@ pub(super) struct Large {
 pub(super) enum Item {
     /// An entry with all its content and padding.
     Whole(Member),
-    /// Bytes of a file's content; the header stands before its first, the padding after its last.
+    /// The header of a file whose content follows in parts.
+    Header(Arc<Large>),
+    /// Bytes of a file's content, with the padding after its last.
     Part { of: Arc<Large>, range: Range<u64> },
     /// The end of the archive.
     End,
@@ -88,7 +90,9 @@ impl<I: Iterator<Item = Result<Member, ContextError>>> Blocks<I> {
         self.block.size += header;
         self.block.entries += 1;
         if matches!(member.entry.kind, Kind::File { .. }) {
-            self.open = Some((Arc::new(Large { member, file: OnceLock::new() }), 0));
+            let file = Arc::new(Large { member, file: OnceLock::new() });
+            self.block.items.push(Item::Header(Arc::clone(&file)));
+            self.open = Some((file, 0));
             self.go_on();
         } else {
             // A link target longer than a block: there is no file like that, but an archive may say so.

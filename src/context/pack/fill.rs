@@ -17,6 +17,8 @@ use crate::error::ContextError;
 pub(super) struct Layout<'a> {
     /// The directory that paths on disk are relative to.
     pub(super) root: &'a Path,
+    /// The archive that the context came as, if it did.
+    pub(super) spool: Option<&'a File>,
     /// The archive's directory with a slash, or nothing.
     pub(super) prefix: &'a [u8],
 }
@@ -31,6 +33,7 @@ impl Layout<'_> {
         for item in &block.items {
             match item {
                 Item::Whole(member) => content += self.whole(member, out)?,
+                Item::Header(of) => self.header(&of.member, out),
                 Item::Part { of, range } => content += self.part(of, range, out)?,
                 Item::End => out.extend(&END),
             }
@@ -44,7 +47,8 @@ impl Layout<'_> {
         let Kind::File { size, content } = &entry.kind else { return Ok(0) };
         match content {
             Content::Memory(bytes) => out.extend(bytes),
-            Content::Disk if *size == 0 => {}
+            Content::Disk | Content::Spooled(_) if *size == 0 => {}
+            Content::Spooled(start) => self.spooled(entry, *start, 0..*size, out)?,
             Content::Disk => {
                 let mut file = open(&self.root.join(&entry.path)).map_err(|source| unreadable(entry, source))?;
                 read(&mut file, entry, 0..*size, out)?;
@@ -56,23 +60,26 @@ impl Layout<'_> {
 
     fn part(&self, of: &Large, range: &Range<u64>, out: &mut Buffer) -> Result<u64, ContextError> {
         let entry = &of.member.entry;
-        if range.start == 0 {
-            self.header(&of.member, out);
-        }
         let Kind::File { size, content } = &entry.kind else { return Ok(0) };
         match content {
             Content::Memory(bytes) => out.extend(&bytes[range.start as usize..range.end as usize]),
+            Content::Spooled(start) => self.spooled(entry, *start, range.clone(), out)?,
             Content::Disk => {
                 let file = of.file.get_or_init(|| open(&self.root.join(&entry.path)));
                 let file = file.as_ref().map_err(|error| unreadable(entry, again(error)))?;
-                let mut at = At { file, offset: range.start };
-                read(&mut at, entry, range.clone(), out)?;
+                read(&mut At { file, offset: range.start }, entry, range.clone(), out)?;
             }
         }
         if range.end == *size {
             out.zeros(header::padding(*size));
         }
         Ok(range.end - range.start)
+    }
+
+    fn spooled(&self, entry: &Entry, start: u64, range: Range<u64>, out: &mut Buffer) -> Result<(), ContextError> {
+        let missing = || unreadable(entry, io::ErrorKind::NotFound.into());
+        let file = self.spool.ok_or_else(missing)?;
+        read(&mut At { file, offset: start + range.start }, entry, range, out)
     }
 
     fn header(&self, member: &Member, out: &mut Buffer) {

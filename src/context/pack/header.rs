@@ -11,9 +11,8 @@ use tar::{EntryType, Header};
 
 use super::buffer::Buffer;
 use crate::context::listing::{Entry, Kind};
+use crate::context::tarball::RECORD;
 
-/// Bytes in one record of a tar archive.
-pub(super) const RECORD: usize = 512;
 /// What ends an archive.
 pub(super) const END: [u8; 2 * RECORD] = [0; 2 * RECORD];
 /// Bytes of a name or a link target that fit its header field.
@@ -25,7 +24,7 @@ pub(super) fn padding(size: u64) -> usize {
     if over == 0 { 0 } else { RECORD - over }
 }
 
-/// Bytes that [`write`] writes for `entry` below a prefix of so many bytes.
+/// Bytes that [`write()`] writes for `entry` below a prefix of so many bytes.
 pub(super) fn length(entry: &Entry, prefix: usize) -> usize {
     let slash = usize::from(entry.kind == Kind::Directory);
     let name = prefix + entry.path.as_os_str().len() + slash;

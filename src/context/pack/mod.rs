@@ -4,8 +4,8 @@
 //! entries ──► blocks ──► workers: fill, compress ──► in order ──► out
 //! ```
 //!
-//! [`blocks`] cuts the archive into blocks of equal size before any of it exists, from names and sizes alone; [`fill`]
-//! makes the bytes of one block, [`gzip`] compresses it into a gzip member of its own, and [`pipeline`] lets threads do
+//! `blocks` cuts the archive into blocks of equal size before any of it exists, from names and sizes alone; `fill`
+//! makes the bytes of one block, `gzip` compresses it into a gzip member of its own, and `pipeline` lets threads do
 //! that to several blocks at once and writes them in their order. So neither the number of threads nor their luck shows
 //! in the bytes, and memory depends on neither the number of files nor their size.
 
@@ -19,6 +19,7 @@ mod header;
 mod level;
 mod pipeline;
 
+use std::fs::File;
 use std::io::Write;
 use std::num::NonZero;
 use std::path::Path;
@@ -37,6 +38,8 @@ const THREADS: usize = 8;
 pub struct Archive<'a> {
     /// Where files on disk are.
     pub root: &'a Path,
+    /// The archive that the context came as, where [`Content::Spooled`](super::listing::Content::Spooled) is.
+    pub spool: Option<&'a File>,
     /// The directory in the archive that holds the entries; `None` for the archive's own root.
     pub directory: Option<&'a str>,
     /// Entries that follow, outside of [`Archive::directory`].
@@ -79,8 +82,11 @@ impl Archive<'_> {
         let extra = self.extra.into_iter().map(|entry| Ok(Member { entry, inside: false }));
         let prefix = self.directory.map(|directory| format!("{directory}/")).unwrap_or_default();
         let blocks = Blocks::new(above.chain(members).chain(extra), prefix.len());
-        let layout = fill::Layout { root: self.root, prefix: prefix.as_bytes() };
+        let layout = fill::Layout { root: self.root, spool: self.spool, prefix: prefix.as_bytes() };
         let level = Level::new(packing.compression);
         pipeline::run(blocks, &layout, &level, packing.threads, out, packed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The cluster that `scripts/test` brought up, and a namespace of one's own in it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -194,7 +195,11 @@ impl Namespace {
 
     /// `build` of `tree` in this namespace, pushed under the namespace's name.
     pub fn build(&self, tree: &Tree) -> Tool {
-        self.tool(&["build", "--insecure", "-t"]).arg(self.destination()).arg(tree.path())
+        self.build_from(tree.path())
+    }
+
+    pub fn build_from(&self, context: impl AsRef<OsStr>) -> Tool {
+        self.tool(&["build", "--insecure", "-t"]).arg(self.destination()).arg(context)
     }
 
     /// A repository that no other test uses.

@@ -1,7 +1,7 @@
 //! The binary as a process.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -31,8 +31,23 @@ impl Tool {
         self
     }
 
+    /// A kubeconfig that names a cluster where nobody is asked.
+    pub fn kubeconfig_nowhere(self) -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/support/nowhere.yaml");
+        self.env("KUBECONFIG", file)
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
+        self
+    }
+
+    /// What it finds on standard input.
+    pub fn input(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes.as_ref()).unwrap();
+        file.rewind().unwrap();
+        self.0.stdin(file);
         self
     }
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{Matcher, parse};
+use super::super::{Dialect, Judgement, Matcher, Rules, parse};
 use super::tree::{Skip, Tree};
 
 /// Pieces of patterns that people write.
@@ -115,6 +115,38 @@ proptest! {
                 // An excluded directory may be there for the sake of its entries.
                 let sent = listed(path) || (!verdict.excluded && listed(&format!("{path}/")));
                 prop_assert_eq!(sent, !verdict.excluded, "{}", path);
+            }
+        }
+    }
+
+    #[test]
+    fn an_explanation_is_what_the_walk_does(file in any_ignore_file(), paths in tree()) {
+        if let Ok(matcher) = Matcher::from_file(file.as_bytes())
+            && let Ok(sent) = tree_of(&paths).context(&matcher, Skip::Allowed)
+        {
+            for path in &paths {
+                let Ok(explanation) = matcher.explain(path.as_bytes()) else { continue };
+                let listed = |form: &String| sent.contains(form);
+                let sent = listed(path) || (!explanation.excluded() && listed(&format!("{path}/")));
+                prop_assert_eq!(sent, !explanation.excluded(), "{}: {:?}", path, explanation);
+                if explanation.pruned.is_none() {
+                    let decided_by = matcher.verdict(path.as_bytes()).ok().and_then(|verdict| verdict.decided_by);
+                    let line = explanation.deciding().map(|step| step.pattern.line());
+                    prop_assert_eq!(line, decided_by.map(|index| matcher.patterns()[index].line()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_step_of_the_executor_changes_the_verdict(file in any_ignore_file(), paths in tree()) {
+        let Ok(rules) = Rules::from_file(file.as_bytes()) else { return Ok(()) };
+        for path in &paths {
+            let Judgement::Explained(explanation) = rules.judge(Dialect::Kaniko, path.as_bytes()) else { continue };
+            for (index, step) in explanation.steps.iter().enumerate() {
+                prop_assert_eq!(step.pattern.is_exception(), index % 2 == 1);
+                let matched = String::from_utf8_lossy(&step.matched).into_owned();
+                prop_assert!(*path == matched || path.starts_with(&(matched + "/")));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{IgnoreError, ListedPattern, Matcher, Verdict, parse};
+use super::super::{Dialect, IgnoreError, Judgement, ListedPattern, Matcher, Rules, Verdict, parse};
 use super::tree::{Skip, Tree};
 
 macro_rules! fixture {
@@ -30,6 +30,21 @@ fn quirks_get_dockers_answer() {
 #[test]
 fn lists_that_docker_refuses_are_refused_at_the_same_stage() {
     check_rows(ERRORS, 57, judge_refusal);
+}
+
+#[test]
+fn pairs_from_other_projects_get_the_executors_answer() {
+    check_rows(PAIRS, 853, judge_pair_as_executor);
+}
+
+#[test]
+fn quirks_get_the_executors_answer() {
+    check_rows(QUIRKS, 166, judge_pair_as_executor);
+}
+
+#[test]
+fn lists_that_docker_refuses_exclude_nothing_for_the_executor() {
+    check_rows(ERRORS, 57, judge_failing_open);
 }
 
 #[test]
@@ -111,6 +126,34 @@ fn judge_pair(row: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn judge_pair_as_executor(row: &Value) -> Result<(), String> {
+    let patterns = texts(row, "patterns")?;
+    let path = text(row, "path")?.as_bytes();
+    let wanted = row["excluded_kaniko"].as_bool().ok_or("no answer")?;
+    for via in Via::of(row)? {
+        let matcher =
+            via.listed(&patterns).and_then(|listed| Matcher::new(&listed)).map_err(|error| error.to_string())?;
+        let explanation = matcher.explain_as_executor(path).map_err(|error| error.to_string())?;
+        if explanation.excluded() != wanted {
+            return Err(format!("{via:?}: {explanation:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn judge_failing_open(row: &Value) -> Result<(), String> {
+    let file = texts(row, "patterns")?.join("\n");
+    let rules = Rules::from_file(file.as_bytes()).map_err(|error| error.to_string())?;
+    let path = text(row, "path")?;
+    match rules.judge(Dialect::Kaniko, path.as_bytes()) {
+        judgement if judgement.excluded() => Err(format!("{judgement:?}")),
+        Judgement::Refused(_) => Ok(()),
+        // No pattern is tested on the context itself.
+        Judgement::Explained(_) if path == "." => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
 }
 
 fn judge_refusal(row: &Value) -> Result<(), String> {

@@ -1,0 +1,139 @@
+//! What travels: the sent context, and the Dockerfile outside of it with an empty ignore file of its own, so that the
+//! executor filters nothing a second time.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cluster::upload::Packer;
+use crate::context::Compression;
+use crate::context::advice::Exposed;
+use crate::context::facts::{self, Files};
+use crate::context::listing::{Content, Entry, Kind, Listing};
+use crate::context::locate::{self, BuildContext, TextFile};
+use crate::context::pack::{Archive, Packing};
+use crate::context::scan::{Excluded, scan};
+use crate::context::stdin::{self, Stdin};
+use crate::error::{ContextError, Error, UsageError};
+use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
+use crate::request::{ContextRequest, ContextSource, DockerfileSource};
+
+/// A build context and its Dockerfile, ready to be packed.
+#[derive(Debug)]
+pub(super) struct SentContext {
+    /// Where files on disk are.
+    root: PathBuf,
+    /// The archive that the context came as.
+    spool: Option<File>,
+    listing: Listing,
+    dockerfile: Vec<u8>,
+}
+
+impl SentContext {
+    /// Reads everything but the content of the files; standard input is read to its end.
+    pub(super) fn read(request: &ContextRequest) -> Result<Self, Error> {
+        match &request.context {
+            ContextSource::Directory(root) => Self::of_directory(root, &request.dockerfile),
+            ContextSource::Stdin => Self::of_stdin(&request.dockerfile),
+        }
+    }
+
+    pub(super) fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// What of it looks like a secret.
+    pub(super) fn secrets(&self) -> Vec<Exposed> {
+        let files = Files { root: &self.root, spool: self.spool.as_ref() };
+        facts::secrets(files, &self.listing)
+    }
+
+    fn of_directory(root: &Path, dockerfile: &DockerfileSource) -> Result<Self, Error> {
+        let (path, dockerfile) = match dockerfile {
+            DockerfileSource::Stdin => (None, stdin::dockerfile()?),
+            DockerfileSource::File(_) | DockerfileSource::Default => {
+                let found = locate::dockerfile(root, dockerfile.path())?;
+                (Some(found.path), found.content)
+            }
+        };
+        let context = locate::build_context(root, path.as_deref())?;
+        tracing::debug!(
+            dockerfile = ?path,
+            ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
+            "context found"
+        );
+        Ok(Self { root: root.to_owned(), spool: None, listing: scan(&context, Excluded::Prune)?, dockerfile })
+    }
+
+    fn of_stdin(dockerfile: &DockerfileSource) -> Result<Self, Error> {
+        let root = PathBuf::new();
+        match (stdin::context()?, dockerfile.path()) {
+            (Stdin::Dockerfile(_), Some(file)) => Err(UsageError::StdinIsDockerfile { file: file.to_owned() }.into()),
+            (Stdin::Dockerfile(dockerfile), None) => {
+                Ok(Self { root, spool: None, listing: Listing::default(), dockerfile })
+            }
+            (Stdin::Tarball { file, listing }, path) => {
+                let dockerfile = dockerfile_in(&file, &listing, path)?;
+                Ok(Self { root, spool: Some(file), listing, dockerfile })
+            }
+        }
+    }
+}
+
+/// The Dockerfile among the entries of an archive.
+pub(super) fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<&Path>) -> Result<Vec<u8>, Error> {
+    let candidates = path.map_or_else(|| vec![Path::new("Dockerfile"), Path::new("dockerfile")], |path| vec![path]);
+    let mut tried = Vec::new();
+    for candidate in &candidates {
+        let named: PathBuf =
+            candidate.components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect();
+        let found = listing.entries.iter().find(|entry| entry.path == named);
+        let outcome = match found.map(|entry| &entry.kind) {
+            Some(Kind::File { size, content: Content::Spooled(start) }) => {
+                let failed = |source| ContextError::Io { action: "read", path: named.clone(), source };
+                let mut text = Vec::new();
+                archive.seek(SeekFrom::Start(*start)).map_err(failed)?;
+                archive.take(*size).read_to_end(&mut text).map_err(failed)?;
+                return Ok(text);
+            }
+            Some(Kind::File { .. }) => "not readable",
+            Some(Kind::Directory) => "a directory",
+            Some(Kind::Symlink { .. }) => "a symlink",
+            None => "not in the archive",
+        };
+        tried.push((named, outcome));
+    }
+    let paths = listing.entries.iter().map(|entry| entry.path.as_path());
+    let alike = paths.filter(|path| locate::looks_like_dockerfile(path)).take(5).map(Path::to_owned).collect();
+    let given = candidates.first().map(|path| (*path).to_owned()).unwrap_or_default();
+    Err(UsageError::NoDockerfile { given, tried, alike }.into())
+}
+
+impl Packer for SentContext {
+    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error> {
+        let extra = vec![Entry::made(DOCKERFILE_IGNORE, ""), Entry::made(DOCKERFILE, self.dockerfile)];
+        let archive =
+            Archive { root: &self.root, spool: self.spool.as_ref(), directory: Some(CONTEXT_DIRECTORY), extra };
+        let entries = self.listing.entries.into_iter().map(Ok);
+        archive.write(entries, &mut { out }, Packing::new(compression), packed)
+    }
+}
+
+/// Finds the build context in `root` for commands that can do without a Dockerfile; one that was named has to be there.
+pub(super) fn without_dockerfile(root: &Path, dockerfile: &DockerfileSource) -> Result<BuildContext, Error> {
+    Ok(maybe_dockerfile(root, dockerfile)?.0)
+}
+
+/// Like that, with the Dockerfile if there is one.
+pub(super) fn maybe_dockerfile(
+    root: &Path,
+    dockerfile: &DockerfileSource,
+) -> Result<(BuildContext, Option<TextFile>), Error> {
+    let found = match dockerfile {
+        DockerfileSource::Stdin => None,
+        DockerfileSource::File(path) => Some(locate::dockerfile(root, Some(path))?),
+        DockerfileSource::Default => locate::dockerfile(root, None).ok(),
+    };
+    let context = locate::build_context(root, found.as_ref().map(|found| found.path.as_path()))?;
+    Ok((context, found))
+}
