@@ -11,10 +11,11 @@
 //! event       what happens during a build, as data
 //! reference   image references and digests
 //! ops         the commands: the order of steps
-//! context     build context: ignore file, listing (pure); locate, scan, pack, why (disk)
+//! context     build context: ignore file, listing, sizes, advice (pure); locate, scan, facts, pack, why (disk)
 //! executor    what is known about Kaniko's executor (pure)
 //! cluster     manifest, status, receiver (pure); client, stream, upload, logs, session (network)
 //! report      what a user sees: errors, progress, documents
+//! words       counts and sizes in words
 //! ```
 //!
 //! Data flows one way: `main` calls [`run`], which calls [`ops`]; these call the parts that do I/O, and all of them call
@@ -32,6 +33,7 @@ pub mod ops;
 pub mod reference;
 pub mod report;
 pub mod request;
+pub mod words;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -48,7 +50,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
 use cluster::client::ClusterOptions;
 use error::Error;
-use ops::{ListingForm, ManifestForm, WhyForm};
+use ops::{ManifestForm, WhyForm};
 use report::Style;
 use request::PodRequest;
 
@@ -76,14 +78,7 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
             let request = PodRequest::new(args.pod, environment)?;
             run_async(ops::build(request, options, args.metadata_file, style))
         }
-        Command::Context(ContextCommand::Ls(args)) => {
-            let form = match args.output {
-                DocumentFormat::Json => ListingForm::Json,
-                DocumentFormat::Text if args.null => ListingForm::Paths(0),
-                DocumentFormat::Text => ListingForm::Paths(b'\n'),
-            };
-            ops::list(&args.context.try_into()?, form)
-        }
+        Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {
             let compression = request::compression(&args.compression)?;
             ops::pack(&args.context.try_into()?, &args.output.into(), compression)

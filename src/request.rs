@@ -141,6 +141,75 @@ impl From<cli::ContextWhyArgs> for WhyRequest {
     }
 }
 
+/// How a build context is listed.
+#[derive(Debug, Clone)]
+pub struct ListRequest {
+    /// Which build context.
+    pub context: ContextRequest,
+    /// Which part of it.
+    pub part: Part,
+    /// In which order.
+    pub order: Order,
+    /// In which form.
+    pub form: ListingForm,
+}
+
+/// A part of a build context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What is sent.
+    Sent,
+    /// What the ignore file keeps out.
+    Excluded,
+}
+
+/// Order of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// That of the archive.
+    Archive,
+    /// The largest first, with sizes.
+    Size,
+}
+
+/// Form of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListingForm {
+    /// A line each.
+    Lines,
+    /// Each ended by NUL.
+    Nul,
+    /// A JSON document.
+    Json,
+}
+
+impl ListRequest {
+    /// Whether what is left out has to be counted, which means to walk all of it.
+    pub fn counts(&self) -> bool {
+        self.form == ListingForm::Json || self.part == Part::Excluded
+    }
+}
+
+impl TryFrom<cli::ContextLsArgs> for ListRequest {
+    type Error = UsageError;
+
+    fn try_from(args: cli::ContextLsArgs) -> Result<Self, UsageError> {
+        Ok(Self {
+            context: args.context.try_into()?,
+            part: if args.excluded { Part::Excluded } else { Part::Sent },
+            order: match args.sort {
+                Some(cli::SortBy::Size) => Order::Size,
+                None => Order::Archive,
+            },
+            form: match args.output {
+                cli::DocumentFormat::Json => ListingForm::Json,
+                cli::DocumentFormat::Text if args.null => ListingForm::Nul,
+                cli::DocumentFormat::Text => ListingForm::Lines,
+            },
+        })
+    }
+}
+
 /// Where an archive goes.
 #[derive(Debug, Clone)]
 pub enum ArchiveOutput {

@@ -101,6 +101,32 @@ impl Kind {
     }
 }
 
+/// Something that is not sent, with everything below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Relative to the context's root.
+    pub path: PathBuf,
+    /// The sums over it.
+    pub totals: Totals,
+}
+
+impl LeftOut {
+    /// Whether it is a directory, of which nothing is sent.
+    pub fn is_directory(&self) -> bool {
+        self.totals.directories > 0
+    }
+
+    /// The word for it in documents.
+    pub fn word(&self) -> &'static str {
+        match self.totals {
+            Totals { directories: 1.., .. } => "directory",
+            Totals { files: 1.., .. } => "file",
+            Totals { symlinks: 1.., .. } => "symlink",
+            Totals { .. } => "special",
+        }
+    }
+}
+
 /// How much of what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {

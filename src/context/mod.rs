@@ -1,10 +1,14 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
-//! [`dockerignore`], [`listing`] and [`tarball`] are pure; [`locate`], [`scan`], [`stdin`], [`pack`] and [`why`] do I/O. Data flows
-//! one way: `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack`
-//! turns what it finds into bytes. A context that comes as an archive on `stdin` is listed by `tarball` instead.
+//! [`dockerignore`], [`listing`], [`sizes`], [`advice`] and [`tarball`] are pure; [`locate`], [`scan`], [`stdin`],
+//! [`facts`], [`pack`] and [`why`] do I/O. Data flows one way: `locate` finds the Dockerfile and the ignore file, `scan`
+//! walks the directory and asks the matcher, `pack` turns what it finds into bytes. A context that comes as an archive on
+//! `stdin` is listed by `tarball` instead. `facts` looks at what `advice` wants to know about a listing.
 
+pub mod advice;
 pub mod dockerignore;
+#[expect(clippy::disallowed_methods, reason = "edge: reads heads of files and .gitignore files")]
+pub mod facts;
 pub mod listing;
 #[expect(clippy::disallowed_methods, reason = "edge: finds and reads the Dockerfile and the ignore file")]
 pub mod locate;
@@ -12,6 +16,7 @@ pub mod pack;
 pub mod root;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
+pub mod sizes;
 pub mod stdin;
 pub mod tarball;
 pub mod why;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use super::dockerignore::{IgnoreError, Matcher, PathState};
-use super::listing::{Content, Entry, Kind, Listing, Totals};
+use super::listing::{Content, Entry, Kind, LeftOut, Listing, Totals};
 use super::locate::BuildContext;
 use super::root::Root;
 use crate::error::ContextError;
@@ -88,6 +88,35 @@ pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, Conte
         }
     }
     Ok(listing)
+}
+
+/// Lists what of `context` is sent, and what is not: in archive order, a directory of which nothing is sent as one.
+///
+/// # Errors
+/// Those of [`scan`].
+pub fn scan_both(context: &BuildContext) -> Result<(Listing, Vec<LeftOut>), ContextError> {
+    let filter = Filter::of(context)?;
+    let (mut listing, mut left_out) = (Listing::default(), Vec::new());
+    let root = open(&context.root)?;
+    for found in Scan::new(&context.root, &filter, Excluded::Count)? {
+        match found?.examine(&root)? {
+            Found::Sent(entry) => listing.entries.push(entry),
+            Found::Excluded { path, totals } => {
+                listing.excluded.add_all(&totals);
+                leave_out(&mut left_out, path, totals);
+            }
+            Found::Special(path) => listing.special.push(path),
+        }
+    }
+    Ok((listing, left_out))
+}
+
+/// An excluded directory that was walked for nothing is told after what it holds, which it replaces here.
+fn leave_out(left_out: &mut Vec<LeftOut>, path: PathBuf, mut totals: Totals) {
+    while let Some(last) = left_out.pop_if(|last| totals.directories > 0 && last.path.starts_with(&path)) {
+        totals.add_all(&last.totals);
+    }
+    left_out.push(LeftOut { path, totals });
 }
 
 /// Opens a build context's directory.
@@ -396,6 +425,18 @@ mod tests {
         assert_eq!(pruned.entries, counted.entries);
         assert_eq!(counted.excluded.files, 3);
         assert_eq!(counted.excluded.bytes, 15);
+    }
+
+    #[test]
+    fn a_directory_of_which_nothing_is_sent_is_left_out_as_one() {
+        let ignore_file = "a\n!a/b/keep\n!a/c/gone\n*.log\n";
+        let root = tree(ignore_file, &["a/b/keep", "a/b/drop", "a/c/d/x", "a/c/y", "a/z", "b.log", "c"]);
+        let (listing, left_out) = scan_both(&locate::build_context(root.path(), None).unwrap()).unwrap();
+        assert_eq!(listing.entries, list(root.path(), Excluded::Prune).entries);
+        let told: Vec<_> = left_out.iter().map(|left| (left.path.to_str().unwrap(), left.totals.files)).collect();
+        assert_eq!(told, [("a/b/drop", 1), ("a/c", 2), ("a/z", 1), ("b.log", 1)]);
+        assert_eq!(left_out[1].word(), "directory");
+        assert_eq!(listing.excluded.files, 5);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::cluster::client::{Cluster, ClusterOptions};
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::cluster::session::Session;
+use crate::context::advice::secret_message;
 use crate::context::locate;
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
@@ -19,6 +20,9 @@ use crate::request::{ContextSource, PodRequest};
 
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
 const IMPATIENCE: Duration = Duration::from_secs(1);
+
+/// Secrets that a build tells of, a line each.
+const SECRETS_TOLD: usize = 3;
 
 /// Builds and pushes; prints the references by digest.
 ///
@@ -39,6 +43,9 @@ pub async fn build(
     let sent = SentContext::read(&request.context)?;
     let totals = sent.listing().totals();
     progress.event(Event::Scanned { totals, special: sent.listing().special.clone() });
+    if style != Style::Quiet {
+        tell_secrets(&sent);
+    }
 
     let mut signals = Signals::listen()?;
     let nonce = Nonce::random();
@@ -90,6 +97,17 @@ fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) 
         std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
     });
     printed.and(written)
+}
+
+/// Tells of what looks like a secret while there is still time to interrupt; `context ls` has all of it.
+fn tell_secrets(sent: &SentContext) {
+    let exposed = sent.secrets();
+    for exposed in exposed.iter().take(SECRETS_TOLD) {
+        report::print_note(&secret_message(sent.listing(), exposed));
+    }
+    if let more @ 1.. = exposed.len().saturating_sub(SECRETS_TOLD) {
+        report::print_note(&format!("and {more} more: `kaniko-local context ls` tells them"));
+    }
 }
 
 /// Deletes the pod; an impatient signal meanwhile ends the wait.

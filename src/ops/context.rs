@@ -5,35 +5,59 @@ use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use super::sent::without_dockerfile;
+use super::sent::{dockerfile_in, maybe_dockerfile, without_dockerfile};
 use crate::context::Compression;
-use crate::context::listing::{Entry, Listing};
+use crate::context::advice::{Advice, advice};
+use crate::context::facts::{self, Files};
+use crate::context::listing::{Entry, LeftOut, Listing};
 use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, Filter, Found, Scan, open, scan};
+use crate::context::scan::{Excluded, Filter, Found, Scan, open, scan, scan_both};
 use crate::context::stdin::{self, Stdin};
 use crate::error::{ContextError, Error};
 use crate::report;
-use crate::request::{ArchiveOutput, ContextRequest, ContextSource};
+use crate::request::{ArchiveOutput, ContextRequest, ContextSource, ListRequest, ListingForm, Part};
 
-/// Form of a listing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListingForm {
-    /// One path after the other, each ended by this byte.
-    Paths(u8),
-    /// Entries and totals as JSON.
-    Json,
-}
-
-/// Lists what would be sent.
+/// Lists what would be sent, or what would not; totals and advice go to standard error, or into the document.
 ///
 /// # Errors
 /// The context cannot be listed; standard output cannot be written.
-pub fn list(request: &ContextRequest, form: ListingForm) -> Result<(), Error> {
-    let document = match form {
-        ListingForm::Json => format!("{:#}\n", report::listing_json(&listing(request, Excluded::Count)?)).into_bytes(),
-        ListingForm::Paths(end) => report::listing_paths(&listing(request, Excluded::Prune)?, end),
-    };
-    report::write_stdout(&document)
+pub fn list(request: &ListRequest) -> Result<(), Error> {
+    let ContextRequest { context, dockerfile } = &request.context;
+    match context {
+        ContextSource::Directory(root) => {
+            let (context, dockerfile) = maybe_dockerfile(root, dockerfile)?;
+            let (listing, left_out) =
+                if request.counts() { scan_both(&context)? } else { (scan(&context, Excluded::Prune)?, vec![]) };
+            let advice = || advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
+            show(request, &listing, &left_out, advice)
+        }
+        ContextSource::Stdin => {
+            let (listing, file) = stdin_listing()?;
+            let text = file.as_ref().and_then(|file| dockerfile_in(file, &listing, dockerfile.path()).ok());
+            let files = Files { root: None, spool: file.as_ref() };
+            show(request, &listing, &[], || advice(&listing, &facts::of_archive(files, text, &listing)))
+        }
+    }
+}
+
+/// The listing first: to gather advice takes longer.
+fn show(
+    request: &ListRequest,
+    listing: &Listing,
+    left_out: &[LeftOut],
+    advice: impl FnOnce() -> Vec<Advice>,
+) -> Result<(), Error> {
+    if request.form == ListingForm::Json {
+        let document = report::listing_json(listing, left_out, request, &advice());
+        return report::write_stdout(format!("{document:#}\n").as_bytes());
+    }
+    match request.part {
+        Part::Sent => report::write_listing(listing, request.order, request.form)?,
+        Part::Excluded => report::write_left_out(left_out, request.order, request.form)?,
+    }
+    report::print_totals(&listing.totals(), request.counts().then_some(&listing.excluded));
+    report::print_advice(&advice());
+    Ok(())
 }
 
 /// Writes what would be sent as an archive whose root is the context, while it is walked.
@@ -134,13 +158,6 @@ fn itself(root: &Path, output: &ArchiveOutput) -> Option<PathBuf> {
     let ArchiveOutput::File(path) = output else { return None };
     let (root, path) = (root.canonicalize().ok()?, path.canonicalize().ok()?);
     path.strip_prefix(root).ok().map(Path::to_owned)
-}
-
-fn listing(request: &ContextRequest, excluded: Excluded) -> Result<Listing, Error> {
-    match &request.context {
-        ContextSource::Stdin => Ok(stdin_listing()?.0),
-        ContextSource::Directory(root) => Ok(scan(&without_dockerfile(root, &request.dockerfile)?, excluded)?),
-    }
 }
 
 /// What is in the archive on standard input, and where; nothing if it is a Dockerfile without a context.

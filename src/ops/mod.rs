@@ -10,6 +10,6 @@ mod signals;
 mod why;
 
 pub use build::build;
-pub use context::{ListingForm, list, pack};
+pub use context::{list, pack};
 pub use manifest::{ManifestForm, manifest};
 pub use why::{WhyForm, why};

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::upload::Packer;
 use crate::context::Compression;
+use crate::context::advice::Exposed;
+use crate::context::facts::{self, Files};
 use crate::context::listing::{Content, Entry, Kind, Listing};
-use crate::context::locate::{self, BuildContext};
+use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::pack::{Archive, Packing};
+use crate::context::root::Root;
 use crate::context::scan::{Excluded, open, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::error::{ContextError, Error, UsageError};
@@ -20,7 +23,7 @@ use crate::request::{ContextRequest, ContextSource, DockerfileSource};
 #[derive(Debug)]
 pub(super) struct SentContext {
     /// Where files on disk are, if any are.
-    root: Option<PathBuf>,
+    root: Option<Root>,
     /// The archive that the context came as.
     spool: Option<File>,
     listing: Listing,
@@ -40,6 +43,12 @@ impl SentContext {
         &self.listing
     }
 
+    /// What of it looks like a secret.
+    pub(super) fn secrets(&self) -> Vec<Exposed> {
+        let files = Files { root: self.root.as_ref(), spool: self.spool.as_ref() };
+        facts::secrets(files, &self.listing)
+    }
+
     fn of_directory(root: &Path, dockerfile: &DockerfileSource) -> Result<Self, Error> {
         let (path, dockerfile) = match dockerfile {
             DockerfileSource::Stdin => (None, stdin::dockerfile()?),
@@ -54,7 +63,7 @@ impl SentContext {
             ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
             "context found"
         );
-        Ok(Self { root: Some(root.to_owned()), spool: None, listing: scan(&context, Excluded::Prune)?, dockerfile })
+        Ok(Self { root: Some(open(root)?), spool: None, listing: scan(&context, Excluded::Prune)?, dockerfile })
     }
 
     fn of_stdin(dockerfile: &DockerfileSource) -> Result<Self, Error> {
@@ -72,7 +81,7 @@ impl SentContext {
 }
 
 /// The Dockerfile among the entries of an archive.
-fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<&Path>) -> Result<Vec<u8>, Error> {
+pub(super) fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<&Path>) -> Result<Vec<u8>, Error> {
     let candidates = path.map_or_else(|| vec![Path::new("Dockerfile"), Path::new("dockerfile")], |path| vec![path]);
     let mut tried = Vec::new();
     for candidate in &candidates {
@@ -103,9 +112,8 @@ fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<&Path>) -> 
 impl Packer for SentContext {
     fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error> {
         let extra = vec![Entry::made(DOCKERFILE_IGNORE, ""), Entry::made(DOCKERFILE, self.dockerfile)];
-        let root = self.root.as_deref().map(open).transpose()?;
         let spool = self.spool.as_ref();
-        let archive = Archive { root: root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
+        let archive = Archive { root: self.root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
         let entries = self.listing.entries.into_iter();
         archive.write(entries, |entry| Some(Ok(entry)), &mut { out }, Packing::new(compression), packed)
     }
@@ -113,10 +121,19 @@ impl Packer for SentContext {
 
 /// Finds the build context in `root` for commands that can do without a Dockerfile; one that was named has to be there.
 pub(super) fn without_dockerfile(root: &Path, dockerfile: &DockerfileSource) -> Result<BuildContext, Error> {
-    let path = match dockerfile {
+    Ok(maybe_dockerfile(root, dockerfile)?.0)
+}
+
+/// Like that, with the Dockerfile if there is one.
+pub(super) fn maybe_dockerfile(
+    root: &Path,
+    dockerfile: &DockerfileSource,
+) -> Result<(BuildContext, Option<TextFile>), Error> {
+    let found = match dockerfile {
         DockerfileSource::Stdin => None,
-        DockerfileSource::File(path) => Some(locate::dockerfile(root, Some(path))?.path),
-        DockerfileSource::Default => locate::dockerfile(root, None).ok().map(|found| found.path),
+        DockerfileSource::File(path) => Some(locate::dockerfile(root, Some(path))?),
+        DockerfileSource::Default => locate::dockerfile(root, None).ok(),
     };
-    locate::build_context(root, path.as_deref())
+    let context = locate::build_context(root, found.as_ref().map(|found| found.path.as_path()))?;
+    Ok((context, found))
 }

@@ -5,11 +5,18 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::terminal::sanitise;
+use crate::context::advice::Advice;
+use crate::context::listing::Totals;
 use crate::error::Error;
+use crate::words;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
+const ADVICE: Style = AnsiColor::Yellow.on_default();
 const NOTE: Style = AnsiColor::Cyan.on_default();
 const HELP: Style = AnsiColor::Green.on_default();
+
+/// Pieces of advice that are printed.
+const ADVICE_LIMIT: usize = 20;
 
 /// Prints an error to standard error. The text is the same with and without colour.
 pub fn print_error(error: &Error) {
@@ -19,6 +26,27 @@ pub fn print_error(error: &Error) {
     }
     if let Some(help) = error.help() {
         text.push_str(&labelled(HELP, "help", &help));
+    }
+    print(&text);
+}
+
+/// Prints one line on what is sent and, if it was counted, on what is not.
+pub fn print_totals(sent: &Totals, excluded: Option<&Totals>) {
+    let excluded = excluded.map(|totals| format!("; excluded: {}", words::totals(totals))).unwrap_or_default();
+    print(&format!("context: {}{excluded}\n", words::totals(sent)));
+}
+
+/// Prints advice to standard error, as much of it as anybody reads.
+pub fn print_advice(advice: &[Advice]) {
+    let mut text = String::new();
+    for advice in advice.iter().take(ADVICE_LIMIT) {
+        text.push_str(&labelled(ADVICE, "advice", &advice.message));
+        advice.notes.iter().for_each(|note| text.push_str(&labelled(NOTE, "note", note)));
+        text.extend(advice.help.iter().map(|help| labelled(HELP, "help", help)));
+    }
+    let more = advice.len().saturating_sub(ADVICE_LIMIT);
+    if more > 0 {
+        text.push_str(&labelled(NOTE, "note", &format!("and {more} more; `-o json` has all of them")));
     }
     print(&text);
 }

@@ -2,12 +2,14 @@
 
 mod document;
 mod human;
+mod listing;
 mod progress;
 mod terminal;
 mod why;
 
-pub use document::{listing_json, listing_paths, metadata_json, write_stdout};
-pub use human::{print_error, print_note};
+pub use document::{metadata_json, write_stdout};
+pub use human::{print_advice, print_error, print_note, print_totals};
+pub use listing::{listing_json, write_left_out, write_listing};
 pub use progress::{Progress, Style};
 pub use terminal::sanitise;
 pub use why::Answers;

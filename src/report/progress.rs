@@ -9,6 +9,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 
 use super::terminal::sanitise;
 use crate::event::{Event, Listener};
+use crate::words;
 
 /// Time between two lines about the same upload.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -94,9 +95,8 @@ impl State {
     fn show(&mut self, event: &Event) {
         let line = match event {
             Event::Scanned { totals, .. } => format!(
-                "context: {}, {}{}",
-                plural(totals.files, "file"),
-                HumanBytes(totals.bytes),
+                "context: {}{}",
+                words::totals(totals),
                 if totals.files == 0 { " (nothing but the Dockerfile is sent)" } else { "" },
             ),
             Event::PodCreated { namespace, pod } => format!("pod: {pod} in namespace {namespace}"),
@@ -198,10 +198,6 @@ fn style(template: &str) -> ProgressStyle {
 fn rate(bytes: u64, elapsed: Duration) -> u64 {
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     bytes.saturating_mul(1000) / milliseconds
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn print(line: &str) {

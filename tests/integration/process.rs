@@ -184,6 +184,129 @@ fn context_ls_obeys_the_dockerfiles_own_ignore_file() {
 }
 
 #[test]
+fn help_of_context_ls() {
+    assert_transcript!("help_context_ls", Tool::new(&["context", "ls", "--help"]).run());
+}
+
+#[test]
+fn context_ls_shows_what_is_left_out_and_what_is_large() {
+    let tree = ignoring().file("src/data/large", "x".repeat(5000)).file("node_modules/z", "x".repeat(3000));
+    let run = |arguments: &[&str]| Tool::new(&["context", "ls"]).args(arguments).within(tree.path()).run();
+    assert_transcript!("context_ls_excluded", run(&["--excluded"]));
+    assert_transcript!("context_ls_sort_size", run(&["--sort", "size"]));
+    assert_transcript!("context_ls_excluded_sort_size", run(&["--excluded", "--sort", "size"]));
+    assert_transcript!("context_ls_all_json", run(&["--excluded", "--sort", "size", "-o", "json"]));
+    assert_eq!(run(&["-0", "--excluded"]).stdout(), "a.log\0node_modules/\0");
+    let sizes = run(&["-0", "--sort", "size"]);
+    let records: Vec<_> = sizes.stdout().split('\0').take(3).collect();
+    assert_eq!(records, ["5014\tsrc/", "5000\tsrc/data/", "5000\tsrc/data/large"]);
+}
+
+/// A crate whose ignore file forgot something.
+fn careless() -> Tree {
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM rust AS build\nCOPY . .\nRUN cargo build\nCOPY --from=build /target/app /\n")
+        .file(".dockerignore", "*.log\n")
+        .file(".gitignore", "/target\n.env\n")
+        .file("Cargo.toml", "[package]\n")
+        .file("src/main.rs", "fn main() {}\n")
+        .file(".env", "DATABASE_PASSWORD=hunter2hunter2\n")
+        .file(".npmrc", "registry=https://registry.example.com\n//registry.example.com/:_authToken=npm_hunter2\n")
+        .file("deploy/tls.pem", format!("-----BEGIN PRIVATE KEY-----\n{}\n", "hunter2hunter2".repeat(4)))
+        .file("deploy/ca.pem", "-----BEGIN CERTIFICATE-----\nMIIBhTCCASugAwIBAgIQ\n");
+    (0..2).for_each(|n| drop(tree.write(&format!("target/debug/{n}"), "")));
+    File::options().write(true).open(tree.path().join("target/debug/1")).unwrap().set_len(30 << 20).unwrap();
+    tree
+}
+
+#[test]
+fn context_ls_advises_about_secrets_and_what_looks_unintended() {
+    assert_transcript!("context_ls_advice", run_in(&careless(), &["context", "ls", "--sort", "size"]));
+    let json = run_in(&careless(), &["context", "ls", "-o", "json"]);
+    assert_eq!(json.stderr, "");
+    let document: Value = serde_json::from_slice(&json.stdout).unwrap();
+    insta::with_settings!({prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("context_ls_advice_json", format!("{:#}", document["advice"]));
+    });
+}
+
+#[test]
+fn an_archive_on_standard_input_gets_advice_too_but_no_ignore_file() {
+    let tree = careless();
+    let packed = run_in(&tree, &["context", "pack", "--compression", "none"]).stdout;
+    let finished = Tool::new(&["context", "ls", "-"]).input(packed).run();
+    let secrets = finished.stderr.matches("looks like a secret").count();
+    assert_eq!((secrets, finished.stderr.matches("looks unintended").count()), (3, 1), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("help:") && !finished.transcript().contains("hunter2"), "{}", finished.stderr);
+}
+
+#[test]
+fn no_content_of_a_secret_is_ever_shown() {
+    let tree = careless();
+    for arguments in [&[][..], &["-o", "json"], &["-0"], &["--excluded"], &["-vv"], &["-vv", "-o", "json"]] {
+        let finished = Tool::new(&["context", "ls"]).args(arguments).within(tree.path()).run();
+        assert!(!finished.transcript().contains("hunter2"), "{}", finished.transcript());
+        assert!(finished.transcript().contains("looks like a secret"), "{}", finished.transcript());
+    }
+    let finished = with_kubeconfig(&tree, &["-vv", "build", "-t", "app", "--timeout", "2s"]);
+    assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_context_that_follows_the_advice_is_without_it_and_without_the_advice() {
+    let tree = careless();
+    let advised = |finished: &Finished| -> Vec<String> {
+        let lines = finished.stderr.lines().filter_map(|line| line.strip_prefix("help: add the line `"));
+        lines.map(|line| line.split('`').next().unwrap().to_owned()).collect()
+    };
+    let before = run_in(&tree, &["context", "ls"]);
+    let lines = advised(&before);
+    assert_eq!(lines, [".env", ".npmrc", "deploy/tls.pem", "target/"]);
+    tree.write(".dockerignore", format!("*.log\n{}\n", lines.join("\n")));
+    let after = run_in(&tree, &["context", "ls"]);
+    let left =
+        [".dockerignore", ".gitignore", "Cargo.toml", "Dockerfile", "deploy/", "deploy/ca.pem", "src/", "src/main.rs"];
+    assert_eq!(after.stdout().lines().collect::<Vec<_>>(), left);
+    assert_eq!(after.stderr, "context: 6 files, 202 B\n");
+}
+
+#[test]
+fn gitignore_files_above_the_context_count_and_a_copy_by_name_is_respected() {
+    let repository = Tree::new().file(".git/HEAD", "").file(".gitignore", "*.sql\n").file("svc/Dockerfile", "FROM x\n");
+    let dump = repository.write("svc/data/dump.sql", "");
+    File::options().write(true).open(dump).unwrap().set_len(20 << 20).unwrap();
+    let finished = run_in(&repository, &["context", "ls", "svc"]);
+    assert_transcript!("context_ls_gitignore_above", finished);
+    repository.write("svc/Dockerfile", "FROM x\nCOPY data/dump.sql /\n");
+    assert_eq!(run_in(&repository, &["context", "ls", "svc"]).stderr, "context: 2 files, 20.00 MiB\n");
+}
+
+#[test]
+fn a_secret_is_not_looked_for_behind_a_link_or_in_a_fifo() {
+    let elsewhere = Tree::new().file("key", "-----BEGIN PRIVATE KEY-----\naaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
+    let tree = small().link("tls.pem", elsewhere.path().join("key").to_str().unwrap());
+    assert!(Command::new("mkfifo").arg(tree.path().join("fifo.pem")).status().unwrap().success());
+    assert_eq!(run_in(&tree, &["context", "ls"]).stderr, "context: 2 files, 24 B\n");
+}
+
+/// Each code of an advice has a heading in TROUBLESHOOTING.md, below which is what the tool prints.
+#[test]
+fn the_samples_in_troubleshooting_are_what_is_printed() {
+    let text = include_str!("../../TROUBLESHOOTING.md");
+    let finished = run_in(&careless(), &["context", "ls"]);
+    for (code, heading) in [
+        ("context-unintended", "## `<path>` is sent and looks unintended"),
+        ("context-secret", "## `<path>` is sent and looks like a secret"),
+    ] {
+        let section =
+            text.split("\n## ").find(|section| heading.ends_with(section.lines().next().unwrap())).expect(code);
+        assert!(section.contains(&format!("`{code}`")), "{code} is named below its heading");
+        let sample = section.split("```").nth(1).expect("a sample").trim_start_matches("text\n");
+        assert!(finished.stderr.contains(sample), "{sample} is not in:\n{}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let tree = Tree::new();
     (0..3000).for_each(|file| drop(tree.write(&format!("some/long/directory/name/file-{file:08}"), "")));
@@ -196,7 +319,8 @@ fn a_closed_pipe_is_no_error() {
         .unwrap();
     drop(tool.stdout.take());
     let output = tool.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), "context: 3,000 files, 0 B\n"));
 }
 
 #[test]

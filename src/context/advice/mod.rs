@@ -1,0 +1,180 @@
+//! Advice about what is sent: what is big and looks unintended, and what looks like a secret. Pure.
+//!
+//! Nothing here decides what is sent. [`secret::Suspects`] and [`unintended::candidates`] say from a listing alone what
+//! has to be looked at; [`super::facts`] looks at it on disk; [`advice`] makes advice of both. Wherever something looks
+//! sent on purpose (the Dockerfile copies it by name, the ignore file takes it back in), there is no advice to leave it
+//! out.
+
+mod artifact;
+mod git;
+mod line;
+mod mentions;
+pub mod secret;
+pub mod unintended;
+
+#[cfg(test)]
+mod tests;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+pub use self::artifact::{Artifact, recognise};
+pub use self::git::GitignoreFile;
+use self::line::ignore_line;
+use self::mentions::Mentions;
+pub use self::secret::{Exposed, HEAD};
+use super::dockerignore::Matcher;
+use super::listing::{Kind, Listing};
+
+/// What is known about a context besides its listing.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The ignore file in force, or the one that would be; none for a context to which none is applied.
+    pub ignore_file: Option<IgnoreFile>,
+    /// The Dockerfile's text; empty where there is none.
+    pub dockerfile: Vec<u8>,
+    /// The context's directory, relative to the topmost directory that a [`GitignoreFile`] is in.
+    pub prefix: PathBuf,
+    /// The `.gitignore` files that bear on [candidates](unintended::candidates).
+    pub gitignores: Vec<GitignoreFile>,
+    /// Large files that are recognised, by index of the entry.
+    pub artifacts: Vec<(usize, Artifact)>,
+    /// What looks like a secret.
+    pub exposed: Vec<Exposed>,
+}
+
+/// The file that lines are advised for.
+#[derive(Debug)]
+pub struct IgnoreFile {
+    /// As a user would name it.
+    pub path: PathBuf,
+    /// Its content, if there is such a file.
+    pub content: Option<Vec<u8>>,
+}
+
+/// What an advice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// Something big that looks as if nobody wanted to send it.
+    Unintended,
+    /// Something that looks like a secret.
+    Secret,
+}
+
+impl Code {
+    /// As documents have it, and TROUBLESHOOTING.md.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unintended => "context-unintended",
+            Self::Secret => "context-secret",
+        }
+    }
+}
+
+/// One piece of advice. It never holds content of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// What it is about.
+    pub code: Code,
+    /// The entry it is about, relative to the context's root.
+    pub path: PathBuf,
+    /// The line of that file, if one is meant.
+    pub line: Option<usize>,
+    /// One phrase.
+    pub message: String,
+    /// The evidence.
+    pub notes: Vec<String>,
+    /// The line that leaves the entry out, if that is advised.
+    pub ignore_line: Option<String>,
+    /// One action.
+    pub help: Option<String>,
+}
+
+/// All there is to advise: secrets in archive order, then what is big, the largest first.
+pub fn advice(listing: &Listing, facts: &Facts) -> Vec<Advice> {
+    let purpose = Purpose::of(facts);
+    let mut advice: Vec<Advice> =
+        facts.exposed.iter().map(|exposed| about_secret(listing, exposed, &purpose, facts)).collect();
+    advice.extend(unintended::advice(listing, facts, &purpose));
+    advice
+}
+
+fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose<'_>, facts: &Facts) -> Advice {
+    let path = &listing.entries[exposed.entry].path;
+    let deliberate = purpose.of_path(path);
+    let ignore_line = if deliberate.is_none() { ignore_line(path, false) } else { None };
+    Advice {
+        code: Code::Secret,
+        path: path.clone(),
+        line: exposed.line,
+        message: secret_message(listing, exposed),
+        notes: deliberate.into_iter().map(str::to_owned).collect(),
+        help: facts.help(ignore_line.as_deref()),
+        ignore_line,
+    }
+}
+
+/// What looks like a secret, in one phrase.
+pub fn secret_message(listing: &Listing, exposed: &Exposed) -> String {
+    let path = listing.entries[exposed.entry].path.display();
+    let line = exposed.line.map(|line| format!(" in line {line}")).unwrap_or_default();
+    format!("`{path}` is sent and looks like a secret: {}{line}", exposed.secret.words())
+}
+
+impl Facts {
+    /// How the line gets into the ignore file.
+    fn help(&self, line: Option<&str>) -> Option<String> {
+        let (line, file) = (line?, self.ignore_file.as_ref()?);
+        let path = file.path.display();
+        Some(match file.content {
+            Some(_) => format!("add the line `{line}` to `{path}`"),
+            None => format!("create `{path}` with the line `{line}`"),
+        })
+    }
+}
+
+/// What is sent on purpose, as far as it can be told.
+#[derive(Debug)]
+struct Purpose<'a> {
+    dockerfile: std::borrow::Cow<'a, str>,
+    /// None without an ignore file, and for one that Docker refuses: then there is no listing either.
+    matcher: Option<Matcher>,
+}
+
+impl<'a> Purpose<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let matcher = facts.ignore_file.as_ref().and_then(|file| Matcher::from_file(file.content.as_ref()?).ok());
+        Self { dockerfile: String::from_utf8_lossy(&facts.dockerfile), matcher }
+    }
+
+    /// Why `path` is sent on purpose, if it is.
+    fn of_path(&self, path: &Path) -> Option<&'static str> {
+        if Mentions::of(&self.dockerfile).names(path) {
+            return Some("the Dockerfile copies it by name");
+        }
+        self.is_taken_back(path).then_some("the ignore file takes it back in by name")
+    }
+
+    /// Whether a `!` pattern is about this very path or something below it, and not only about a directory above.
+    fn is_taken_back(&self, path: &Path) -> bool {
+        let Some(matcher) = &self.matcher else { return false };
+        let verdict = |path: &Path| matcher.verdict(path.as_os_str().as_bytes()).ok();
+        let Some(own) = verdict(path) else { return false };
+        let above = path.parent().and_then(verdict).and_then(|verdict| verdict.decided_by);
+        // It is sent: if it is excluded, then something below it is taken back.
+        let deciding =
+            own.decided_by.filter(|_| own.decided_by != above).and_then(|index| matcher.patterns().get(index));
+        own.excluded || deciding.is_some_and(|pattern| says_a_name(pattern.original()))
+    }
+}
+
+/// `!**` and `!*/*` take back everything and mean nothing by it.
+fn says_a_name(pattern: &[u8]) -> bool {
+    pattern.iter().any(|byte| !matches!(byte, b'!' | b'*' | b'/' | b'.' | b' '))
+}
+
+/// The entry as messages name it: a directory ends in a slash.
+fn shown(path: &Path, kind: &Kind) -> String {
+    let slash = if *kind == Kind::Directory { "/" } else { "" };
+    format!("{}{slash}", path.display())
+}

@@ -1,0 +1,140 @@
+//! Looks at the disk for what [`advice`](super::advice) wants to know: heads of a few files, `.gitignore` files.
+//!
+//! Whatever cannot be read is not known, and no error: advice is no reason for a command to fail. No content leaves this
+//! module but that of `.gitignore` files.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::advice::secret::{Suspects, judge};
+use super::advice::{Artifact, Exposed, Facts, GitignoreFile, HEAD, IgnoreFile, recognise, unintended};
+use super::listing::{Content, Kind, Listing};
+use super::locate::{BuildContext, TextFile};
+use super::root::Root;
+use super::sizes::Sizes;
+
+/// A longer `.gitignore` is none that somebody wrote.
+const GITIGNORE_LIMIT: u64 = 1 << 20;
+
+/// Where the content of a listing's files is.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The directory that files on disk are in, if any are.
+    pub root: Option<&'a Root>,
+    /// The archive that the context came as.
+    pub spool: Option<&'a File>,
+}
+
+/// Gathers everything there is to know about `listing`, which is that of `context`.
+pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &Listing) -> Facts {
+    let sizes = Sizes::of(&listing.entries);
+    let candidates = unintended::candidates(listing, &sizes);
+    let (prefix, gitignores) = gitignores(&context.root, listing, &candidates);
+    let root = Root::open(&context.root).ok();
+    let files = Files { root: root.as_ref(), spool: None };
+    Facts {
+        ignore_file: Some(ignore_file(context)),
+        dockerfile: dockerfile.map(|file| file.content.clone()).unwrap_or_default(),
+        prefix,
+        gitignores,
+        artifacts: artifacts(files, listing, &candidates),
+        exposed: secrets(files, listing),
+    }
+}
+
+/// Gathers what there is to know about a context that came as an archive: no ignore file is applied to it.
+pub fn of_archive(files: Files<'_>, dockerfile: Option<Vec<u8>>, listing: &Listing) -> Facts {
+    let candidates = unintended::candidates(listing, &Sizes::of(&listing.entries));
+    Facts {
+        dockerfile: dockerfile.unwrap_or_default(),
+        artifacts: artifacts(files, listing, &candidates),
+        exposed: secrets(files, listing),
+        ..Facts::default()
+    }
+}
+
+/// What of `listing` looks like a secret, in archive order.
+pub fn secrets(files: Files<'_>, listing: &Listing) -> Vec<Exposed> {
+    let suspects = Suspects::of(listing);
+    let mut exposed = suspects.certain;
+    let mut buffer = [0; HEAD];
+    for (entry, rule) in suspects.to_read {
+        let judged = head(files, listing, entry, &mut buffer).and_then(|head| judge(rule, head));
+        exposed.extend(judged.map(|(secret, line)| Exposed { entry, secret, line }));
+    }
+    exposed.sort_by_key(|exposed| exposed.entry);
+    exposed
+}
+
+fn ignore_file(context: &BuildContext) -> IgnoreFile {
+    match &context.ignore_file {
+        Some(file) => IgnoreFile { path: file.path.clone(), content: Some(file.content.clone()) },
+        None => {
+            let path = context.root.join(".dockerignore");
+            IgnoreFile { path: path.strip_prefix(".").map(Path::to_owned).unwrap_or(path), content: None }
+        }
+    }
+}
+
+fn artifacts(files: Files<'_>, listing: &Listing, candidates: &[usize]) -> Vec<(usize, Artifact)> {
+    let mut buffer = [0; HEAD];
+    let recognised = candidates.iter().filter_map(|&index| {
+        let head = head(files, listing, index, &mut buffer)?;
+        Some((index, recognise(head, &listing.entries)?))
+    });
+    recognised.collect()
+}
+
+/// The first bytes of the file that an entry is.
+fn head<'a>(files: Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let entry = &listing.entries[index];
+    let Kind::File { content, size } = &entry.kind else { return None };
+    let length = match content {
+        Content::Memory(bytes) => fill(&mut &bytes[..], buffer),
+        Content::Spooled(start) => {
+            let length = buffer.len().min(usize::try_from(*size).unwrap_or(buffer.len()));
+            files.spool?.read_exact_at(&mut buffer[..length], *start).map(|()| length)
+        }
+        Content::Disk => fill(&mut files.root?.open_file(&entry.path).ok()?, buffer),
+    };
+    Some(&buffer[..length.ok()?])
+}
+
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+/// The `.gitignore` files from the repository's top down to each candidate, and the way from there to the context.
+fn gitignores(root: &Path, listing: &Listing, candidates: &[usize]) -> (PathBuf, Vec<GitignoreFile>) {
+    if candidates.is_empty() {
+        return (PathBuf::new(), vec![]);
+    }
+    let Ok(root) = root.canonicalize() else { return (PathBuf::new(), vec![]) };
+    let top = root.ancestors().find(|directory| directory.join(".git").symlink_metadata().is_ok()).unwrap_or(&root);
+    let prefix = root.strip_prefix(top).unwrap_or(Path::new("")).to_owned();
+    let mut directories: BTreeSet<PathBuf> = prefix.ancestors().map(Path::to_owned).collect();
+    for &index in candidates {
+        directories.extend(listing.entries[index].path.ancestors().skip(1).map(|above| prefix.join(above)));
+    }
+    let read = |directory: PathBuf| {
+        let content = gitignore(&top.join(&directory).join(".gitignore"))?;
+        Some(GitignoreFile { directory, content })
+    };
+    (prefix.clone(), directories.into_iter().filter_map(read).collect())
+}
+
+/// Git does not follow a link of that name either.
+fn gitignore(path: &Path) -> Option<Vec<u8>> {
+    let found = path.symlink_metadata().ok()?;
+    (found.is_file() && found.len() <= GITIGNORE_LIMIT).then(|| fs::read(path).ok())?
+}
