@@ -4,27 +4,35 @@
 //! module but that of `.gitignore` files.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::advice::secret::{Suspects, judge};
 use super::advice::{Artifact, Exposed, Facts, GitignoreFile, HEAD, IgnoreFile, recognise, unintended};
 use super::listing::{Content, Kind, Listing};
 use super::locate::{BuildContext, TextFile};
+use super::root::Root;
 use super::sizes::Sizes;
 
 /// A longer `.gitignore` is none that somebody wrote.
 const GITIGNORE_LIMIT: u64 = 1 << 20;
 
 /// Where the content of a listing's files is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Files<'a> {
     /// The directory that paths on disk are relative to.
-    pub root: &'a Path,
+    root: Option<Root>,
     /// The archive that the context came as.
-    pub spool: Option<&'a File>,
+    spool: Option<&'a File>,
+}
+
+impl<'a> Files<'a> {
+    /// Below `root`, or in the archive `spool`, or nowhere.
+    pub fn new(root: Option<&Path>, spool: Option<&'a File>) -> Self {
+        Self { root: root.and_then(|root| Root::open(root).ok()), spool }
+    }
 }
 
 /// Gathers everything there is to know about `listing`, which is that of `context`.
@@ -32,7 +40,7 @@ pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &L
     let sizes = Sizes::of(&listing.entries);
     let candidates = unintended::candidates(listing, &sizes);
     let (prefix, gitignores) = gitignores(&context.root, listing, &candidates);
-    let files = Files { root: &context.root, spool: None };
+    let files = &Files::new(Some(&context.root), None);
     Facts {
         ignore_file: Some(ignore_file(context)),
         dockerfile: dockerfile.map(|file| file.content.clone()).unwrap_or_default(),
@@ -44,7 +52,7 @@ pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &L
 }
 
 /// Gathers what there is to know about a context that came as an archive: no ignore file is applied to it.
-pub fn of_archive(files: Files<'_>, dockerfile: Option<Vec<u8>>, listing: &Listing) -> Facts {
+pub fn of_archive(files: &Files<'_>, dockerfile: Option<Vec<u8>>, listing: &Listing) -> Facts {
     let candidates = unintended::candidates(listing, &Sizes::of(&listing.entries));
     Facts {
         dockerfile: dockerfile.unwrap_or_default(),
@@ -55,7 +63,7 @@ pub fn of_archive(files: Files<'_>, dockerfile: Option<Vec<u8>>, listing: &Listi
 }
 
 /// What of `listing` looks like a secret, in archive order.
-pub fn secrets(files: Files<'_>, listing: &Listing) -> Vec<Exposed> {
+pub fn secrets(files: &Files<'_>, listing: &Listing) -> Vec<Exposed> {
     let suspects = Suspects::of(listing);
     let mut exposed = suspects.certain;
     let mut buffer = [0; HEAD];
@@ -77,7 +85,7 @@ fn ignore_file(context: &BuildContext) -> IgnoreFile {
     }
 }
 
-fn artifacts(files: Files<'_>, listing: &Listing, candidates: &[usize]) -> Vec<(usize, Artifact)> {
+fn artifacts(files: &Files<'_>, listing: &Listing, candidates: &[usize]) -> Vec<(usize, Artifact)> {
     let mut buffer = [0; HEAD];
     let recognised = candidates.iter().filter_map(|&index| {
         let head = head(files, listing, index, &mut buffer)?;
@@ -87,7 +95,7 @@ fn artifacts(files: Files<'_>, listing: &Listing, candidates: &[usize]) -> Vec<(
 }
 
 /// The first bytes of the file that an entry is.
-fn head<'a>(files: Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+fn head<'a>(files: &Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let entry = &listing.entries[index];
     let Kind::File { content, size } = &entry.kind else { return None };
     let length = match content {
@@ -97,9 +105,7 @@ fn head<'a>(files: Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [
             files.spool?.read_exact_at(&mut buffer[..length], *start).map(|()| length)
         }
         Content::Disk => {
-            // What was a file may be anything by now.
-            let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-            let mut file = OpenOptions::new().read(true).custom_flags(flags).open(files.root.join(&entry.path)).ok()?;
+            let mut file = files.root.as_ref()?.open_file(&entry.path).ok()?;
             fill(&mut file, buffer)
         }
     };

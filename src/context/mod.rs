@@ -13,6 +13,7 @@ pub mod listing;
 #[expect(clippy::disallowed_methods, reason = "edge: finds and reads the Dockerfile and the ignore file")]
 pub mod locate;
 pub mod pack;
+pub mod root;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
 pub mod sizes;

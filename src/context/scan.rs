@@ -4,20 +4,23 @@
 //! is entered only if a pattern could bring back something below it; if something comes back, the directories above it
 //! are sent too, with their own modes (BuildKit's rule, fsutil `filterFS.Walk`).
 //!
-//! A walk holds the names of one directory a level and nothing else, packed into one piece of memory for each: a tree of
+//! A walk only lists directories and asks the ignore file; [`Found::examine`] asks the system about what is sent, which
+//! takes as long again and can be done beside it. A walk holds the names of one directory a level and nothing else, packed into one piece of memory for each: a tree of
 //! a million files can be walked, sent and forgotten entry by entry.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::{self, FileType, Metadata};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
 
 use super::dockerignore::{IgnoreError, Matcher, PathState};
 use super::listing::{Content, Entry, Kind, LeftOut, Listing, Totals};
 use super::locate::BuildContext;
+use super::root::Root;
 use crate::error::ContextError;
 
 /// What is done with what is not sent.
@@ -31,9 +34,9 @@ pub enum Excluded {
 
 /// Something that a walk came by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum Found<T = Entry> {
     /// It is sent.
-    Sent(Entry),
+    Sent(T),
     /// It is not, by the ignore file; told only to those who [count](Excluded::Count).
     Excluded {
         /// Relative to the context's root.
@@ -76,8 +79,9 @@ impl Filter {
 pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, ContextError> {
     let filter = Filter::of(context)?;
     let mut listing = Listing::default();
-    for found in Scan::new(&context.root, &filter, excluded)? {
-        match found? {
+    let root = open(&context.root)?;
+    for seen in Scan::new(&context.root, &filter, excluded)? {
+        match seen?.examine(&root)? {
             Found::Sent(entry) => listing.entries.push(entry),
             Found::Excluded { totals, .. } => listing.excluded.add_all(&totals),
             Found::Special(path) => listing.special.push(path),
@@ -93,8 +97,9 @@ pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, Conte
 pub fn scan_both(context: &BuildContext) -> Result<(Listing, Vec<LeftOut>), ContextError> {
     let filter = Filter::of(context)?;
     let (mut listing, mut left_out) = (Listing::default(), Vec::new());
-    for found in Scan::new(&context.root, &filter, Excluded::Count)? {
-        match found? {
+    let root = open(&context.root)?;
+    for seen in Scan::new(&context.root, &filter, Excluded::Count)? {
+        match seen?.examine(&root)? {
             Found::Sent(entry) => listing.entries.push(entry),
             Found::Excluded { path, totals } => {
                 listing.excluded.add_all(&totals);
@@ -114,6 +119,44 @@ fn leave_out(left_out: &mut Vec<LeftOut>, path: PathBuf, mut totals: Totals) {
     left_out.push(LeftOut { path, totals });
 }
 
+/// Opens a build context's directory.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open(root: &Path) -> Result<Root, ContextError> {
+    Root::open(root).map_err(|source| io_error("open", root, source))
+}
+
+impl Found<PathBuf> {
+    /// Looks closer at what is sent. The walk can go on meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be examined, or is there no more.
+    pub fn examine(self, root: &Root) -> Result<Found, ContextError> {
+        match self {
+            Self::Sent(path) => entry(path, root),
+            Self::Excluded { path, totals } => Ok(Found::Excluded { path, totals }),
+            Self::Special(path) => Ok(Found::Special(path)),
+        }
+    }
+}
+
+fn entry(path: PathBuf, root: &Root) -> Result<Found, ContextError> {
+    let stat = root.stat(&path).map_err(|source| io_error("examine", &path, source))?;
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Kind::Directory,
+        // A regular file's size is never negative.
+        FileType::RegularFile => Kind::File { size: stat.st_size.cast_unsigned(), content: Content::Disk },
+        FileType::Symlink => {
+            Kind::Symlink { target: root.read_link(&path).map_err(|source| io_error("read", &path, source))? }
+        }
+        _ => return Ok(Found::Special(path)),
+    };
+    // Tar knows no time before 1970.
+    let mtime = u64::try_from(stat.st_mtime).unwrap_or(0);
+    Ok(Found::Sent(Entry { path, kind, mode: stat.st_mode & 0o7777, mtime }))
+}
+
 /// A walk under way. It ends after its first error.
 #[derive(Debug)]
 pub struct Scan<'a> {
@@ -126,7 +169,7 @@ pub struct Scan<'a> {
     /// Bytes of `path` that are the root's and the slash after it.
     root: usize,
     /// Found, and not yet given out.
-    ready: VecDeque<Found>,
+    ready: VecDeque<Found<PathBuf>>,
 }
 
 /// A directory that is being walked.
@@ -134,7 +177,7 @@ pub struct Scan<'a> {
 struct Above<'a> {
     state: PathState<'a>,
     /// The directory itself, while it is excluded and nothing below it has been sent.
-    unsent: Option<Entry>,
+    unsent: Option<PathBuf>,
     /// What it holds and is still to come.
     names: Names,
     /// Bytes of its path.
@@ -173,7 +216,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Decides about what is at the path.
-    fn look(&mut self, kind: FileType) -> Result<(), ContextError> {
+    fn look(&mut self, kind: fs::FileType) -> Result<(), ContextError> {
         let Some(above) = self.above.last() else { return Ok(()) };
         let state = above
             .state
@@ -188,62 +231,32 @@ impl<'a> Scan<'a> {
             self.pass_over(|path| Some(count_tree(path)));
             return Ok(());
         }
-        let entry = match self.entry(kind)? {
-            Some(entry) => entry,
-            None => {
-                self.ready.push_back(Found::Special(self.relative().to_owned()));
-                return Ok(());
-            }
-        };
+        let path = self.relative().to_owned();
         if !kind.is_dir() {
-            self.send(entry);
+            self.send(path);
             return Ok(());
         }
         // Listed before it is sent: an error names the directory itself.
         let names = match Names::read(self.full()) {
             Ok(names) => names,
             Err(_) if excluded => return Ok(()),
-            Err(source) => return Err(io_error("list", self.relative(), source)),
+            Err(source) => return Err(io_error("list", &path, source)),
         };
         let unsent = if excluded {
-            Some(entry)
+            Some(path)
         } else {
-            self.send(entry);
+            self.send(path);
             None
         };
         self.above.push(Above { state, unsent, names, path: self.path.len() });
         Ok(())
     }
 
-    /// What is at the path, to be sent; `None` for sockets, FIFOs and devices.
-    fn entry(&self, kind: FileType) -> Result<Option<Entry>, ContextError> {
-        if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() {
-            return Ok(None);
-        }
-        let failed = |action| move |source| io_error(action, self.relative(), source);
-        let metadata = fs::symlink_metadata(self.full()).map_err(failed("examine"))?;
-        let kind = if metadata.is_dir() {
-            Kind::Directory
-        } else if metadata.is_file() {
-            Kind::File { size: metadata.len(), content: Content::Disk }
-        } else if metadata.is_symlink() {
-            Kind::Symlink { target: fs::read_link(self.full()).map_err(failed("read"))? }
-        } else {
-            return Ok(None);
-        };
-        Ok(Some(Entry {
-            path: self.relative().to_owned(),
-            kind,
-            mode: metadata.mode() & 0o7777,
-            mtime: mtime(&metadata),
-        }))
-    }
-
     /// Sends an entry, after the excluded directories above it.
-    fn send(&mut self, entry: Entry) {
+    fn send(&mut self, path: PathBuf) {
         let directories = self.above.iter_mut().filter_map(|above| above.unsent.take());
         self.ready.extend(directories.map(Found::Sent));
-        self.ready.push_back(Found::Sent(entry));
+        self.ready.push_back(Found::Sent(path));
     }
 
     /// Tells of what is not sent, if anybody wants to know.
@@ -275,7 +288,7 @@ impl<'a> Scan<'a> {
 }
 
 impl Iterator for Scan<'_> {
-    type Item = Result<Found, ContextError>;
+    type Item = Result<Found<PathBuf>, ContextError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -302,7 +315,7 @@ struct Names {
 struct Name {
     start: usize,
     length: u16,
-    kind: FileType,
+    kind: fs::FileType,
 }
 
 impl Names {
@@ -320,7 +333,7 @@ impl Names {
         Ok(Self { bytes, rest })
     }
 
-    fn next(&mut self) -> Option<(&[u8], FileType)> {
+    fn next(&mut self) -> Option<(&[u8], fs::FileType)> {
         let name = self.rest.pop()?;
         Some((text(&self.bytes, &name), name.kind))
     }
@@ -343,7 +356,7 @@ fn count_tree(directory: &Path) -> Totals {
 }
 
 /// What stands for one excluded thing that is no directory; none if it cannot be examined.
-fn count(path: &Path, kind: FileType) -> Option<Totals> {
+fn count(path: &Path, kind: fs::FileType) -> Option<Totals> {
     let mut totals = Totals::default();
     if kind.is_symlink() {
         totals.symlinks = 1;
@@ -352,11 +365,6 @@ fn count(path: &Path, kind: FileType) -> Option<Totals> {
         totals.bytes = fs::symlink_metadata(path).ok()?.len();
     }
     Some(totals)
-}
-
-/// Seconds since the epoch; tar knows no time before it.
-fn mtime(metadata: &Metadata) -> u64 {
-    u64::try_from(metadata.mtime()).unwrap_or(0)
 }
 
 fn ignore_error(file: Option<&Path>, error: &IgnoreError) -> ContextError {

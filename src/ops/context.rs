@@ -11,7 +11,7 @@ use crate::context::advice::{Advice, advice};
 use crate::context::facts::{self, Files};
 use crate::context::listing::{Entry, LeftOut, Listing};
 use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, Filter, Found, Scan, scan, scan_both};
+use crate::context::scan::{Excluded, Filter, Found, Scan, open, scan, scan_both};
 use crate::context::stdin::{self, Stdin};
 use crate::error::{ContextError, Error};
 use crate::report;
@@ -34,8 +34,8 @@ pub fn list(request: &ListRequest) -> Result<(), Error> {
         ContextSource::Stdin => {
             let (listing, file) = stdin_listing()?;
             let text = file.as_ref().and_then(|file| dockerfile_in(file, &listing, dockerfile.path()).ok());
-            let files = Files { root: Path::new(""), spool: file.as_ref() };
-            show(request, &listing, &[], || advice(&listing, &facts::of_archive(files, text, &listing)))
+            let files = Files::new(None, file.as_ref());
+            show(request, &listing, &[], || advice(&listing, &facts::of_archive(&files, text, &listing)))
         }
     }
 }
@@ -114,16 +114,19 @@ fn write(
         ContextSource::Stdin => {
             let (listing, file) = stdin_listing()?;
             listing.special.iter().for_each(|path| note_special(path));
-            let entries = listing.entries.into_iter().map(Ok);
-            archive(Path::new(""), file.as_ref()).write(entries, &mut out, packing, &mut |_| {})?;
+            let entries = listing.entries.into_iter();
+            archive(None, file.as_ref()).write(entries, |entry| Some(Ok(entry)), &mut out, packing, &mut |_| {})?;
         }
         ContextSource::Directory(root) => {
             let context = without_dockerfile(root, &request.dockerfile)?;
             let filter = Filter::of(&context)?;
             let itself = itself(root, output);
             let scan = Scan::new(root, &filter, Excluded::Prune)?;
-            let entries = scan.filter_map(|found| packed(found, itself.as_deref()));
-            archive(root, None).write(entries, &mut out, packing, &mut |_| {})?;
+            let root = open(root)?;
+            let examine = |seen: Result<Found<PathBuf>, _>| {
+                packed(seen.and_then(|seen: Found<PathBuf>| seen.examine(&root)), itself.as_deref())
+            };
+            archive(Some(&root), None).write(scan, examine, &mut out, packing, &mut |_| {})?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::context::facts::{self, Files};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::pack::{Archive, Packing};
-use crate::context::scan::{Excluded, scan};
+use crate::context::scan::{Excluded, open, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::error::{ContextError, Error, UsageError};
 use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
@@ -21,8 +21,8 @@ use crate::request::{ContextRequest, ContextSource, DockerfileSource};
 /// A build context and its Dockerfile, ready to be packed.
 #[derive(Debug)]
 pub(super) struct SentContext {
-    /// Where files on disk are.
-    root: PathBuf,
+    /// Where files on disk are, if any are.
+    root: Option<PathBuf>,
     /// The archive that the context came as.
     spool: Option<File>,
     listing: Listing,
@@ -44,8 +44,7 @@ impl SentContext {
 
     /// What of it looks like a secret.
     pub(super) fn secrets(&self) -> Vec<Exposed> {
-        let files = Files { root: &self.root, spool: self.spool.as_ref() };
-        facts::secrets(files, &self.listing)
+        facts::secrets(&Files::new(self.root.as_deref(), self.spool.as_ref()), &self.listing)
     }
 
     fn of_directory(root: &Path, dockerfile: &DockerfileSource) -> Result<Self, Error> {
@@ -62,19 +61,18 @@ impl SentContext {
             ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
             "context found"
         );
-        Ok(Self { root: root.to_owned(), spool: None, listing: scan(&context, Excluded::Prune)?, dockerfile })
+        Ok(Self { root: Some(root.to_owned()), spool: None, listing: scan(&context, Excluded::Prune)?, dockerfile })
     }
 
     fn of_stdin(dockerfile: &DockerfileSource) -> Result<Self, Error> {
-        let root = PathBuf::new();
         match (stdin::context()?, dockerfile.path()) {
             (Stdin::Dockerfile(_), Some(file)) => Err(UsageError::StdinIsDockerfile { file: file.to_owned() }.into()),
             (Stdin::Dockerfile(dockerfile), None) => {
-                Ok(Self { root, spool: None, listing: Listing::default(), dockerfile })
+                Ok(Self { root: None, spool: None, listing: Listing::default(), dockerfile })
             }
             (Stdin::Tarball { file, listing }, path) => {
                 let dockerfile = dockerfile_in(&file, &listing, path)?;
-                Ok(Self { root, spool: Some(file), listing, dockerfile })
+                Ok(Self { root: None, spool: Some(file), listing, dockerfile })
             }
         }
     }
@@ -112,10 +110,11 @@ pub(super) fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<
 impl Packer for SentContext {
     fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error> {
         let extra = vec![Entry::made(DOCKERFILE_IGNORE, ""), Entry::made(DOCKERFILE, self.dockerfile)];
-        let archive =
-            Archive { root: &self.root, spool: self.spool.as_ref(), directory: Some(CONTEXT_DIRECTORY), extra };
-        let entries = self.listing.entries.into_iter().map(Ok);
-        archive.write(entries, &mut { out }, Packing::new(compression), packed)
+        let root = self.root.as_deref().map(open).transpose()?;
+        let spool = self.spool.as_ref();
+        let archive = Archive { root: root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
+        let entries = self.listing.entries.into_iter();
+        archive.write(entries, |entry| Some(Ok(entry)), &mut { out }, Packing::new(compression), packed)
     }
 }
 

@@ -1,9 +1,15 @@
-//! A byte buffer that is used again and again: room in it is cleared only once. Pure.
+//! A byte buffer that is used again and again, and made at its full size at once: fresh memory from the system is zeros
+//! already, and costs nothing until it is touched. Pure.
+
+use super::blocks::BLOCK;
+
+/// What a block takes, stored by gzip and with the padding of its last file.
+const USUAL: usize = BLOCK + 4096;
 
 /// Bytes, and room for more.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
-    /// All of it initialised, the rest of it stale.
+    /// Behind what is used, stale.
     bytes: Vec<u8>,
     used: usize,
 }
@@ -21,7 +27,9 @@ impl Buffer {
     pub(super) fn room(&mut self, length: usize) -> &mut [u8] {
         let end = self.used + length;
         if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
+            let mut bytes = vec![0; end.max(USUAL)];
+            bytes[..self.used].copy_from_slice(self.as_slice());
+            self.bytes = bytes;
         }
         &mut self.bytes[self.used..end]
     }

@@ -1,22 +1,23 @@
 //! Makes the bytes of one block: headers, and content read from disk.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::blocks::{Block, Item, Large, Member};
 use super::buffer::Buffer;
 use super::header::{self, END};
 use crate::context::listing::{Content, Entry, Kind};
+use crate::context::root::Root;
 use crate::error::ContextError;
 
 /// Where content is, and where it goes.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
-    /// The directory that paths on disk are relative to.
-    pub(super) root: &'a Path,
+    /// The directory that files on disk are in; none if there are none.
+    pub(super) root: Option<&'a Root>,
     /// The archive that the context came as, if it did.
     pub(super) spool: Option<&'a File>,
     /// The archive's directory with a slash, or nothing.
@@ -50,7 +51,7 @@ impl Layout<'_> {
             Content::Disk | Content::Spooled(_) if *size == 0 => {}
             Content::Spooled(start) => self.spooled(entry, *start, 0..*size, out)?,
             Content::Disk => {
-                let mut file = open(&self.root.join(&entry.path)).map_err(|source| unreadable(entry, source))?;
+                let mut file = self.open(&entry.path).map_err(|source| unreadable(entry, source))?;
                 read(&mut file, entry, 0..*size, out)?;
             }
         }
@@ -65,7 +66,7 @@ impl Layout<'_> {
             Content::Memory(bytes) => out.extend(&bytes[range.start as usize..range.end as usize]),
             Content::Spooled(start) => self.spooled(entry, *start, range.clone(), out)?,
             Content::Disk => {
-                let file = of.file.get_or_init(|| open(&self.root.join(&entry.path)));
+                let file = of.file.get_or_init(|| self.open(&entry.path));
                 let file = file.as_ref().map_err(|error| unreadable(entry, again(error)))?;
                 read(&mut At { file, offset: range.start }, entry, range.clone(), out)?;
             }
@@ -74,6 +75,10 @@ impl Layout<'_> {
             out.zeros(header::padding(*size));
         }
         Ok(range.end - range.start)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        self.root.ok_or(io::ErrorKind::NotFound)?.open_file(path)
     }
 
     fn spooled(&self, entry: &Entry, start: u64, range: Range<u64>, out: &mut Buffer) -> Result<(), ContextError> {
@@ -121,16 +126,6 @@ fn read(file: &mut impl Read, entry: &Entry, range: Range<u64>, out: &mut Buffer
     }
     out.advance(wanted);
     Ok(())
-}
-
-/// Opens what the walk saw as a regular file. It may have been replaced since: a link would lead out of the context, and
-/// a FIFO would wait for a writer.
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file any more")),
-    }
 }
 
 fn unreadable(entry: &Entry, source: io::Error) -> ContextError {

@@ -1,7 +1,7 @@
 //! Packs entries into an archive: the same tree gives the same bytes.
 //!
 //! ```text
-//! entries ──► blocks ──► workers: fill, compress ──► in order ──► out
+//! found ──► entries ──► blocks ──► workers: fill, compress ──► in order ──► out
 //! ```
 //!
 //! `blocks` cuts the archive into blocks of equal size before any of it exists, from names and sizes alone; `fill`
@@ -12,7 +12,6 @@
 mod blocks;
 mod buffer;
 mod deflate;
-#[expect(clippy::disallowed_methods, reason = "edge: opens what is packed")]
 mod fill;
 mod gzip;
 mod header;
@@ -22,12 +21,12 @@ mod pipeline;
 use std::fs::File;
 use std::io::Write;
 use std::num::NonZero;
-use std::path::Path;
 
 use self::blocks::{Blocks, Member};
 use self::level::Level;
 use super::Compression;
 use super::listing::Entry;
+use super::root::Root;
 use crate::error::{ContextError, Error};
 
 /// More threads than this pack faster than anything reads, and each has its own blocks in memory.
@@ -36,8 +35,8 @@ const THREADS: usize = 8;
 /// An archive to write.
 #[derive(Debug)]
 pub struct Archive<'a> {
-    /// Where files on disk are.
-    pub root: &'a Path,
+    /// Where files on disk are; none if there are none.
+    pub root: Option<&'a Root>,
     /// The archive that the context came as, where [`Content::Spooled`](super::listing::Content::Spooled) is.
     pub spool: Option<&'a File>,
     /// The directory in the archive that holds the entries; `None` for the archive's own root.
@@ -65,26 +64,31 @@ impl Packing {
 
 impl Archive<'_> {
     /// Writes the archive to `out` and returns how many entries it has, directories included. `packed` is told the bytes
-    /// of content after each step.
+    /// of content after each step. What `found` gives becomes an entry, or nothing, by `examine`: they run beside each
+    /// other.
     ///
     /// # Errors
-    /// Those of `entries`; a file that cannot be read, or that shrank, by name; a failure of `out`.
-    pub fn write<W: Write>(
+    /// Those of `examine`; a file that cannot be read, or that shrank, by name; a failure of `out`.
+    pub fn write<W: Write, T: Send>(
         self,
-        entries: impl Iterator<Item = Result<Entry, ContextError>> + Send,
+        found: impl Iterator<Item = T> + Send,
+        examine: impl Fn(T) -> Option<Result<Entry, ContextError>> + Send,
         out: &mut W,
         packing: Packing,
         packed: &mut dyn FnMut(u64),
     ) -> Result<u64, Error> {
         let directory = self.directory.map(Entry::made_directory);
         let above = directory.into_iter().map(|entry| Ok(Member { entry, inside: false }));
-        let members = entries.map(|entry| Ok(Member { entry: entry?, inside: true }));
         let extra = self.extra.into_iter().map(|entry| Ok(Member { entry, inside: false }));
         let prefix = self.directory.map(|directory| format!("{directory}/")).unwrap_or_default();
-        let blocks = Blocks::new(above.chain(members).chain(extra), prefix.len());
         let layout = fill::Layout { root: self.root, spool: self.spool, prefix: prefix.as_bytes() };
         let level = Level::new(packing.compression);
-        pipeline::run(blocks, &layout, &level, packing.threads, out, packed)
+        std::thread::scope(|scope| {
+            let entries = pipeline::ahead(scope, found)?.filter_map(examine);
+            let members = entries.map(|entry| Ok(Member { entry: entry?, inside: true }));
+            let blocks = Blocks::new(above.chain(members).chain(extra), prefix.len());
+            pipeline::run(blocks, &layout, &level, packing.threads, out, packed)
+        })
     }
 }
 

@@ -1,13 +1,14 @@
-//! The threads: one finds and cuts, several fill and compress, the caller's writes in order.
+//! The threads: one finds, one cuts, several fill and compress, the caller's writes in order.
 //!
 //! All queues are short: a slow reader of the archive stops everything before it, and memory stays flat. Every block has
 //! its place in the order before anybody works on it, so an error comes out at its place too, after what was whole.
 
 use std::io::{self, Write};
+use std::iter::Flatten;
 use std::num::NonZero;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread::Builder;
+use std::sync::mpsc::{IntoIter, Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{Builder, Scope};
 use std::time::Instant;
 
 use super::blocks::Block;
@@ -16,6 +17,35 @@ use super::fill::Layout;
 use super::gzip::Gzip;
 use super::level::Level;
 use crate::error::{ContextError, Error};
+
+/// Items that are handed over at once: waking a thread costs more than one of them.
+const BATCH: usize = 64;
+
+/// Runs an iterator on a thread of its own, a few batches ahead.
+///
+/// # Errors
+/// There is no such thread to be had.
+pub(super) fn ahead<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    mut items: impl Iterator<Item = T> + Send + 'scope,
+) -> Result<Flatten<IntoIter<Vec<T>>>, Error> {
+    let (sender, receiver) = sync_channel(4);
+    let hand_over = move || {
+        loop {
+            let batch: Vec<T> = items.by_ref().take(BATCH).collect();
+            // Without a listener nobody wants the rest.
+            if batch.is_empty() || sender.send(batch).is_err() {
+                return;
+            }
+        }
+    };
+    Builder::new().name("find".to_owned()).spawn_scoped(scope, hand_over).map_err(no_thread)?;
+    Ok(receiver.into_iter().flatten())
+}
+
+fn no_thread(source: io::Error) -> Error {
+    Error::System { action: "start threads", source }
+}
 
 /// A block that waits for a worker.
 struct Job {
@@ -49,7 +79,7 @@ pub(super) fn run<W: Write>(
     let (waiting, unused) = (Mutex::new(waiting), Mutex::new(unused));
     std::thread::scope(|scope| {
         let started = (|| {
-            Builder::new().name("find".to_owned()).spawn_scoped(scope, || cut(blocks, order, jobs))?;
+            Builder::new().name("cut".to_owned()).spawn_scoped(scope, || cut(blocks, order, jobs))?;
             for _ in 0..threads.get() {
                 Builder::new()
                     .name("pack".to_owned())
@@ -57,7 +87,7 @@ pub(super) fn run<W: Write>(
             }
             io::Result::Ok(())
         })();
-        started.map_err(|source| Error::System { action: "start threads", source })?;
+        started.map_err(no_thread)?;
         write(in_order, &used, level, out, packed)
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use proptest::prelude::*;
 
@@ -18,9 +19,12 @@ fn file(path: &str, size: u64) -> Entry {
 fn pack(root: &Path, entries: Vec<Entry>, compression: Compression, threads: usize) -> Result<(Vec<u8>, u64), Error> {
     let mut out = Vec::new();
     let packing = Packing { compression, threads: NonZero::new(threads).unwrap() };
-    let archive = Archive { root, spool: None, directory: Some("in"), extra: vec![Entry::made("last", "the end")] };
+    let root = Root::open(root).unwrap();
+    let archive =
+        Archive { root: Some(&root), spool: None, directory: Some("in"), extra: vec![Entry::made("last", "the end")] };
     let mut content = 0;
-    let count = archive.write(entries.into_iter().map(Ok), &mut out, packing, &mut |bytes| content += bytes)?;
+    let count = archive
+        .write(entries.into_iter(), |entry| Some(Ok(entry)), &mut out, packing, &mut |bytes| content += bytes)?;
     let read: u64 = read(&out, compression).values().map(|content| content.len() as u64).sum();
     assert_eq!(content, read, "what was told is what is there");
     Ok((out, count))
@@ -104,7 +108,8 @@ proptest! {
 fn a_block_has_the_size_that_was_planned_and_never_more_than_its_share() {
     let (root, entries) = files(&[10, BLOCK, 3 * BLOCK + 7, 0, 511, BLOCK - 1500, 40, 700_000, 1]);
     let members = entries.into_iter().map(|entry| Ok(Member { entry, inside: true }));
-    let layout = fill::Layout { root: root.path(), spool: None, prefix: b"in/" };
+    let root = Root::open(root.path()).unwrap();
+    let layout = fill::Layout { root: Some(&root), spool: None, prefix: b"in/" };
     let mut sizes = Vec::new();
     for block in Blocks::new(members, 3) {
         let (block, mut out) = (block.unwrap(), buffer::Buffer::default());
@@ -166,10 +171,11 @@ fn an_error_of_the_walk_comes_after_what_was_whole() {
     let (root, entries) = files(&[100; 40]);
     let failure = ContextError::Shrank { path: "walk".into(), expected: 1, read: 0 };
     let entries = entries.into_iter().map(Ok).chain([Err(failure)]);
-    let archive = Archive { root: root.path(), spool: None, directory: None, extra: vec![] };
+    let root = Root::open(root.path()).unwrap();
+    let archive = Archive { root: Some(&root), spool: None, directory: None, extra: vec![] };
     let packing = Packing { compression: Compression::None, threads: NonZero::new(3).unwrap() };
     let mut out = Vec::new();
-    let result = archive.write(entries, &mut out, packing, &mut |_| {});
+    let result = archive.write(entries, Some, &mut out, packing, &mut |_| {});
     assert!(matches!(result, Err(Error::Context(ContextError::Shrank { path, .. })) if path == Path::new("walk")));
 }
 
@@ -187,8 +193,8 @@ fn a_reader_that_goes_away_ends_the_packing() {
     }
     // Endless: only the reader can end it.
     let entries = std::iter::repeat_with(|| Ok(Entry::made("x", vec![1; 100_000])));
-    let archive = Archive { root: Path::new("."), spool: None, directory: None, extra: vec![] };
-    let result = archive.write(entries, &mut Full(3 * BLOCK), Packing::new(Compression::None), &mut |_| {});
+    let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+    let result = archive.write(entries, Some, &mut Full(3 * BLOCK), Packing::new(Compression::None), &mut |_| {});
     assert!(matches!(result, Err(Error::Output { .. })));
 }
 
