@@ -51,6 +51,9 @@ const DEPENDENCIES: [&str; 9] = [
     "vendor",
 ];
 
+/// Directories of keys that are made for tests and open nothing. What is a secret by its name is one there too.
+const TESTS: [&str; 6] = ["__fixtures__", "fixtures", "test", "test_data", "testdata", "tests"];
+
 /// Parts of a name behind `.env.` that make it an example.
 const EXAMPLES: [&str; 9] = ["default", "defaults", "dist", "example", "sample", "schema", "template", "tmpl", "vault"];
 
@@ -205,8 +208,10 @@ fn suspicion(entry: &Entry) -> Option<Suspicion> {
     if named.is_none() && (!UNNAMED_SIZES.contains(&size) || !is_unnamed_candidate(name)) {
         return None;
     }
-    let mut above = entry.path.iter().rev().skip(1);
-    if above.any(|name| DEPENDENCIES.iter().any(|dependencies| name == *dependencies)) {
+    let is_below =
+        |names: &[&str]| entry.path.iter().rev().skip(1).any(|name| names.iter().any(|known| name == *known));
+    let is_key = matches!(named, None | Some(Suspicion::Read(Rule::Key | Rule::Keystore)));
+    if is_below(&DEPENDENCIES) || is_key && is_below(&TESTS) {
         return None;
     }
     named.or(Some(Suspicion::Unnamed))
@@ -287,7 +292,7 @@ pub fn judge(rule: Rule, head: &[u8]) -> Option<(Secret, Option<usize>)> {
         }
         Rule::Cargo => found(Secret::PackageToken, line_of(&text, |line| assigns(line, '=', |key| key == "token"))),
         Rule::Netrc => found(Secret::Password, netrc_password(&text)),
-        Rule::Maven => found(Secret::Password, line_of(&text, has_maven_password)),
+        Rule::Maven => found(Secret::Password, line_of(&without_xml_comments(&text), has_maven_password)),
         Rule::Kubeconfig => found(Secret::ClusterCredentials, cluster_credentials(&text)),
         Rule::Docker => found(Secret::RegistryCredentials, registry_credentials(&text)),
         Rule::Aws => found(Secret::CloudKey, aws_key(&text)),
@@ -419,6 +424,19 @@ fn has_maven_password(line: &str) -> bool {
     })
 }
 
+/// The text with nothing but line ends in its comments: the `settings.xml` that Maven comes with has examples there.
+fn without_xml_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, comment)) = rest.split_once("<!--") {
+        let (comment, after) = comment.split_once("-->").unwrap_or((comment, ""));
+        out.push_str(before);
+        out.extend(comment.chars().filter(|character| *character == '\n'));
+        rest = after;
+    }
+    out + rest
+}
+
 /// `scheme://user:password@host`.
 fn has_url_password(line: &str) -> bool {
     line.split("://").skip(1).any(|rest| {
@@ -455,6 +473,7 @@ mod tests {
         for (path, secret) in [
             (".env", Secret::Environment),
             ("svc/.env.production", Secret::Environment),
+            ("tests/.env", Secret::Environment),
             ("id_rsa", Secret::PrivateKey),
             (".ssh/id_ed25519", Secret::PrivateKey),
             (".git-credentials", Secret::UrlPassword),
@@ -499,6 +518,8 @@ mod tests {
             "debug.keystore",
             "node_modules/x/test/key.pem",
             "vendor/x/.env",
+            "tests/tls/server.key",
+            "x/testdata/config.json",
             "src/main.rs",
             "key.pem.md",
         ] {
@@ -534,6 +555,7 @@ mod tests {
             (Rule::Netrc, "machine h\nlogin me\npassword hunter2\n", Secret::Password, 3),
             (Rule::Netrc, "machine h login me password hunter2", Secret::Password, 1),
             (Rule::Maven, "<server>\n <password>hunter2</password>\n", Secret::Password, 2),
+            (Rule::Maven, "<!-- a\nb -->\n<password>hunter2</password>\n", Secret::Password, 3),
             (Rule::Kubeconfig, "users:\n- user:\n    token: abcdef\n", Secret::ClusterCredentials, 3),
             (Rule::Kubeconfig, r#"{"users": [{"user": {"token": "abc"}}]}"#, Secret::ClusterCredentials, 1),
             (Rule::Docker, "{\"auths\": {\"r\": {\n\"auth\": \"dXNlcjpwdw==\"}}}", Secret::RegistryCredentials, 2),
@@ -565,6 +587,7 @@ mod tests {
             (Rule::PyPi, "[pypi]\nusername = me\n"),
             (Rule::Netrc, "machine h login me\n# password hunter2\n"),
             (Rule::Maven, "<password>${env.PASSWORD}</password>\n<password>{COQLCE6DU6GtcS5P=}</password>"),
+            (Rule::Maven, "<!-- an example:\n<password>repopwd</password>\n-->\n<servers/>"),
             (Rule::Kubeconfig, "users:\n- user:\n    exec:\n      command: aws\n"),
             (Rule::Docker, r#"{"auths": {"r": {}}, "credsStore": "desktop"}"#),
             (Rule::Docker, r#"{"auths": {"r": {"auth": ""}}}"#),

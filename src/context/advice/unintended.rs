@@ -117,8 +117,11 @@ fn message(shown: &str, kind: &Kind, totals: &Totals, whole: u64) -> String {
         Kind::Directory => format!(" in {}", words::plural(totals.files, "file")),
         Kind::File { .. } | Kind::Symlink { .. } => String::new(),
     };
-    let percent = words::percent(totals.bytes, whole);
-    format!("`{shown}` is sent and looks unintended: {size}{files}, {percent} % of the context")
+    let share = match words::percent(totals.bytes, whole) {
+        0 => String::new(),
+        percent => format!(", {percent} % of the context"),
+    };
+    format!("`{shown}` is sent and looks unintended: {size}{files}{share}")
 }
 
 /// Why the entry looks unintended; nothing if it does not.
