@@ -270,7 +270,8 @@ pub struct ContextPackArgs {
     /// File to write, `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: OsString,
-    /// Compression of the archive; `auto` compresses more while the reader is slow, so its bytes differ from run to run
+    /// Compression of the archive; `gzip` is `gzip:1`, and the same tree gives the same bytes. `auto` compresses more while
+    /// the reader is slow, so its bytes differ from run to run
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "gzip")]
     pub compression: String,
 }

@@ -188,6 +188,12 @@ pub enum UsageError {
     /// `-` with nothing piped into it.
     #[error("standard input is a terminal")]
     StdinTerminal,
+    /// `-o` names a file that the archive is made from.
+    #[error("`{}` says what is packed: it cannot be the archive, too", .path.display())]
+    OutputIsInput {
+        /// As typed.
+        path: PathBuf,
+    },
     /// Something else was piped in.
     #[error("standard input is {found}")]
     StdinUnusable {
@@ -269,6 +275,7 @@ impl UsageError {
             | Self::StdinTwice
             | Self::StdinTerminal
             | Self::StdinUnusable { .. }
+            | Self::OutputIsInput { .. }
             | Self::StdinIsDockerfile { .. }
             | Self::NoDirectory { .. } => vec![],
         }
@@ -291,6 +298,7 @@ impl UsageError {
             Self::StdinTwice => "put the Dockerfile into the archive, or name it: `-f FILE`".to_owned(),
             Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
             Self::StdinUnusable { .. } => return None,
+            Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {
                 Some(path) => format!("there is `{}`", path.display()),

@@ -11,7 +11,8 @@
 //! event       what happens during a build, as data
 //! reference   image references and digests
 //! ops         the commands: the order of steps
-//! context     build context: ignore file, listing, sizes, advice (pure); locate, scan, facts, pack, why (disk)
+//! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
+//!             why (I/O)
 //! executor    what is known about Kaniko's executor (pure)
 //! cluster     manifest, status, receiver (pure); client, stream, upload, logs, session (network)
 //! report      what a user sees: errors, progress, documents
@@ -52,7 +53,7 @@ use cluster::client::ClusterOptions;
 use error::Error;
 use ops::{ManifestForm, WhyForm};
 use report::Style;
-use request::PodRequest;
+use request::{ArchiveOutput, PodRequest};
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -81,7 +82,11 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {
             let compression = request::compression(&args.compression)?;
-            ops::pack(&args.context.try_into()?, &args.output.into(), compression)
+            let request = args.context.try_into()?;
+            match args.output.into() {
+                ArchiveOutput::Stdout => ops::pack_to_stdout(&request, compression),
+                ArchiveOutput::File(path) => run_async(ops::pack_to_file(&request, &path, compression)),
+            }
         }
         Command::Context(ContextCommand::Why(args)) => {
             let form = match args.output {

@@ -146,7 +146,8 @@ impl Totals {
         self.files += other.files;
         self.directories += other.directories;
         self.symlinks += other.symlinks;
-        self.bytes += other.bytes;
+        // Sparse files may claim more bytes than there are numbers.
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     /// Counts one more.
@@ -154,7 +155,7 @@ impl Totals {
         match kind {
             Kind::File { size, .. } => {
                 self.files += 1;
-                self.bytes += size;
+                self.bytes = self.bytes.saturating_add(*size);
             }
             Kind::Directory => self.directories += 1,
             Kind::Symlink { .. } => self.symlinks += 1,

@@ -1,7 +1,8 @@
 //! The directory that a build context is read from, opened once.
 //!
-//! Everything in it is reached from the open directory: the system walks its own path once instead of twice a file, and
-//! a directory that is moved meanwhile stays the same one.
+//! Files are reached from the open directory: the system walks its path once instead of twice a file, and a directory
+//! that is moved meanwhile stays the same one. A link in the place of a file is not followed; one that takes the place of
+//! a directory below the root while it is packed is, as it would be by `docker build`.
 
 use std::ffi::OsString;
 use std::fs::File;

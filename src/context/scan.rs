@@ -233,13 +233,20 @@ impl<'a> Scan<'a> {
         }
         let path = self.relative().to_owned();
         if !kind.is_dir() {
-            self.send(path);
+            match kind.is_file() || kind.is_symlink() {
+                true => self.send(path),
+                // Not sent, so it brings no directory with it.
+                false => self.ready.push_back(Found::Special(path)),
+            }
             return Ok(());
         }
         // Listed before it is sent: an error names the directory itself.
         let names = match Names::read(self.full()) {
             Ok(names) => names,
-            Err(_) if excluded => return Ok(()),
+            Err(_) if excluded => {
+                self.pass_over(|_| Some(Totals { directories: 1, ..Totals::default() }));
+                return Ok(());
+            }
             Err(source) => return Err(io_error("list", &path, source)),
         };
         let unsent = if excluded {

@@ -72,7 +72,10 @@ fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn tarball(mut archive: impl Read) -> Result<Stdin, Error> {
-    let no_room = |source| Error::System { action: "keep the build context in a temporary file", source };
+    let no_room = |source| {
+        let what = format!("a temporary file in `{}`", std::env::temp_dir().display());
+        Error::Output { what, source }
+    };
     let mut file = tempfile::tempfile().map_err(no_room)?;
     let mut buffer = vec![0; 128 * 1024];
     loop {

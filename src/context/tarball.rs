@@ -5,7 +5,7 @@
 //! order and with every directory, so that everything behind the listing is the same for both. It may come from
 //! anywhere: whatever leads out of the context, lies below a file, or cannot be told whole is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
@@ -21,12 +21,27 @@ pub(super) const RECORD: usize = 512;
 /// Why an archive is no build context.
 #[derive(Debug, thiserror::Error)]
 pub enum TarballError {
-    /// It cannot be read, or is no archive from here on.
-    #[error("it cannot be read as a tar archive")]
+    /// The file that it is kept in cannot be read.
+    #[error("it cannot be read")]
     Read(#[source] io::Error),
+    /// What should be the header of an entry is none. What it is instead is not said: it may be a file's content.
+    #[error("it is no tar archive{}", .after.as_ref().map(|path| format!(" after `{}`", path.display())).unwrap_or_default())]
+    NoHeader {
+        /// The entry before it.
+        after: Option<PathBuf>,
+    },
     /// It ends before its end.
     #[error("it is cut off: the end of the archive is missing")]
     CutOff,
+    /// A name or a link target that no file system takes: too long, empty, or with a NUL in it. Readers cut it in
+    /// different places.
+    #[error("`{}` has {what}", .path.display())]
+    Unspeakable {
+        /// The entry, as much of it as can be shown.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// An entry named `../x`.
     #[error("`{}` leads out of the build context", .0.display())]
     LeadsOut(PathBuf),
@@ -39,7 +54,7 @@ pub enum TarballError {
         above: PathBuf,
     },
     /// A hard link to something that does not come before it.
-    #[error("`{}` is a hard link to `{}`, which does not come before it", path.display(), target.display())]
+    #[error("`{}` is a hard link to `{}`, and no such file comes before it", path.display(), target.display())]
     LinkToNothing {
         /// The link.
         path: PathBuf,
@@ -74,24 +89,27 @@ pub fn is_archive(head: &[u8]) -> bool {
 pub fn list(archive: impl Read + Seek) -> Result<Listing, TarballError> {
     let mut archive = Archive::new(archive);
     let mut tarball = Tarball::default();
-    let mut end = 0;
-    for found in archive.entries_with_seek().map_err(TarballError::Read)? {
-        let found = found.map_err(TarballError::Read)?;
-        end = found.raw_file_position() + found.size().next_multiple_of(RECORD as u64);
-        tarball.entry(found)?;
+    let mut end = Some(0);
+    for found in archive.entries_with_seek().map_err(|error| tarball.broken(error))? {
+        let mut found = found.map_err(|error| tarball.broken(error))?;
+        tarball.entry(&mut found)?;
+        let size = found.size().checked_next_multiple_of(RECORD as u64);
+        end = size.and_then(|size| found.raw_file_position().checked_add(size));
     }
-    ends_at(archive.into_inner(), end)?;
+    ends_at(archive.into_inner(), end.ok_or(TarballError::CutOff)?)?;
     tarball.listing()
 }
 
-/// A cut between two entries looks like an end, but for the records of zeros that every writer ends with.
+/// A cut between two entries looks like an end, but for the two records of zeros that every writer ends with. Some are
+/// content with one; but what follows it is more zeros, or nothing.
 fn ends_at(mut archive: impl Read + Seek, end: u64) -> Result<(), TarballError> {
-    let mut record = [1; RECORD];
-    archive.seek(SeekFrom::Start(end)).map_err(TarballError::Read)?;
-    match archive.read_exact(&mut record) {
-        Ok(()) if record == [0; RECORD] => Ok(()),
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(TarballError::Read(error)),
-        _ => Err(TarballError::CutOff),
+    archive.seek(SeekFrom::Start(end)).map_err(|_| TarballError::CutOff)?;
+    let mut records = Vec::new();
+    archive.take(2 * RECORD as u64).read_to_end(&mut records).map_err(TarballError::Read)?;
+    match records.iter().all(|byte| *byte == 0) {
+        true if records.len() >= RECORD => Ok(()),
+        true => Err(TarballError::CutOff),
+        false => Err(TarballError::NoHeader { after: None }),
     }
 }
 
@@ -100,34 +118,41 @@ fn ends_at(mut archive: impl Read + Seek, end: u64) -> Result<(), TarballError> 
 struct Tarball {
     /// By path: its order is that of a walk.
     entries: BTreeMap<PathBuf, Entry>,
-    special: Vec<PathBuf>,
+    special: BTreeSet<PathBuf>,
+    /// The entry before.
+    last: Option<PathBuf>,
 }
 
 impl Tarball {
-    fn entry(&mut self, mut found: Found<'_, impl Read>) -> Result<(), TarballError> {
+    fn entry(&mut self, found: &mut Found<'_, impl Read>) -> Result<(), TarballError> {
         let name = found.path_bytes().into_owned();
         let path = inside(&name)?;
+        self.last = Some(path.clone());
+        has_plain_size(found, &path)?;
         let kind = match found.header().entry_type() {
             // What git and others say about the whole archive.
             EntryType::XGlobalHeader => return Ok(()),
             EntryType::Char | EntryType::Block | EntryType::Fifo => {
-                self.special.push(path);
+                self.entries.remove(&path);
+                self.special.insert(path);
                 return Ok(());
             }
             EntryType::Directory => Kind::Directory,
             // The oldest archives know no other sign.
             EntryType::Regular if name.ends_with(b"/") => Kind::Directory,
             EntryType::Regular | EntryType::Continuous => {
-                refuse_sparse(&mut found, &path)?;
+                refuse_sparse(found, &path)?;
                 Kind::File { size: found.size(), content: Content::Spooled(found.raw_file_position()) }
             }
-            EntryType::Symlink => Kind::Symlink { target: link(&found) },
-            EntryType::Link => self.linked(&found, &path)?,
+            EntryType::Symlink => Kind::Symlink { target: link(found, &path)? },
+            EntryType::Link => self.linked(found, &path)?,
             EntryType::GNUSparse => return Err(TarballError::Unsupported { path, kind: SPARSE }),
             _ => return Err(TarballError::Unsupported { path, kind: "kind of entry that no build context has" }),
         };
         let mode = found.header().mode().unwrap_or(0o644) & 0o7777;
-        let mtime = found.header().mtime().unwrap_or(0);
+        // Tar writes times before 1970 as huge ones.
+        let mtime = found.header().mtime().ok().filter(|time| i64::try_from(*time).is_ok()).unwrap_or(0);
+        self.special.remove(&path);
         // The root is there anyway.
         if !path.as_os_str().is_empty() {
             self.entries.insert(path.clone(), Entry { path, kind, mode, mtime });
@@ -137,7 +162,7 @@ impl Tarball {
 
     /// A hard link is another file with the same bytes, as on disk.
     fn linked(&self, found: &Found<'_, impl Read>, path: &Path) -> Result<Kind, TarballError> {
-        let target = inside(link(found).as_os_str().as_bytes())?;
+        let target = inside(link(found, path)?.as_os_str().as_bytes())?;
         match self.entries.get(&target) {
             Some(Entry { kind: kind @ (Kind::File { .. } | Kind::Symlink { .. }), .. }) => Ok(kind.clone()),
             _ => Err(TarballError::LinkToNothing { path: path.to_owned(), target }),
@@ -164,7 +189,17 @@ impl Tarball {
                 }
             }
         }
-        Ok(Listing { entries: self.entries.into_values().collect(), special: self.special, ..Listing::default() })
+        let special = self.special.into_iter().collect();
+        Ok(Listing { entries: self.entries.into_values().collect(), special, ..Listing::default() })
+    }
+
+    /// The reader's own words quote what it takes for a header, which may be a secret.
+    fn broken(&self, error: io::Error) -> TarballError {
+        match (error.raw_os_error(), error.kind()) {
+            (Some(_), _) => TarballError::Read(error),
+            (None, io::ErrorKind::UnexpectedEof) => TarballError::CutOff,
+            (None, _) => TarballError::NoHeader { after: self.last.clone() },
+        }
     }
 }
 
@@ -183,13 +218,58 @@ fn refuse_sparse(found: &mut Found<'_, impl Read>, path: &Path) -> Result<(), Ta
     if sparse { Err(TarballError::Unsupported { path, kind: SPARSE }) } else { Ok(()) }
 }
 
-fn link(found: &Found<'_, impl Read>) -> PathBuf {
+/// A size that everybody reads alike: the header's, in 64 bits, or the extension's, in digits.
+fn has_plain_size(found: &mut Found<'_, impl Read>, path: &Path) -> Result<(), TarballError> {
+    let field = &found.header().as_old().size;
+    // Base 256: the value is in the last eight of twelve bytes.
+    let mut plain = field[0] & 0x80 == 0 || field[..4] == [0x80, 0, 0, 0];
+    let size = found.size();
+    let extensions = found.pax_extensions().map_err(TarballError::Read)?;
+    let refuse = |what| Err(TarballError::Unspeakable { path: path.to_owned(), what });
+    for extension in extensions.into_iter().flatten() {
+        match extension {
+            Ok(extension) if extension.key_bytes() == b"size" => {
+                plain &= extension.value().ok().and_then(|value| value.parse().ok()) == Some(size);
+            }
+            Ok(_) => {}
+            Err(_) => return refuse("an extended header that is none"),
+        }
+    }
+    if plain { Ok(()) } else { refuse("a size that is none") }
+}
+
+fn link(found: &Found<'_, impl Read>, path: &Path) -> Result<PathBuf, TarballError> {
     let target = found.link_name_bytes().unwrap_or_default();
-    PathBuf::from(OsStr::from_bytes(&target))
+    let refuse = |what| Err(TarballError::Unspeakable { path: path.to_owned(), what });
+    match speakable(&target) {
+        Err(what) => refuse(what),
+        Ok(()) if target.is_empty() => refuse("an empty link target"),
+        Ok(()) => Ok(PathBuf::from(OsStr::from_bytes(&target))),
+    }
+}
+
+/// Longest path that Linux takes (`PATH_MAX`).
+const LONGEST_PATH: usize = 4096;
+
+fn speakable(name: &[u8]) -> Result<(), &'static str> {
+    if name.len() > LONGEST_PATH {
+        Err("a name or a link target longer than 4096 bytes")
+    } else if name.contains(&0) {
+        Err("a NUL in its name or its link target")
+    } else {
+        Ok(())
+    }
 }
 
 /// A name as a path below the context's root; empty for the root itself.
-fn inside(name: &[u8]) -> Result<PathBuf, TarballError> {
+///
+/// # Errors
+/// It leads out of the context, or is no name.
+pub fn inside(name: &[u8]) -> Result<PathBuf, TarballError> {
+    speakable(name).map_err(|what| {
+        let shown = name.iter().take(80).copied().take_while(|byte| *byte != 0).collect::<Vec<_>>();
+        TarballError::Unspeakable { path: OsStr::from_bytes(&shown).into(), what }
+    })?;
     let name = Path::new(OsStr::from_bytes(name));
     let mut path = PathBuf::new();
     for component in name.components() {
@@ -287,12 +367,94 @@ mod tests {
             (vec![("a/../../x", Regular, "")], "`a/../../x` leads out of the build context"),
             (vec![("a", Regular, ""), ("a/b", Regular, "")], "`a/b` lies below `a`, which is no directory"),
             (vec![("a", Symlink, "/etc"), ("a/b/c", Regular, "")], "`a/b/c` lies below `a`, which is no directory"),
-            (vec![("b", Link, "a"), ("a", Regular, "")], "`b` is a hard link to `a`, which does not come before it"),
+            (vec![("b", Link, "a"), ("a", Regular, "")], "`b` is a hard link to `a`, and no such file comes before it"),
+            (
+                vec![("d", Directory, ""), ("b", Link, "d")],
+                "`b` is a hard link to `d`, and no such file comes before it",
+            ),
+            (vec![("l", Symlink, "")], "`l` has an empty link target"),
             (vec![("b", Link, "../../etc/passwd")], "`../../etc/passwd` leads out of the build context"),
             (vec![("v", EntryType::new(b'V'), "")], "`v` is a kind of entry that no build context has"),
         ] {
             assert_eq!(listed(&entries).unwrap_err(), why);
         }
+    }
+
+    #[test]
+    fn names_that_readers_cut_in_different_places_are_refused() {
+        let named = |kind: EntryType, name: &[u8]| {
+            let mut builder = Builder::new(Vec::new());
+            let mut header = Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(name.len() as u64);
+            header.set_cksum();
+            builder.append(&header, name).unwrap();
+            let mut file = Header::new_gnu();
+            file.as_old_mut().name[0] = b'f';
+            file.set_entry_type(Symlink);
+            file.as_old_mut().linkname[0] = b't';
+            file.set_size(0);
+            file.set_cksum();
+            builder.append(&file, &b""[..]).unwrap();
+            list(Cursor::new(builder.into_inner().unwrap())).map(drop).map_err(|error| error.to_string())
+        };
+        let (long_name, long_link) = (EntryType::GNULongName, EntryType::GNULongLink);
+        assert_eq!(named(long_name, b"a/b"), Ok(()));
+        assert_eq!(
+            named(long_name, b"sub/..\0/evil").unwrap_err(),
+            "`sub/..` has a NUL in its name or its link target"
+        );
+        assert_eq!(named(long_link, b"x\0y").unwrap_err(), "`f` has a NUL in its name or its link target");
+        assert_eq!(
+            named(EntryType::XHeader, b"12 path=\0xy\n").unwrap_err(),
+            "`` has a NUL in its name or its link target"
+        );
+        let deep = "d/".repeat(20_000);
+        let said = named(long_name, deep.as_bytes()).unwrap_err();
+        assert!(said.ends_with("has a name or a link target longer than 4096 bytes") && said.len() < 200, "{said}");
+    }
+
+    #[test]
+    fn a_size_that_misleads_is_refused_and_no_content_is_quoted() {
+        let secret = "DB_PASSWORD=hunter2\n".repeat(30);
+        let mut bytes = archive(&[("a", Regular, &secret), ("b", Regular, "")]);
+        let mut refused = |field: &[u8; 12]| {
+            bytes[124..136].copy_from_slice(field);
+            let mut header = Header::from_byte_slice(&bytes[..512]).clone();
+            header.set_cksum();
+            bytes[..512].copy_from_slice(header.as_bytes());
+            list(Cursor::new(&bytes)).unwrap_err().to_string()
+        };
+        assert_eq!(refused(b"00000000000\0"), "it is no tar archive after `a`");
+        assert_eq!(refused(b"\x80\0\0\x01\0\0\0\0\0\0\0\0"), "`a` has a size that is none");
+        assert_eq!(refused(b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"), "it is no tar archive");
+        assert!(!refused(b"not a number").contains("hunter2"));
+    }
+
+    #[test]
+    fn times_before_1970_are_the_beginning_of_time() {
+        let mut bytes = archive(&[("a", Regular, "")]);
+        bytes[136..148].copy_from_slice(&[0xff; 12]);
+        let mut header = Header::from_byte_slice(&bytes[..512]).clone();
+        header.set_cksum();
+        bytes[..512].copy_from_slice(header.as_bytes());
+        assert_eq!(list(Cursor::new(&bytes)).unwrap().entries[0].mtime, 0);
+    }
+
+    #[test]
+    fn what_comes_after_a_lone_record_of_zeros_is_not_passed_over() {
+        let (first, second) = (archive(&[("a", Regular, "")]), archive(&[("b", Regular, "")]));
+        let bytes = [&first[..first.len() - 512], &second].concat();
+        assert_eq!(list(Cursor::new(&bytes)).unwrap_err().to_string(), "it is no tar archive");
+        assert!(list(Cursor::new(&first[..first.len() - 512])).is_ok());
+    }
+
+    #[test]
+    fn a_device_in_the_place_of_a_file_takes_its_place() {
+        let listing = list(Cursor::new(archive(&[("a", Regular, ""), ("a", Fifo, "")]))).unwrap();
+        assert_eq!((listing.entries.len(), listing.special.len()), (0, 1));
+        let listing = list(Cursor::new(archive(&[("a", Fifo, ""), ("a", Regular, "")]))).unwrap();
+        assert_eq!((listing.entries.len(), listing.special.len()), (1, 0));
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 #[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
 mod build;
-#[expect(clippy::disallowed_methods, reason = "edge: writes the archive of `context pack`")]
-mod context;
+mod list;
 mod manifest;
+#[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
+mod pack;
 mod sent;
 mod signals;
 mod why;
 
 pub use build::build;
-pub use context::{list, pack};
+pub use list::list;
 pub use manifest::{ManifestForm, manifest};
+pub use pack::{pack_to_file, pack_to_stdout};
 pub use why::{WhyForm, why};

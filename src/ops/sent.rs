@@ -3,7 +3,8 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::cluster::upload::Packer;
 use crate::context::Compression;
@@ -15,8 +16,10 @@ use crate::context::pack::{Archive, Packing};
 use crate::context::root::Root;
 use crate::context::scan::{Excluded, open, scan};
 use crate::context::stdin::{self, Stdin};
+use crate::context::tarball::inside;
 use crate::error::{ContextError, Error, UsageError};
 use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
+use crate::report;
 use crate::request::{ContextRequest, ContextSource, DockerfileSource};
 
 /// A build context and its Dockerfile, ready to be packed.
@@ -80,13 +83,23 @@ impl SentContext {
     }
 }
 
+/// What is in the archive on standard input, and where; nothing if it is a Dockerfile without a context.
+pub(super) fn stdin_listing() -> Result<(Listing, Option<File>), Error> {
+    Ok(match stdin::context()? {
+        Stdin::Tarball { file, listing } => (listing, Some(file)),
+        Stdin::Dockerfile(_) => {
+            report::print_note("standard input is no archive: as a Dockerfile, its build context is empty");
+            (Listing::default(), None)
+        }
+    })
+}
+
 /// The Dockerfile among the entries of an archive.
 pub(super) fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<&Path>) -> Result<Vec<u8>, Error> {
     let candidates = path.map_or_else(|| vec![Path::new("Dockerfile"), Path::new("dockerfile")], |path| vec![path]);
     let mut tried = Vec::new();
     for candidate in &candidates {
-        let named: PathBuf =
-            candidate.components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect();
+        let named = inside(candidate.as_os_str().as_bytes()).map_err(|why| ContextError::Stdin { why })?;
         let found = listing.entries.iter().find(|entry| entry.path == named);
         let outcome = match found.map(|entry| &entry.kind) {
             Some(Kind::File { size, content: Content::Spooled(start) }) => {

@@ -1,6 +1,7 @@
 //! Errors as people read them: what, the evidence, one action.
 
 use std::io::Write;
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
@@ -49,6 +50,11 @@ pub fn print_advice(advice: &[Advice]) {
         text.push_str(&labelled(NOTE, "note", &format!("and {more} more; `-o json` has all of them")));
     }
     print(&text);
+}
+
+/// Prints that `path` cannot be sent.
+pub fn print_special(path: &Path) {
+    print_note(&format!("`{}` is a socket, FIFO or device and is not sent", path.display()));
 }
 
 /// Prints one note to standard error.

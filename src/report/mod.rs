@@ -8,7 +8,7 @@ mod terminal;
 mod why;
 
 pub use document::{metadata_json, write_stdout};
-pub use human::{print_advice, print_error, print_note, print_totals};
+pub use human::{print_advice, print_error, print_note, print_special, print_totals};
 pub use listing::{listing_json, write_left_out, write_listing};
 pub use progress::{Progress, Style};
 pub use terminal::sanitise;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -253,6 +254,26 @@ fn no_content_of_a_secret_is_ever_shown() {
 }
 
 #[test]
+fn build_tells_of_secrets_before_it_sends_them_unless_it_is_to_be_quiet() {
+    let tree = (0..5).fold(Tree::new().file("Dockerfile", "FROM scratch\n"), |tree, number| {
+        tree.file(&format!("{number}/id_rsa"), "-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    });
+    let notes = |flags: &[&str]| -> Vec<String> {
+        let finished = with_kubeconfig(&tree, &[&["build", "-t", "app", "--timeout", "2s"], flags].concat());
+        let lines = finished.stderr.lines().filter(|line| line.contains("secret") || line.contains("more"));
+        lines.map(|line| line.split(" is sent and").next().unwrap().to_owned()).collect()
+    };
+    let expected = [
+        "note: `0/id_rsa`",
+        "note: `1/id_rsa`",
+        "note: `2/id_rsa`",
+        "note: and 2 more: `kaniko-local context ls` tells them",
+    ];
+    assert_eq!(notes(&[]), expected);
+    assert_eq!(notes(&["-q"]), Vec::<String>::new());
+}
+
+#[test]
 fn a_context_that_follows_the_advice_is_without_it_and_without_the_advice() {
     let tree = careless();
     let advised = |finished: &Finished| -> Vec<String> {
@@ -286,7 +307,10 @@ fn a_secret_is_not_looked_for_behind_a_link_or_in_a_fifo() {
     let elsewhere = Tree::new().file("key", "-----BEGIN PRIVATE KEY-----\naaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
     let tree = small().link("tls.pem", elsewhere.path().join("key").to_str().unwrap());
     assert!(Command::new("mkfifo").arg(tree.path().join("fifo.pem")).status().unwrap().success());
-    assert_eq!(run_in(&tree, &["context", "ls"]).stderr, "context: 2 files, 24 B\n");
+    assert_eq!(
+        run_in(&tree, &["context", "ls"]).stderr,
+        "note: `fifo.pem` is a socket, FIFO or device and is not sent\ncontext: 2 files, 24 B\n"
+    );
 }
 
 /// Each code of an advice has a heading in TROUBLESHOOTING.md, below which is what the tool prints.
@@ -429,13 +453,81 @@ fn empty_standard_input() {
 }
 
 #[test]
-fn half_an_archive_is_not_left_behind() {
+fn what_was_there_survives_a_pack_that_fails() {
     let tree = Tree::new().file("a", "x").file(".dockerignore", "[a\n");
+    let elsewhere = Tree::new().file("old.tgz", "precious").link("link", "old.tgz");
+    for output in ["old.tgz", "link", "new.tgz"] {
+        let archive = elsewhere.path().join(output);
+        for context in [tree.path(), Path::new("/nonexistent")] {
+            let packed = Tool::new(&["context", "pack", "-o"]).arg(&archive).arg(context).run();
+            assert_ne!(packed.code, Some(0));
+        }
+    }
+    assert_eq!(fs::read(elsewhere.path().join("link")).unwrap(), b"precious");
+    assert_eq!(names_in(elsewhere.path()), ["link", "old.tgz"]);
+}
+
+#[test]
+fn an_archive_takes_the_place_that_a_link_leads_to() {
+    let elsewhere = Tree::new().file("old.tgz", "old").link("link", "old.tgz");
+    let packed = Tool::new(&["context", "pack", "-o"]).arg(elsewhere.path().join("link")).arg(small().path()).run();
+    assert_eq!((packed.code, packed.stderr.as_str()), (Some(0), ""));
+    assert!(fs::read(elsewhere.path().join("old.tgz")).unwrap().starts_with(b"\x1f\x8b"));
+    assert!(elsewhere.path().join("link").is_symlink());
+    assert_eq!(names_in(elsewhere.path()), ["link", "old.tgz"]);
+}
+
+#[test]
+fn the_dockerfile_and_the_ignore_file_cannot_be_the_archive() {
+    let tree = small().file(".dockerignore", "x\n");
+    assert_transcript!("pack_into_dockerfile", run_in(&tree, &["context", "pack", "-o", "Dockerfile"]));
+    assert_eq!(run_in(&tree, &["context", "pack", "-o", "./.dockerignore"]).code, Some(2));
+    assert_eq!(fs::read(tree.path().join(".dockerignore")).unwrap(), b"x\n");
+}
+
+#[test]
+fn a_signal_leaves_nothing_of_an_archive() {
+    // Endless, as far as this test is concerned.
+    let tree = Tree::new();
+    File::create(tree.path().join("large")).unwrap().set_len(1 << 40).unwrap();
     let elsewhere = Tree::new();
-    let archive = elsewhere.path().join("context.tar.gz");
-    let packed = Tool::new(&["context", "pack", "-o"]).arg(&archive).within(tree.path()).run();
-    assert_eq!(packed.code, Some(1), "{}", packed.stderr);
-    assert!(!archive.exists());
+    let tool = Tool::new(&["context", "pack", "-o"]).arg(elsewhere.path().join("archive")).arg(tree.path());
+    let running = tool.spawn();
+    let started = Instant::now();
+    while names_in(elsewhere.path()).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20), "nothing is written");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.signal("TERM");
+    let finished = running.wait();
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(143), "error: terminated\n"));
+    assert_eq!(names_in(elsewhere.path()), Vec::<String>::new());
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_dockerfile_named_for_an_archive_has_to_be_in_it() {
+    let listed = Tool::new(&["context", "ls", "-", "-f", "nope"]).input(tarball(&small(), "-cf")).run();
+    assert_eq!(listed.code, Some(2), "{}", listed.stderr);
+}
+
+#[test]
+fn a_socket_brings_no_excluded_directory_along() {
+    let tree = Tree::new().file(".dockerignore", "*\n!**/keep\n").file("b/x", "");
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("b/keep")).unwrap();
+    let listed = run_in(&tree, &["context", "ls"]);
+    assert_eq!(listed.stdout(), "");
+    assert!(
+        listed.stderr.contains("note: `b/keep` is a socket, FIFO or device and is not sent\n"),
+        "{}",
+        listed.stderr
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Cuts an archive into blocks before its bytes exist. Pure: from names and sizes alone, so that the cuts are the same
-//! whoever fills the blocks, and when.
+//! Cuts an archive into blocks before its bytes exist: from names and sizes alone, so that the cuts are the same whoever
+//! fills the blocks, and when. Pure, but for the place that it has for a file that somebody else opens.
 
 use std::fs::File;
 use std::io;
@@ -72,8 +72,8 @@ impl<I: Iterator<Item = Result<Member, ContextError>>> Blocks<I> {
         Self { members, prefix, block: Block::default(), open: None, next: None, ended: false }
     }
 
-    /// Puts `member` into the block, or as much of it as fits. False if the block has to be closed first.
-    fn put(&mut self, member: Member) -> bool {
+    /// Puts `member` into the block, or as much of it as fits, or keeps it for the next one.
+    fn put(&mut self, member: Member) {
         let header = header::length(&member.entry, if member.inside { self.prefix } else { 0 });
         let content = member.entry.kind.size();
         let whole = header as u64 + content + header::padding(content) as u64;
@@ -81,11 +81,11 @@ impl<I: Iterator<Item = Result<Member, ContextError>>> Blocks<I> {
             self.block.size += whole as usize;
             self.block.entries += 1;
             self.block.items.push(Item::Whole(member));
-            return true;
+            return;
         }
         if self.block.size > 0 && (whole <= BLOCK as u64 || self.block.size + header > BLOCK) {
             self.next = Some(member);
-            return false;
+            return;
         }
         self.block.size += header;
         self.block.entries += 1;
@@ -98,7 +98,6 @@ impl<I: Iterator<Item = Result<Member, ContextError>>> Blocks<I> {
             // A link target longer than a block: there is no file like that, but an archive may say so.
             self.block.items.push(Item::Whole(member));
         }
-        true
     }
 
     /// Puts as much of the open file into the block as fits.
@@ -134,9 +133,7 @@ impl<I: Iterator<Item = Result<Member, ContextError>>> Iterator for Blocks<I> {
         }
         while !self.is_full() {
             match self.members.next() {
-                Some(Ok(member)) => {
-                    self.put(member);
-                }
+                Some(Ok(member)) => self.put(member),
                 Some(Err(error)) => {
                     self.ended = true;
                     return Some(Err(error));

@@ -39,6 +39,7 @@ impl Layout<'_> {
                 Item::End => out.extend(&END),
             }
         }
+        debug_assert_eq!(out.as_slice().len(), block.size, "what was planned is what was made");
         Ok(content)
     }
 

@@ -1,7 +1,8 @@
 //! Blocks as gzip members (RFC 1952) of raw deflate data (RFC 1951). Pure.
 //!
 //! Members that follow each other are one gzip file (RFC 1952, 2.2), for Go's reader in the executor and for busybox in
-//! the pod too. A block that deflate cannot shrink, as in jars and images, is stored: finding out costs a look at a
+//! the pod too. A cut between two members looks like an end to both; what proves the whole is outside of the archive, the
+//! upload's end marker. A block that deflate cannot shrink, as in jars and images, is stored: finding out costs a look at a
 //! sample, where trying would cost thirty times a copy.
 
 use super::buffer::Buffer;
@@ -45,7 +46,7 @@ impl Gzip {
         let middle = (block.len() - TRIAL) / 2;
         let trial = &block[middle..middle + TRIAL];
         self.trial.clear();
-        !self.deflate.compress(1, trial, &mut self.trial) || self.trial.as_slice().len() > TRIAL / 100 * 98
+        !self.deflate.compress(1, trial, &mut self.trial) || self.trial.as_slice().len() > TRIAL * 98 / 100
     }
 }
 

@@ -7,7 +7,7 @@ use crate::context::Compression;
 
 /// Cheapest and dearest level that is chosen without being asked for. From 8 on, the time doubles for less than 1 % in
 /// size.
-const CHEAPEST: u8 = 1;
+pub(super) const CHEAPEST: u8 = 1;
 const DEAREST: u8 = 7;
 /// How long the pace is watched before the level changes.
 const WINDOW: Duration = Duration::from_millis(250);

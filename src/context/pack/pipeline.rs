@@ -100,7 +100,8 @@ fn cut(
 ) {
     for block in blocks {
         let (done, result) = sync_channel(1);
-        // Nobody listens any more: the writer has failed.
+        // First its place, then the work, both queues equally long: the oldest place always belongs to a block that some
+        // worker has or gets. Nobody listens any more if the writer has failed.
         if order.send(result).is_err() {
             return;
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::blocks::BLOCK;
+use super::level::CHEAPEST;
 use super::*;
 use crate::context::listing::{Content, Kind};
 
@@ -167,8 +168,8 @@ fn what_is_no_file_any_more_is_named_and_not_followed_nor_waited_for() {
 }
 
 #[test]
-fn an_error_of_the_walk_comes_after_what_was_whole() {
-    let (root, entries) = files(&[100; 40]);
+fn an_error_of_the_walk_comes_after_the_blocks_that_were_whole() {
+    let (root, entries) = files(&[BLOCK, 100]);
     let failure = ContextError::Shrank { path: "walk".into(), expected: 1, read: 0 };
     let entries = entries.into_iter().map(Ok).chain([Err(failure)]);
     let root = Root::open(root.path()).unwrap();
@@ -177,6 +178,46 @@ fn an_error_of_the_walk_comes_after_what_was_whole() {
     let mut out = Vec::new();
     let result = archive.write(entries, Some, &mut out, packing, &mut |_| {});
     assert!(matches!(result, Err(Error::Context(ContextError::Shrank { path, .. })) if path == Path::new("walk")));
+    assert_eq!(out.len(), BLOCK);
+}
+
+#[test]
+fn auto_compresses_more_while_the_reader_is_slow() {
+    struct Slow(Vec<u8>);
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            std::thread::sleep(std::time::Duration::from_millis(60));
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let text = include_str!("../dockerignore/tests/surprises.rs").repeat(10);
+    let entries = |count| (0..count).map(|index| Entry::made(&format!("{index}"), text.clone().into_bytes()));
+    let write = |out: &mut dyn Write, compression| {
+        let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+        archive
+            .write(entries(150), |entry| Some(Ok(entry)), &mut { out }, Packing::new(compression), &mut |_| {})
+            .unwrap();
+    };
+    let (mut slow, mut fixed) = (Slow(Vec::new()), Vec::new());
+    write(&mut slow, Compression::Auto);
+    write(&mut fixed, Compression::Gzip(CHEAPEST));
+    assert!(slow.0.len() < fixed.len(), "{} against {}", slow.0.len(), fixed.len());
+    assert!(read(&slow.0, Compression::Auto) == read(&fixed, Compression::Auto));
+}
+
+#[test]
+fn content_in_memory_may_be_larger_than_a_block() {
+    let bytes = content(1, 3 * BLOCK + 5);
+    let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+    let mut out = Vec::new();
+    let entries = [Entry::made("large", bytes.clone())].into_iter();
+    let packing = Packing::new(Compression::None);
+    archive.write(entries, |entry| Some(Ok(entry)), &mut out, packing, &mut |_| {}).unwrap();
+    assert!(read(&out, Compression::None)["large"] == bytes);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Who does the deflating, chosen when the program is built.
 //!
-//! libdeflate by default: at the same level, it is a third faster than `pigz` and smaller. Without a C compiler, zlib-rs,
-//! which is as fast and a quarter larger at level 1. With the feature `isal`, Intel's ISA-L does level 1 at twice the
-//! speed of libdeflate; to build it takes autotools and nasm.
+//! libdeflate by default. Without a C compiler, zlib-rs: at level 1 a quarter faster on one core and a third larger, at 6
+//! a quarter slower and as large (196 MB of Rust sources, in MB/s and size: 454, 0.164 and 202, 0.143 against 564, 0.220
+//! and 146, 0.144). With the feature `isal`, Intel's ISA-L does level 1: 1,038, 0.178; to build it takes autotools and
+//! nasm.
 
 use super::buffer::Buffer;
 
