@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
 use kaniko_local::context::listing::{Content, Kind};
@@ -17,6 +18,8 @@ fuzz_target!(|input: &[u8]| {
     for entry in &listing.entries {
         assert!(last.is_none_or(|last| last < entry.path.as_path()), "in order, each once");
         last = Some(&entry.path);
+        assert!(entry.path.as_os_str().len() <= 4096 && !entry.path.as_os_str().as_bytes().contains(&0));
+        assert!(i64::try_from(entry.mtime).is_ok());
         assert!(entry.path.components().all(|part| matches!(part, Component::Normal(_))));
         assert!(entry.path.parent().is_some_and(|parent| directories.contains(parent)), "directories first");
         match &entry.kind {
@@ -25,7 +28,10 @@ fuzz_target!(|input: &[u8]| {
                 assert!(start.checked_add(*size).is_some_and(|end| end <= input.len() as u64), "beyond the archive");
             }
             Kind::File { content, .. } => panic!("{content:?}"),
-            Kind::Symlink { .. } => {}
+            Kind::Symlink { target } => {
+                let target = target.as_os_str().as_bytes();
+                assert!(!target.is_empty() && target.len() <= 4096 && !target.contains(&0));
+            }
         }
     }
 });
