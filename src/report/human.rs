@@ -6,7 +6,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 
 use super::terminal::sanitise;
-use crate::context::advice::Advice;
+use crate::context::advice::{ALIKE, Advice};
 use crate::context::listing::Totals;
 use crate::error::Error;
 use crate::words;
@@ -37,24 +37,42 @@ pub fn print_totals(sent: &Totals, excluded: Option<&Totals>) {
     print(&format!("context: {}{excluded}\n", words::totals(sent)));
 }
 
-/// Prints advice to standard error, as much of it as anybody reads.
+/// Prints advice to standard error, as much of it as anybody reads. What one line leaves out is told together.
 pub fn print_advice(advice: &[Advice]) {
     let mut text = String::new();
-    for advice in advice.iter().take(ADVICE_LIMIT) {
-        text.push_str(&labelled(ADVICE, "advice", &advice.message));
-        advice.notes.iter().for_each(|note| text.push_str(&labelled(NOTE, "note", note)));
-        text.extend(advice.help.iter().map(|help| labelled(HELP, "help", help)));
+    let share_line =
+        |left: &Advice, right: &Advice| left.ignore_line.is_some() && left.ignore_line == right.ignore_line;
+    let mut told = 0;
+    for alike in advice.chunk_by(share_line).take(ADVICE_LIMIT) {
+        text.push_str(&advice_text(alike));
+        told += alike.len();
     }
-    let more = advice.len().saturating_sub(ADVICE_LIMIT);
-    if more > 0 {
+    if let more @ 1.. = advice.len() - told {
         text.push_str(&labelled(NOTE, "note", &format!("and {more} more; `-o json` has all of them")));
     }
     print(&text);
 }
 
+<<<<<<< HEAD
 /// Prints that `path` cannot be sent.
 pub fn print_special(path: &Path) {
     print_note(&format!("`{}` is a socket, FIFO or device and is not sent", path.display()));
+=======
+/// Pieces of advice with one help.
+fn advice_text(alike: &[Advice]) -> String {
+    let mut text = String::new();
+    for advice in alike.iter().take(ALIKE) {
+        text.push_str(&labelled(ADVICE, "advice", &advice.message));
+        advice.notes.iter().for_each(|note| text.push_str(&labelled(NOTE, "note", note)));
+    }
+    if let more @ 1.. = alike.len().saturating_sub(ALIKE) {
+        text.push_str(&labelled(NOTE, "note", &format!("and {more} more of that name; `-o json` has all of them")));
+    }
+    text.extend(
+        alike.iter().take(1).filter_map(|advice| advice.help.as_ref()).map(|help| labelled(HELP, "help", help)),
+    );
+    text
+>>>>>>> ls
 }
 
 /// Prints one note to standard error.

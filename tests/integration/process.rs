@@ -274,6 +274,19 @@ fn build_tells_of_secrets_before_it_sends_them_unless_it_is_to_be_quiet() {
 }
 
 #[test]
+fn many_secrets_of_one_name_are_told_in_a_few_lines_with_one_help() {
+    let tree = Tree::new().file("Dockerfile", "FROM x\n").file("web/.env.production", "VITE_TITLE=My App\n");
+    (0..300).for_each(|n| drop(tree.write(&format!("svc{n:03}/.env"), "API_TOKEN=hunter2hunter2\n")));
+    assert_transcript!("context_ls_many_secrets", {
+        let mut finished = run_in(&tree, &["context", "ls", "-0"]);
+        finished.stdout.clear();
+        finished
+    });
+    tree.write(".dockerignore", "**/.env\n");
+    assert_eq!(run_in(&tree, &["context", "ls"]).stderr, "context: 3 files, 33 B\n");
+}
+
+#[test]
 fn a_context_that_follows_the_advice_is_without_it_and_without_the_advice() {
     let tree = careless();
     let advised = |finished: &Finished| -> Vec<String> {

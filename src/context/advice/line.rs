@@ -11,11 +11,7 @@ const HARMLESS_ALONE: [char; 4] = ['{', '}', '|', '^'];
 
 /// The line for the entry at `path`; none if an ignore file has no way to say it, or a terminal no way to show it.
 pub(super) fn ignore_line(path: &Path, is_directory: bool) -> Option<String> {
-    // A pattern that is more than plain text is compared character by character, where all broken bytes are alike.
-    let path = str::from_utf8(path.as_os_str().as_bytes()).ok()?;
-    if path.is_empty() || path.trim() != path || path.chars().any(is_unspeakable) {
-        return None;
-    }
+    let path = speakable(path)?;
     let mut line = match path.chars().next() {
         Some('#') => "/".to_owned(),
         _ => String::new(),
@@ -29,6 +25,19 @@ pub(super) fn ignore_line(path: &Path, is_directory: bool) -> Option<String> {
         line.push('/');
     }
     Some(line)
+}
+
+/// The line for everything that is called `name`, wherever it is.
+pub(super) fn ignore_line_anywhere(name: &Path) -> Option<String> {
+    Some("**/".chars().chain(escaped(speakable(name)?)).collect())
+}
+
+/// The path as text that a line can hold.
+fn speakable(path: &Path) -> Option<&str> {
+    // A pattern that is more than plain text is compared character by character, where all broken bytes are alike.
+    let path = str::from_utf8(path.as_os_str().as_bytes()).ok()?;
+    let is_fine = !path.is_empty() && path.trim() == path && !path.chars().any(is_unspeakable);
+    is_fine.then_some(path)
 }
 
 /// Control characters end a line or do not survive being printed, marks of direction are not seen, and a byte order
@@ -100,6 +109,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_line_for_a_name_excludes_what_is_called_that_and_nothing_else(
+            name in name(), above in path(), other in path(), before in select(&["", "*\n!**\n", "x\n!a\n!*/*\n"][..]),
+        ) {
+            let Some(line) = ignore_line_anywhere(Path::new(&name)) else { return Ok(()) };
+            let plain = Matcher::from_file(before.as_bytes()).unwrap();
+            let matcher = Matcher::from_file(format!("{before}{line}\n").as_bytes()).unwrap();
+            let excluded = |path: &str| matcher.verdict(path.as_bytes()).unwrap().excluded;
+            prop_assert!(excluded(&name), "{line}");
+            prop_assert!(excluded(&format!("{above}/{name}")), "{line}");
+            if !other.split('/').any(|part| part == name) {
+                prop_assert_eq!(excluded(&other), plain.verdict(other.as_bytes()).unwrap().excluded, "{}", line);
+            }
+        }
+
         #[test]
         fn the_line_excludes_its_path_what_is_below_it_and_nothing_else(
             path in path(), other in path(), is_directory: bool, before in select(&["", "*\n!**\n", "x\n!a\n!*/*\n"][..]),

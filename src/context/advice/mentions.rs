@@ -1,43 +1,130 @@
-//! Which paths a Dockerfile copies by name. What is copied by name is sent on purpose.
+//! What a Dockerfile takes from the context by name. What it takes by name is sent on purpose.
 //!
 //! A look at the text and no parser: where it errs, it takes a path for mentioned, and there is one advice less.
 
 use std::path::{Component, Path};
 
+/// What git says of a repository, and so needs the repository for.
+const READS_REPOSITORY: [&str; 17] = [
+    "archive",
+    "branch",
+    "describe",
+    "diff",
+    "log",
+    "ls-files",
+    "ls-tree",
+    "name-rev",
+    "rev-list",
+    "rev-parse",
+    "shortlog",
+    "show",
+    "show-ref",
+    "status",
+    "submodule",
+    "symbolic-ref",
+    "tag",
+];
+
+/// Words between `git` and what it is to do, at most: `-C DIRECTORY`, `-c NAME=VALUE`.
+const GIT_OPTIONS: usize = 4;
+
 /// The words of a Dockerfile that may name paths of the context.
-#[derive(Debug)]
-pub(super) struct Mentions<'a>(Vec<&'a str>);
+#[derive(Debug, Default)]
+pub(super) struct Mentions<'a> {
+    words: Vec<&'a str>,
+    runs_git: bool,
+}
 
 impl<'a> Mentions<'a> {
-    /// Reads `COPY`, `ADD` and the `ARG` and `ENV` that they may take their paths from. What is copied from another
-    /// stage says nothing about the context.
+    /// Reads `COPY`, `ADD`, the `ARG` and `ENV` that they may take their paths from, the bind mounts of `RUN`, and
+    /// what is run. What comes from another stage says nothing about the context.
     pub(super) fn of(dockerfile: &'a str) -> Self {
-        let mut words = Vec::new();
-        let mut counts = false;
-        let mut continued = false;
-        for line in dockerfile.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            if !continued {
-                counts = names_paths(line);
-            }
-            if counts {
-                let split = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '=' | '\\');
-                words.extend(line.split(split).filter(|word| !word.is_empty()));
-            }
-            continued = line.ends_with(['\\', '`']);
+        let mut mentions = Self::default();
+        for instruction in instructions(dockerfile) {
+            mentions.read(&instruction);
         }
-        Self(words)
+        mentions
+    }
+
+    fn read(&mut self, words: &[&'a str]) {
+        let is_onbuild = words.first().is_some_and(|word| word.eq_ignore_ascii_case("ONBUILD"));
+        let words = &words[usize::from(is_onbuild)..];
+        let instruction = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
+        match instruction.as_str() {
+            "COPY" | "ADD" | "ARG" | "ENV" if words.iter().any(|word| word.starts_with("--from=")) => {}
+            "COPY" | "ADD" | "ARG" | "ENV" => self.words.extend(words.iter().flat_map(|word| parts(word))),
+            "RUN" => {
+                self.words.extend(words.iter().filter_map(|word| word.strip_prefix("--mount=")).flat_map(mounted));
+                self.runs_git |= reads_repository(words);
+            }
+            // Nothing else runs while it is built, but what follows `RUN <<EOF` looks like anything.
+            _ => self.runs_git |= reads_repository(words),
+        }
     }
 
     /// Whether `path`, relative to the context, or something below it is named.
     pub(super) fn names(&self, path: &Path) -> bool {
-        self.0.iter().any(|word| is_at_or_below(word, path))
+        self.words.iter().any(|word| is_at_or_below(word, path))
+    }
+
+    /// Whether something is run that git tells of the repository.
+    pub(super) fn runs_git(&self) -> bool {
+        self.runs_git
     }
 }
 
-fn names_paths(line: &str) -> bool {
-    let instruction = line.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-    let from_a_stage = line.split_whitespace().any(|word| word.starts_with("--from="));
-    matches!(instruction.as_str(), "COPY" | "ADD" | "ARG" | "ENV") && !from_a_stage
+/// The words of each instruction; comments in between and marks of continuation are none.
+fn instructions(dockerfile: &str) -> Vec<Vec<&str>> {
+    let escape = escape(dockerfile);
+    let mut instructions: Vec<Vec<&str>> = Vec::new();
+    let mut continued = false;
+    for line in dockerfile.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let words = line.trim_end_matches(escape).split_whitespace();
+        match instructions.last_mut() {
+            Some(instruction) if continued => instruction.extend(words),
+            _ => instructions.push(words.collect()),
+        }
+        continued = line.ends_with(escape);
+    }
+    instructions
+}
+
+/// The character that continues a line: a comment at the top can make it the backtick.
+fn escape(dockerfile: &str) -> char {
+    let top = dockerfile.lines().map_while(|line| line.trim().strip_prefix('#'));
+    let is_backtick = |line: &str| line.to_ascii_lowercase().split_whitespace().collect::<String>() == "escape=`";
+    if top.into_iter().any(is_backtick) { '`' } else { '\\' }
+}
+
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    word.split(['"', '\'', ',', '=', '\\']).filter(|part| !part.is_empty())
+}
+
+/// The path that a mount takes from the context, given what follows `--mount=`.
+fn mounted(mount: &str) -> Option<&str> {
+    let mut fields = mount.split(',').filter_map(|field| field.trim_matches(['"', '\'']).split_once('='));
+    let other = |(key, value): (&str, &str)| key == "from" || key == "type" && value != "bind";
+    if fields.clone().any(other) {
+        return None;
+    }
+    let (_, source) = fields.find(|(key, _)| matches!(*key, "source" | "src"))?;
+    Some(source.trim_matches(['"', '\'']))
+}
+
+/// Whether git is to tell something of a repository that is not cloned or made there.
+fn reads_repository(words: &[&str]) -> bool {
+    let is_other = |c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '/' | '.');
+    let words: Vec<&str> = words.iter().flat_map(|word| word.split(is_other)).filter(|word| !word.is_empty()).collect();
+    let is_git = |word: &str| word == "git" || word.ends_with("/git");
+    let has_options = |rest: &[&str]| rest.first().is_some_and(|word| word.starts_with('-'));
+    let does = |wanted: &[&str]| {
+        (0..words.len()).filter(|&at| is_git(words[at])).any(|at| {
+            let rest = &words[at + 1..];
+            let reach = if has_options(rest) { 1 + GIT_OPTIONS } else { 1 };
+            rest.iter().take(reach).any(|word| wanted.contains(word))
+        })
+    };
+    does(&READS_REPOSITORY) && !does(&["clone", "init"])
 }
 
 /// Whether the word leads to `path` or further, component by component. A word with a variable in it may lead anywhere
@@ -88,11 +175,43 @@ mod tests {
             ("COPY target/x /", "api/target", false),
             ("COPY targets/x /", "target", false),
             ("COPY --from=build /target/app /", "target", false),
+            ("ONBUILD COPY target/x /", "target", true),
+            ("onbuild ADD --chown=1:1 target/x /", "target", true),
+            ("ONBUILD COPY --from=build target/x /", "target", false),
+            ("RUN --mount=type=bind,source=target/x,target=/x cp /x /y", "target", true),
+            ("RUN --mount=type=cache,target=/c \\\n  --mount=target=/x,src=\"target\" cp /x /y", "target", true),
+            ("ONBUILD RUN --mount=type=bind,src=./target,dst=/x cp /x /y", "target", true),
+            ("RUN --mount=type=bind,source=target,from=build,target=/x cp /x /y", "target", false),
+            ("RUN --mount=type=cache,source=target,target=/x make", "target", false),
+            ("RUN --mount=type=bind,source=.,target=target make", "target", false),
+            ("# escape=`\nCOPY a `\n  target/x /", "target", true),
+            ("RUN V=`date`\nCOPY target/x /", "target", true),
             ("RUN cp target/x /", "target", false),
             ("# COPY target/x /", "target", false),
             ("COPY x /app/target", "target", false),
         ] {
             assert_eq!(Mentions::of(dockerfile).names(Path::new(path)), wanted, "{dockerfile}");
+        }
+    }
+
+    #[test]
+    fn a_dockerfile_that_asks_git_about_the_repository_runs_git() {
+        for (dockerfile, wanted) in [
+            ("RUN git describe --tags > version", true),
+            ("RUN make VERSION=$(git rev-parse HEAD)", true),
+            ("RUN V=`git -C /src log -1` make", true),
+            ("RUN apk add git && \\\n  git -c safe.directory=/src describe", true),
+            ("RUN [\"git\", \"status\"]", true),
+            ("RUN <<EOF\n/usr/bin/git submodule update\nEOF", true),
+            ("ONBUILD RUN git tag", true),
+            ("RUN apk add --no-cache git make", false),
+            ("RUN git clone https://h/x && cd x && git rev-parse HEAD", false),
+            ("RUN git config --global user.name x", false),
+            ("RUN legit describe", false),
+            ("# RUN git describe", false),
+            ("COPY git describe /", false),
+        ] {
+            assert_eq!(Mentions::of(dockerfile).runs_git(), wanted, "{dockerfile}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides what is sent. [`secret::Suspects`] and [`unintended::candidates`] say from a listing alone what
 //! has to be looked at; [`super::facts`] looks at it on disk; [`advice`] makes advice of both. Wherever something looks
-//! sent on purpose (the Dockerfile copies it by name, the ignore file takes it back in), there is no advice to leave it
+//! sent on purpose (the Dockerfile names it, the ignore file takes it back in), there is no advice to leave it
 //! out.
 
 mod artifact;
@@ -15,16 +15,21 @@ pub mod unintended;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use self::artifact::{Artifact, recognise};
 pub use self::git::GitignoreFile;
-use self::line::ignore_line;
+use self::line::{ignore_line, ignore_line_anywhere};
 use self::mentions::Mentions;
 pub use self::secret::{Exposed, HEAD};
 use super::dockerignore::Matcher;
 use super::listing::{Kind, Listing};
+
+/// More secrets than this that have one name get one line for all, and no more of them are printed.
+pub const ALIKE: usize = 5;
 
 /// What is known about a context besides its listing.
 #[derive(Debug, Default)]
@@ -84,17 +89,19 @@ pub struct Advice {
     pub message: String,
     /// The evidence.
     pub notes: Vec<String>,
-    /// The line that leaves the entry out, if that is advised.
+    /// The line that leaves the entry out, if that is advised. Secrets of one name can share it.
     pub ignore_line: Option<String>,
     /// One action.
     pub help: Option<String>,
 }
 
-/// All there is to advise: secrets in archive order, then what is big, the largest first.
+/// All there is to advise: secrets in archive order, those that share a line beside the first of them, then what is
+/// big, the largest first.
 pub fn advice(listing: &Listing, facts: &Facts) -> Vec<Advice> {
-    let purpose = Purpose::of(facts);
-    let mut advice: Vec<Advice> =
-        facts.exposed.iter().map(|exposed| about_secret(listing, exposed, &purpose, facts)).collect();
+    let dockerfile = String::from_utf8_lossy(&facts.dockerfile);
+    let purpose = Purpose::of(facts, &dockerfile);
+    let secrets = facts.exposed.iter().map(|exposed| about_secret(listing, exposed, &purpose, facts)).collect();
+    let mut advice = with_shared_lines(listing, facts, secrets);
     advice.extend(unintended::advice(listing, facts, &purpose));
     advice
 }
@@ -112,6 +119,35 @@ fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose<'_>, fac
         help: facts.help(ignore_line.as_deref()),
         ignore_line,
     }
+}
+
+/// Gives secrets the lines that they share, and puts them beside the first of their name.
+fn with_shared_lines(listing: &Listing, facts: &Facts, secrets: Vec<Advice>) -> Vec<Advice> {
+    let shared = shared_lines(listing, &secrets);
+    let placed = |(index, advice): (usize, Advice)| match advice.path.file_name().and_then(|name| shared.get(name)) {
+        None => (index, advice),
+        Some((first, line)) => {
+            (*first, Advice { help: facts.help(Some(line)), ignore_line: Some(line.clone()), ..advice })
+        }
+    };
+    let mut secrets: Vec<(usize, Advice)> = secrets.into_iter().enumerate().map(placed).collect();
+    secrets.sort_by_key(|(place, _)| *place);
+    secrets.into_iter().map(|(_, advice)| advice).collect()
+}
+
+/// Names that many secrets have and nothing else that is sent: the first secret, and the line for them all.
+fn shared_lines(listing: &Listing, secrets: &[Advice]) -> HashMap<OsString, (usize, String)> {
+    let mut named: HashMap<&OsStr, Vec<usize>> = HashMap::new();
+    for (index, advice) in secrets.iter().enumerate().filter(|(_, advice)| advice.ignore_line.is_some()) {
+        named.entry(advice.path.file_name().unwrap_or_default()).or_default().push(index);
+    }
+    named.retain(|_, alike| alike.len() > ALIKE);
+    let bearers = |name: &OsStr| listing.entries.iter().filter(|entry| entry.path.file_name() == Some(name)).count();
+    named.retain(|name, alike| bearers(name) == alike.len());
+    let line = |(name, alike): (&OsStr, Vec<usize>)| {
+        Some((name.to_owned(), (alike[0], ignore_line_anywhere(Path::new(name))?)))
+    };
+    named.into_iter().filter_map(line).collect()
 }
 
 /// What looks like a secret, in one phrase.
@@ -136,21 +172,24 @@ impl Facts {
 /// What is sent on purpose, as far as it can be told.
 #[derive(Debug)]
 struct Purpose<'a> {
-    dockerfile: std::borrow::Cow<'a, str>,
+    mentions: Mentions<'a>,
     /// None without an ignore file, and for one that Docker refuses: then there is no listing either.
     matcher: Option<Matcher>,
 }
 
 impl<'a> Purpose<'a> {
-    fn of(facts: &'a Facts) -> Self {
+    fn of(facts: &Facts, dockerfile: &'a str) -> Self {
         let matcher = facts.ignore_file.as_ref().and_then(|file| Matcher::from_file(file.content.as_ref()?).ok());
-        Self { dockerfile: String::from_utf8_lossy(&facts.dockerfile), matcher }
+        Self { mentions: Mentions::of(dockerfile), matcher }
     }
 
     /// Why `path` is sent on purpose, if it is.
     fn of_path(&self, path: &Path) -> Option<&'static str> {
-        if Mentions::of(&self.dockerfile).names(path) {
-            return Some("the Dockerfile copies it by name");
+        if self.mentions.names(path) {
+            return Some("the Dockerfile names it");
+        }
+        if self.mentions.runs_git() && path.iter().any(|name| name == ".git") {
+            return Some("the Dockerfile runs git, which reads it");
         }
         self.is_taken_back(path).then_some("the ignore file takes it back in by name")
     }

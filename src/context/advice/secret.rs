@@ -51,19 +51,115 @@ const DEPENDENCIES: [&str; 9] = [
     "vendor",
 ];
 
+/// Files that are the user's own in such a directory.
+const HOMES: [(&str, &str); 4] = [
+    (".gradle", "gradle.properties"),
+    (".m2", "settings.xml"),
+    (".terraform", "terraform.tfstate"),
+    (".terraform", "terraform.tfstate.backup"),
+];
+
 /// Directories of keys that are made for tests and open nothing. What is a secret by its name is one there too.
 const TESTS: [&str; 6] = ["__fixtures__", "fixtures", "test", "test_data", "testdata", "tests"];
 
-/// Parts of a name behind `.env.` that make it an example.
+/// Parts of a name before or behind `.env` that make it an example.
 const EXAMPLES: [&str; 9] = ["default", "defaults", "dist", "example", "sample", "schema", "template", "tmpl", "vault"];
+
+/// Values that say that there is none.
+const NO_VALUES: [&str; 13] =
+    ["null", "nil", "none", "undefined", "true", "false", "yes", "no", "on", "off", "password", "passwd", "secret"];
+
+/// Beginnings of values that are encrypted or say where the secret is.
+const ELSEWHERE: [&str; 6] = ["arn:", "enc(", "enc[", "encrypted:", "file:", "vault:"];
+
+/// Prefixes of variables that a bundler puts into what every browser gets.
+const PUBLIC: [&str; 9] = [
+    "EXPO_PUBLIC_",
+    "GATSBY_",
+    "NEXT_PUBLIC_",
+    "NUXT_PUBLIC_",
+    "PUBLIC_",
+    "REACT_APP_",
+    "STORYBOOK_",
+    "VITE_",
+    "VUE_APP_",
+];
+
+/// Parts of names of variables that hold a secret…
+const SECRET_PARTS: [&str; 14] = [
+    "access_key",
+    "api_key",
+    "apikey",
+    "app_key",
+    "auth_key",
+    "credential",
+    "encryption_key",
+    "passphrase",
+    "passwd",
+    "password",
+    "private_key",
+    "secret",
+    "signing_key",
+    "token",
+];
+
+/// …and their ends, where no more than that is needed…
+const SECRET_ENDS: [&str; 3] = ["_auth", "_pass", "_pwd"];
+
+/// …unless they end like this: then they hold where it is, what it is called or how it is used.
+const ABOUT_SECRETS: [&str; 43] = [
+    "_age",
+    "_alg",
+    "_algorithm",
+    "_arn",
+    "_audience",
+    "_backend",
+    "_class",
+    "_cookie",
+    "_count",
+    "_dir",
+    "_domain",
+    "_enabled",
+    "_endpoint",
+    "_expiration",
+    "_expires",
+    "_expires_in",
+    "_expiry",
+    "_field",
+    "_file",
+    "_header",
+    "_host",
+    "_id",
+    "_issuer",
+    "_key_name",
+    "_length",
+    "_lifetime",
+    "_limit",
+    "_manager",
+    "_method",
+    "_mode",
+    "_name",
+    "_path",
+    "_policy",
+    "_prefix",
+    "_provider",
+    "_region",
+    "_store",
+    "_timeout",
+    "_ttl",
+    "_type",
+    "_uri",
+    "_url",
+    "_version",
+];
 
 /// What kind of secret something looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secret {
-    /// `.env`.
-    Environment,
     /// A private key in any of its text forms.
     PrivateKey,
+    /// `master.key` of Rails.
+    MasterKey,
     /// PKCS#12 and Java's own.
     Keystore,
     /// Of npm, PyPI, Cargo…
@@ -88,8 +184,8 @@ impl Secret {
     /// What it is, in words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Environment => "a file of environment variables",
             Self::PrivateKey => "a private key",
+            Self::MasterKey => "the key of encrypted credentials",
             Self::Keystore => "a keystore, which can hold private keys",
             Self::PackageToken => "a token or password of a package registry",
             Self::RegistryCredentials => "credentials of a container registry",
@@ -119,6 +215,8 @@ pub struct Exposed {
 pub enum Rule {
     /// A private key as text.
     Key,
+    /// `master.key` of Rails: 32 hexadecimal digits.
+    MasterKey,
     /// PKCS#12 or a Java keystore.
     Keystore,
     /// `.npmrc`.
@@ -131,15 +229,21 @@ pub enum Rule {
     Cargo,
     /// `.netrc`.
     Netrc,
+    /// `.pgpass`.
+    PgPass,
+    /// `.my.cnf`.
+    MyCnf,
     /// `settings.xml` of Maven.
     Maven,
+    /// `auth.json` of Composer.
+    Composer,
     /// A kubeconfig.
     Kubeconfig,
     /// Docker's `config.json`.
     Docker,
     /// `credentials` of the AWS tools.
     Aws,
-    /// Assignments to names such as `db_password`.
+    /// Assignments to names such as `db_password`, and URLs with a password.
     Variables,
     /// A Terraform state with something in it.
     TerraformState,
@@ -208,9 +312,10 @@ fn suspicion(entry: &Entry) -> Option<Suspicion> {
     if named.is_none() && (!UNNAMED_SIZES.contains(&size) || !is_unnamed_candidate(name)) {
         return None;
     }
+    let own = if HOMES.contains(&(directory, name)) { 2 } else { 1 };
     let is_below =
-        |names: &[&str]| entry.path.iter().rev().skip(1).any(|name| names.iter().any(|known| name == *known));
-    let is_key = matches!(named, None | Some(Suspicion::Read(Rule::Key | Rule::Keystore)));
+        |names: &[&str]| entry.path.iter().rev().skip(own).any(|name| names.iter().any(|known| name == *known));
+    let is_key = matches!(named, None | Some(Suspicion::Read(Rule::Key | Rule::MasterKey | Rule::Keystore)));
     if is_below(&DEPENDENCIES) || is_key && is_below(&TESTS) {
         return None;
     }
@@ -220,11 +325,10 @@ fn suspicion(entry: &Entry) -> Option<Suspicion> {
 fn by_name(directory: &str, name: &str) -> Option<Suspicion> {
     use Suspicion::{Certain, Read};
     let certain = match name {
-        ".env" => Some(Secret::Environment),
         ".htpasswd" => Some(Secret::PasswordHashes),
         ".git-credentials" => Some(Secret::UrlPassword),
         "id_rsa" | "id_ed25519" | "id_ecdsa" | "id_dsa" => Some(Secret::PrivateKey),
-        _ if name.strip_prefix(".env.").is_some_and(|rest| !is_example(rest)) => Some(Secret::Environment),
+        ".vault-token" => Some(Secret::Password),
         _ => None,
     };
     let rule = match (directory, name) {
@@ -237,8 +341,14 @@ fn by_name(directory: &str, name: &str) -> Option<Suspicion> {
         (_, ".pypirc") => Some(Rule::PyPi),
         (_, "pip.conf") => Some(Rule::Url),
         (_, ".netrc" | "_netrc") => Some(Rule::Netrc),
+        (_, ".pgpass") => Some(Rule::PgPass),
+        (_, ".my.cnf") => Some(Rule::MyCnf),
         (_, "settings.xml") => Some(Rule::Maven),
-        (_, ".envrc") => Some(Rule::Variables),
+        (_, "auth.json") => Some(Rule::Composer),
+        ("config", "master.key") => Some(Rule::MasterKey),
+        (_, ".env" | ".envrc") | (".gradle", "gradle.properties") => Some(Rule::Variables),
+        _ if name.strip_prefix(".env.").is_some_and(|rest| !is_example(rest)) => Some(Rule::Variables),
+        _ if name.starts_with("requirements") && name.ends_with(".txt") => Some(Rule::Url),
         (_, "terraform.tfstate" | "terraform.tfstate.backup") => Some(Rule::TerraformState),
         _ => by_extension(name),
     };
@@ -253,6 +363,7 @@ fn by_extension(name: &str) -> Option<Rule> {
         "p12" | "pfx" | "jks" | "keystore" if is_truststore(stem) || name == "debug.keystore" => None,
         "p12" | "pfx" | "jks" | "keystore" => Some(Rule::Keystore),
         "kubeconfig" => Some(Rule::Kubeconfig),
+        "env" if is_example(stem) => None,
         "tfvars" | "env" => Some(Rule::Variables),
         _ => None,
     }
@@ -279,11 +390,12 @@ pub fn judge(rule: Rule, head: &[u8]) -> Option<(Secret, Option<usize>)> {
     if rule == Rule::Keystore {
         return is_keystore(head).then_some((Secret::Keystore, None));
     }
-    let text = String::from_utf8_lossy(head);
+    let text = String::from_utf8_lossy(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head));
     let found = |secret, line: Option<usize>| line.map(|line| (secret, Some(line)));
     match rule {
         Rule::Keystore => None,
         Rule::Key => found(Secret::PrivateKey, private_key(&text)),
+        Rule::MasterKey => is_master_key(&text).then_some((Secret::MasterKey, None)),
         Rule::Npm => found(Secret::PackageToken, line_of(&text, |line| assigns(line, '=', is_npm_secret))),
         Rule::Yarn => found(Secret::PackageToken, line_of(&text, |line| assigns(line, ':', is_yarn_secret))),
         Rule::PyPi => {
@@ -292,12 +404,16 @@ pub fn judge(rule: Rule, head: &[u8]) -> Option<(Secret, Option<usize>)> {
         }
         Rule::Cargo => found(Secret::PackageToken, line_of(&text, |line| assigns(line, '=', |key| key == "token"))),
         Rule::Netrc => found(Secret::Password, netrc_password(&text)),
+        Rule::PgPass => found(Secret::Password, line_of(&text, has_pgpass_password)),
+        Rule::MyCnf => found(Secret::Password, line_of(&text, |line| assigns(line, '=', is_password))),
+        Rule::Composer => found(Secret::PackageToken, composer_token(&text)),
         Rule::Maven => found(Secret::Password, line_of(&without_xml_comments(&text), has_maven_password)),
         Rule::Kubeconfig => found(Secret::ClusterCredentials, cluster_credentials(&text)),
         Rule::Docker => found(Secret::RegistryCredentials, registry_credentials(&text)),
         Rule::Aws => found(Secret::CloudKey, aws_key(&text)),
-        Rule::Variables => found(Secret::Password, line_of(&text, |line| assigns(line, '=', is_secret_name))),
-        Rule::TerraformState => is_terraform_state(&text).then_some((Secret::TerraformState, None)),
+        Rule::Variables => found(Secret::Password, line_of(&text, sets_secret))
+            .or_else(|| found(Secret::UrlPassword, line_of(&text, has_url_password))),
+        Rule::TerraformState => terraform_state(&text).map(|line| (Secret::TerraformState, line)),
         Rule::Url => found(Secret::UrlPassword, line_of(&text, has_url_password)),
         Rule::Anything => found(Secret::PrivateKey, private_key(&text))
             .or_else(|| found(Secret::CloudKey, google_key(&text).or_else(|| aws_key(&text))))
@@ -313,20 +429,38 @@ fn line_of(text: &str, test: impl Fn(&str) -> bool) -> Option<usize> {
 
 /// Whether the line gives a value to a key that `key` is true for.
 fn assigns(line: &str, separator: char, key: impl Fn(&str) -> bool) -> bool {
-    let Some((left, right)) = line.split_once(separator) else { return false };
-    let left = left.trim().trim_start_matches("- ").trim_start_matches("export ");
-    key(left.trim_matches(['"', '\'', ' '])) && is_literal(right)
+    assignment(line, separator).is_some_and(|(left, right)| key(left) && is_literal(right))
 }
 
-/// Whether a value is there, and is no variable and no placeholder.
+/// The key and the value on a line.
+fn assignment(line: &str, separator: char) -> Option<(&str, &str)> {
+    let (left, right) = line.split_once(separator)?;
+    let left = left.trim().trim_start_matches("- ").trim_start_matches("export ");
+    Some((left.trim_matches(['"', '\'', ' ']), unquoted(right)))
+}
+
+fn unquoted(value: &str) -> &str {
+    value.trim().trim_end_matches(',').trim_matches(['"', '\'']).trim()
+}
+
+/// Whether a value is there, and is no variable, no placeholder and not the name of a secret that is elsewhere.
 fn is_literal(value: &str) -> bool {
-    let value = value.trim().trim_end_matches(',').trim_matches(['"', '\'']).trim();
+    let value = unquoted(value);
     let mut characters = value.chars();
     let Some(first) = characters.next() else { return false };
     let is_filler = characters.all(|character| character == first) && !first.is_ascii_digit();
     let lower = value.to_ascii_lowercase();
-    let is_placeholder = matches!(lower.as_str(), "null" | "none" | "changeme") || lower.starts_with("your");
-    !is_filler && !is_placeholder && !matches!(first, '$' | '{' | '<' | '%' | '#')
+    let is_elsewhere = ELSEWHERE.iter().any(|prefix| lower.starts_with(prefix));
+    !is_filler && !is_elsewhere && !is_placeholder(&lower) && !matches!(first, '$' | '{' | '<' | '%' | '#' | '[' | '`')
+}
+
+/// Compares letters and digits alone: `Change-Me!` is one too.
+fn is_placeholder(lower: &str) -> bool {
+    let letters: String = lower.chars().filter(|character| character.is_alphanumeric()).collect();
+    let starts = ["your", "xxx", "replace", "insert", "enter", "placeholder", "example", "dummy", "todo"];
+    NO_VALUES.contains(&letters.as_str())
+        || starts.iter().any(|start| letters.starts_with(start))
+        || ["changeme", "changethis", "yourtoken", "yourpassword"].iter().any(|part| letters.contains(part))
 }
 
 fn is_npm_secret(key: &str) -> bool {
@@ -341,12 +475,61 @@ fn is_password(key: &str) -> bool {
     key == "password"
 }
 
+/// Whether the line sets a variable to what looks like a secret by both its name and its value.
+fn sets_secret(line: &str) -> bool {
+    let Some((name, value)) = assignment(line, '=') else { return false };
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let may_be_number = name.to_ascii_lowercase().contains("pass");
+    is_secret_name(name) && is_literal(value) && !is_place(value) && (may_be_number || !is_number)
+}
+
 /// Names of variables that hold a secret, not where one is or what it is called.
 fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let secret = ["password", "passwd", "secret", "token", "private_key", "access_key", "api_key", "apikey"];
-    let about = ["_id", "_arn", "_name", "_file", "_path", "_url", "_ttl", "_length"];
-    secret.iter().any(|word| name.contains(word)) && !about.iter().any(|end| name.ends_with(end))
+    let is_public = PUBLIC.iter().any(|prefix| name.starts_with(prefix));
+    let name = name.to_ascii_lowercase().replace("tokeniz", "");
+    let is_secret = SECRET_PARTS.iter().any(|part| name.contains(part))
+        || SECRET_ENDS.iter().any(|end| name.ends_with(end) || name == end[1..]);
+    is_secret && !is_public && !ABOUT_SECRETS.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether the value is a path or a URL; one with a password is told as that.
+fn is_place(value: &str) -> bool {
+    let is_absolute = value.strip_prefix('/').is_some_and(|rest| rest.contains(['/', '.']));
+    is_absolute || value.contains("://") || ["./", "../", "~/"].iter().any(|start| value.starts_with(start))
+}
+
+/// 32 hexadecimal digits, and nothing else.
+fn is_master_key(text: &str) -> bool {
+    let text = text.trim();
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `host:port:database:user:password`, where a backslash escapes a colon.
+fn has_pgpass_password(line: &str) -> bool {
+    let line = line.replace("\\:", "");
+    line.splitn(5, ':').nth(4).is_some_and(is_literal)
+}
+
+/// A password below `http-basic`, or the first token below one of the others. A file of translations has neither.
+fn composer_token(text: &str) -> Option<usize> {
+    let basic = text.find("\"http-basic\"").and_then(|at| {
+        let line = json_value(&text[at..], "password", is_literal)?;
+        Some(text[..at].matches('\n').count() + line)
+    });
+    let tokens = ["github-oauth", "gitlab-oauth", "gitlab-token", "bearer"];
+    basic.or_else(|| tokens.iter().find_map(|key| first_value(text, key)))
+}
+
+/// The line of the first literal value in the object of plain values that is `key`'s.
+fn first_value(text: &str, key: &str) -> Option<usize> {
+    let quoted = format!("\"{key}\"");
+    let start = text.find(&quoted)? + quoted.len();
+    let object = text[start..].trim_start().strip_prefix(':')?.trim_start().strip_prefix('{')?.split('}').next()?;
+    let start = start + text[start..].find('{')? + 1;
+    let quotes: Vec<usize> = object.match_indices('"').map(|(at, _)| at).collect();
+    let strings = quotes.chunks_exact(2).map(|ends| (ends[0], &object[ends[0] + 1..ends[1]]));
+    let found = strings.skip(1).step_by(2).find(|(_, value)| is_literal(value));
+    found.map(|(at, _)| text[..start + at].matches('\n').count() + 1)
 }
 
 /// A line that begins one, followed by a line of one. A text about keys has the first alone.
@@ -437,18 +620,25 @@ fn without_xml_comments(text: &str) -> String {
     out + rest
 }
 
-/// `scheme://user:password@host`.
+/// `scheme://user:password@host`; `postgres:postgres` is everybody's.
 fn has_url_password(line: &str) -> bool {
     line.split("://").skip(1).any(|rest| {
         let authority = rest.split(['/', ' ', '"', '\'']).next().unwrap_or_default();
         let user = authority.rsplit_once('@').map(|(user, _)| user);
-        user.and_then(|user| user.split_once(':')).is_some_and(|(_, password)| is_literal(password))
+        let credentials = user.and_then(|user| user.split_once(':'));
+        credentials.is_some_and(|(user, password)| password != user && is_literal(password))
     })
 }
 
-fn is_terraform_state(text: &str) -> bool {
+/// A state with resources; of one that says where the state is, the line of what opens it.
+fn terraform_state(text: &str) -> Option<Option<usize>> {
     let without_blanks: String = text.chars().filter(|character| !character.is_whitespace()).collect();
-    without_blanks.contains("\"terraform_version\"") && !without_blanks.contains("\"resources\":[]")
+    if without_blanks.contains("\"backend\":{") {
+        let keys = ["access_key", "secret_key", "sas_token", "client_secret", "token", "password"];
+        return keys.iter().find_map(|key| json_value(text, key, is_literal)).map(Some);
+    }
+    let has_more = without_blanks.contains("\"terraform_version\"") && !without_blanks.contains("\"resources\":[]");
+    has_more.then_some(None)
 }
 
 /// Java's `JKS` and `JCEKS`, or the sequence that opens PKCS#12 in DER.
@@ -471,13 +661,11 @@ mod tests {
     #[test]
     fn some_names_suffice() {
         for (path, secret) in [
-            (".env", Secret::Environment),
-            ("svc/.env.production", Secret::Environment),
-            ("tests/.env", Secret::Environment),
             ("id_rsa", Secret::PrivateKey),
             (".ssh/id_ed25519", Secret::PrivateKey),
             (".git-credentials", Secret::UrlPassword),
             ("www/.htpasswd", Secret::PasswordHashes),
+            (".vault-token", Secret::Password),
         ] {
             assert_eq!(named(path), Some(Suspicion::Certain(secret)), "{path}");
         }
@@ -497,6 +685,18 @@ mod tests {
             ("prod.kubeconfig", Rule::Kubeconfig),
             (".aws/credentials", Rule::Aws),
             ("settings.xml", Rule::Maven),
+            (".m2/settings.xml", Rule::Maven),
+            (".gradle/gradle.properties", Rule::Variables),
+            (".terraform/terraform.tfstate", Rule::TerraformState),
+            (".env", Rule::Variables),
+            ("svc/.env.production", Rule::Variables),
+            ("tests/.env", Rule::Variables),
+            ("web/config/master.key", Rule::MasterKey),
+            (".pgpass", Rule::PgPass),
+            (".my.cnf", Rule::MyCnf),
+            ("requirements.txt", Rule::Url),
+            ("requirements-dev.txt", Rule::Url),
+            ("auth.json", Rule::Composer),
             ("prod.tfvars", Rule::Variables),
             ("terraform.tfstate", Rule::TerraformState),
             (".git/config", Rule::Url),
@@ -518,6 +718,11 @@ mod tests {
             "debug.keystore",
             "node_modules/x/test/key.pem",
             "vendor/x/.env",
+            "example.env",
+            "vendor/x/.m2/settings.xml",
+            ".m2/repository/x/settings.xml",
+            ".m2/repository/x/a.pem",
+            "test/dummy/config/master.key",
             "tests/tls/server.key",
             "x/testdata/config.json",
             "src/main.rs",
@@ -562,12 +767,39 @@ mod tests {
             (Rule::Aws, "[default]\naws_secret_access_key=abc\n", Secret::CloudKey, 2),
             (Rule::Variables, "region = \"eu\"\ndb_password = \"hunter2\"\n", Secret::Password, 2),
             (Rule::Variables, "export API_TOKEN=abcdef\n", Secret::Password, 1),
+            (Rule::Variables, "NODE_ENV=production\nSTRIPE_SECRET_KEY=\"sk_live_51H\"\n", Secret::Password, 2),
+            (Rule::Variables, "DB_PASS=hunter2\n", Secret::Password, 1),
+            (Rule::Variables, "DB_PASSWORD=123456\n", Secret::Password, 1),
+            (Rule::Variables, "NPM_AUTH=bWU6aHVudGVyMg==\n", Secret::Password, 1),
+            (Rule::Variables, "mavenPassword=hunter2\nsigning.password=hunter2\n", Secret::Password, 1),
+            (Rule::Variables, "A=b\nDATABASE_URL=postgres://app:hunter2@db/app\n", Secret::UrlPassword, 2),
+            (Rule::Variables, "SENTRY_DSN=https://abc:hunter2@sentry.io/1\n", Secret::UrlPassword, 1),
+            (Rule::PgPass, "# c\ndb:5432:*:me:hunter2\n", Secret::Password, 2),
+            (Rule::MyCnf, "[client]\npassword = \"hunter2\"\n", Secret::Password, 2),
+            (Rule::Composer, "{\n\"github-oauth\": {\n\"github.com\": \"ghp_abc\"}}", Secret::PackageToken, 3),
+            (Rule::Composer, "{\"bearer\": {\"a\": \"\",\n\"b\": \"abc\"}}", Secret::PackageToken, 2),
+            (
+                Rule::Composer,
+                "{\"http-basic\": {\n\"h\": {\"username\": \"me\",\n\"password\": \"hunter2\"}}}",
+                Secret::PackageToken,
+                3,
+            ),
+            (Rule::Key, &format!("\u{feff}{KEY}"), Secret::PrivateKey, 1),
+            (Rule::Anything, &format!("\u{feff}{KEY}"), Secret::PrivateKey, 1),
+            (Rule::Url, "flask\n--extra-index-url https://me:hunter2@pypi.corp/simple\n", Secret::UrlPassword, 2),
+            (
+                Rule::TerraformState,
+                "{\"backend\": {\n\"config\": {\"secret_key\": \"abc\"}}, \"modules\": []}",
+                Secret::TerraformState,
+                2,
+            ),
             (Rule::Url, "[remote]\n url = https://me:ghp_abc@github.com/x\n", Secret::UrlPassword, 2),
         ] {
             assert_eq!(judge(rule, content.as_bytes()), Some((secret, Some(line))), "{rule:?} {content}");
         }
         let state = br#"{"version": 4, "terraform_version": "1.5", "resources": [{"type": "x"}]}"#;
         assert_eq!(judge(Rule::TerraformState, state), Some((Secret::TerraformState, None)));
+        assert_eq!(judge(Rule::MasterKey, &[b'a'; 32]), Some((Secret::MasterKey, None)));
         assert_eq!(judge(Rule::Keystore, b"\xfe\xed\xfe\xed\0\0\0\x02"), Some((Secret::Keystore, None)));
         assert_eq!(judge(Rule::Keystore, &[&[0x30, 0x82][..], &[0; 200]].concat()), Some((Secret::Keystore, None)));
     }
@@ -593,6 +825,22 @@ mod tests {
             (Rule::Docker, r#"{"auths": {"r": {"auth": ""}}}"#),
             (Rule::Variables, "secret_name = \"x\"\nkey_id = abc\n"),
             (Rule::Variables, "DB_PASSWORD=\nAPI_TOKEN=<token>\nSECRET=xxxxxx\nTOKEN=changeme\n"),
+            (Rule::Variables, "VITE_TITLE=My App\nNODE_ENV=production\nPORT=3000\n"),
+            (Rule::Variables, "VITE_API_KEY=abc\nNEXT_PUBLIC_TOKEN=abc\nREACT_APP_API_URL=https://h/\n"),
+            (Rule::Variables, "API_KEY=your-key\nAPI_KEY=xxx-xxx\nSECRET=Change-Me!\nSECRET=${S}\nTOKEN=\n"),
+            (Rule::Variables, "DATABASE_URL=postgres://postgres:postgres@localhost/x\n"),
+            (Rule::Variables, "DATABASE_URL=\"postgresql://app:!ChangeMe!@127.0.0.1:5432/app\"\n"),
+            (Rule::Variables, "MAX_TOKENS=4096\nTOKENIZER=bert\nTOKEN_EXPIRES_IN=7d\nAUTHOR=Me\nBASIC_AUTH=true\n"),
+            (Rule::Variables, "GOOGLE_APPLICATION_CREDENTIALS=/etc/key.json\nJWT_PRIVATE_KEY=./jwt.pem\n"),
+            (Rule::Variables, "AUTH_PROVIDER=google\nTOKEN_URL=https://h/t\nSECRET_SERVER=https://h/\n"),
+            (Rule::Variables, "DB_PASSWORD=encrypted:BE9Y\nDB_SECRET=op://vault/db/password\n# TOKEN=abc\n"),
+            (Rule::MasterKey, "-----BEGIN CERTIFICATE-----\n"),
+            (Rule::PgPass, "# host:port:db:user:password\ndb:5432:*:me:\n"),
+            (Rule::MyCnf, "[client]\nuser = me\npassword\n"),
+            (Rule::Composer, r#"{"failed": "No.", "password": "The password is wrong.", "bearer": "Bearer"}"#),
+            (Rule::Composer, r#"{"github-oauth": {}, "http-basic": {}}"#),
+            (Rule::Url, "flask==2\n-i https://${USER}:${PASSWORD}@pypi.corp/simple\n"),
+            (Rule::TerraformState, r#"{"terraform_version": "1.9", "backend": {"config": {"access_key": null}}}"#),
             (Rule::TerraformState, r#"{"terraform_version": "1.5", "resources": []}"#),
             (Rule::Url, "url = https://github.com/x\nurl = git@github.com:x/y\nurl = https://me@h/x:y@z\n"),
             (Rule::Keystore, "not a keystore"),

@@ -140,6 +140,22 @@ fn what_is_left_over_from_something_else_is_unintended() {
     assert_eq!(advice[0].notes, ["it is the core dump of a process"]);
 }
 
+#[test]
+fn a_repository_that_the_dockerfile_runs_git_on_is_not_unintended() {
+    let files = [(".git/HEAD", 0), (".git/config", 0), (".git/objects/x", 20)];
+    for (dockerfile, wanted) in [
+        ("COPY . .\nRUN git describe > version\n", &[][..]),
+        ("RUN --mount=type=bind,source=.git,target=.git make\n", &[]),
+        ("COPY . .\nRUN apk add git\n", &[".git/"]),
+    ] {
+        assert_eq!(told(&files, &facts("", dockerfile, "")), wanted, "{dockerfile}");
+    }
+    let git = "COPY . .\nRUN git describe > version\n";
+    let advice = advice(&listing(&files), &Facts { exposed: exposed(2), ..facts("", git, "") });
+    assert_eq!(advice[0].path, Path::new(".git/config"));
+    assert_eq!((advice[0].notes.len(), &advice[0].help), (1, &None), "a token in there is told all the same");
+}
+
 fn exposed(entry: usize) -> Vec<Exposed> {
     vec![Exposed { entry, secret: secret::Secret::PrivateKey, line: Some(3) }]
 }
@@ -153,7 +169,7 @@ fn a_secret_is_told_with_its_line_and_where_to_leave_it_out() {
     assert_eq!(told(None)[0].help, None, "an archive");
     assert_eq!(told(none)[0].help.as_deref(), Some(r"create `.dockerignore` with the line `\[x\]/tls.key`"));
     for (ignore_file, dockerfile, note) in [
-        ("", "COPY --chmod=600 [x]/tls.key /", "the Dockerfile copies it by name"),
+        ("", "COPY --chmod=600 [x]/tls.key /", "the Dockerfile names it"),
         ("*\n!*/tls.key\n", "", "the ignore file takes it back in by name"),
     ] {
         let told = advice(&listing(&files), &Facts { exposed: exposed(1), ..facts(ignore_file, dockerfile, "") });
@@ -187,4 +203,65 @@ fn the_advised_line_added_to_the_ignore_file_leaves_exactly_the_entry_out() {
             }
         }
     }
+}
+
+/// Advice where every file of that name is a secret, but for those in `harmless`.
+fn told_of_name(name: &str, files: &[(&str, u64)], facts: Facts) -> (Listing, Vec<Advice>) {
+    let listing = listing(files);
+    let is_secret = |entry: &Entry| entry.path.ends_with(name) && !entry.path.starts_with("harmless");
+    let secrets = (0..listing.entries.len()).filter(|&index| is_secret(&listing.entries[index]));
+    let exposed = secrets.flat_map(exposed).collect();
+    let advice = advice(&listing, &Facts { exposed, ..facts });
+    (listing, advice)
+}
+
+const SIX: [(&str, u64); 8] = [
+    (".env", 0),
+    ("a/.env", 0),
+    ("a/b.env", 0),
+    ("a/tls.key", 0),
+    ("b/.env", 0),
+    ("c/d/.env", 0),
+    ("e/.env", 0),
+    ("f/.env", 0),
+];
+
+#[test]
+fn many_secrets_of_one_name_share_a_line_that_leaves_exactly_them_out() {
+    for before in ["", "*.log\n", "# no newline at its end\n!a/.env.x", "*\n!**\n"] {
+        let (listing, advised) = told_of_name(".env", &SIX, facts(before, "", ""));
+        assert_eq!(advised.len(), 6);
+        assert!(
+            advised.iter().all(|advice| advice.help.as_deref() == Some("add the line `**/.env` to `.dockerignore`"))
+        );
+        let matcher = Matcher::from_file(format!("{before}\n**/.env\n").as_bytes()).unwrap();
+        for entry in &listing.entries {
+            let excluded = matcher.verdict(entry.path.as_os_str().as_bytes()).unwrap().excluded;
+            assert_eq!(excluded, advised.iter().any(|advice| advice.path == entry.path), "{before} {:?}", entry.path);
+        }
+    }
+}
+
+#[test]
+fn secrets_that_share_a_line_are_told_beside_the_first() {
+    let listing = listing(&SIX);
+    let is_secret = |path: &Path| path.ends_with(".env") || path.ends_with("tls.key");
+    let secrets = (0..listing.entries.len()).filter(|&index| is_secret(&listing.entries[index].path));
+    let exposed = secrets.flat_map(exposed).collect();
+    let advised = advice(&listing, &Facts { exposed, ..facts("", "", "") });
+    let lines: Vec<_> = advised.iter().map(|advice| advice.ignore_line.as_deref().unwrap()).collect();
+    assert_eq!(lines, ["**/.env", "**/.env", "**/.env", "**/.env", "**/.env", "**/.env", "a/tls.key"]);
+}
+
+#[test]
+fn few_secrets_of_one_name_or_others_that_bear_it_leave_each_its_own_line() {
+    let lines = |files: &[(&str, u64)], dockerfile: &str| -> Vec<Option<String>> {
+        let (_, advised) = told_of_name(".env", files, facts("", dockerfile, ""));
+        advised.into_iter().map(|advice| advice.ignore_line).collect()
+    };
+    let has_shared = |files: &[(&str, u64)], dockerfile| lines(files, dockerfile).contains(&Some("**/.env".to_owned()));
+    assert!(has_shared(&SIX, ""));
+    assert!(!has_shared(&SIX[1..], ""), "five");
+    assert!(!has_shared(&[&SIX[..], &[("harmless/.env", 0)]].concat(), ""), "one is no secret");
+    assert!(!has_shared(&[&SIX[..], &[("g/.env", 0)]].concat(), "COPY g/.env /"), "one is copied by name");
 }
