@@ -53,11 +53,11 @@ pub fn print_advice(advice: &[Advice]) {
     print(&text);
 }
 
-<<<<<<< HEAD
 /// Prints that `path` cannot be sent.
 pub fn print_special(path: &Path) {
     print_note(&format!("`{}` is a socket, FIFO or device and is not sent", path.display()));
-=======
+}
+
 /// Pieces of advice with one help.
 fn advice_text(alike: &[Advice]) -> String {
     let mut text = String::new();
@@ -72,7 +72,6 @@ fn advice_text(alike: &[Advice]) -> String {
         alike.iter().take(1).filter_map(|advice| advice.help.as_ref()).map(|help| labelled(HELP, "help", help)),
     );
     text
->>>>>>> ls
 }
 
 /// Prints one note to standard error.
