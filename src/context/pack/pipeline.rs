@@ -72,8 +72,7 @@ pub(super) fn run<W: Write>(
     out: &mut W,
     packed: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
-    // Room for blocks that are done while a slow one is waited for.
-    let ahead = 2 * threads.get() + 4;
+    let ahead = threads.get() + 2;
     let (order, in_order) = sync_channel(ahead);
     let (jobs, waiting) = sync_channel(ahead);
     let (used, unused) = channel();
