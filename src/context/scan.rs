@@ -5,8 +5,8 @@
 //! are sent too, with their own modes (BuildKit's rule, fsutil `filterFS.Walk`).
 //!
 //! A walk only lists directories and asks the ignore file; [`Found::examine`] asks the system about what is sent, which
-//! takes as long again and can be done beside it. A walk holds the names of one directory a level and nothing else, packed into one piece of memory for each: a tree of
-//! a million files can be walked, sent and forgotten entry by entry.
+//! takes as long again and can be done beside it. A walk holds the names of one directory a level and nothing else, packed
+//! into one piece of memory for each: a tree of a million files can be walked, sent and forgotten entry by entry.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -22,6 +22,9 @@ use super::listing::{Content, Entry, Kind, LeftOut, Listing, Totals};
 use super::locate::BuildContext;
 use super::root::Root;
 use crate::error::ContextError;
+
+/// What stands for a directory alone.
+const DIRECTORY: Totals = Totals { files: 0, directories: 1, symlinks: 0, bytes: 0 };
 
 /// What is done with what is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,17 +80,7 @@ impl Filter {
 /// # Errors
 /// An ignore file that Docker would refuse; a file or directory that is sent and cannot be examined or listed.
 pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, ContextError> {
-    let filter = Filter::of(context)?;
-    let mut listing = Listing::default();
-    let root = open(&context.root)?;
-    for seen in Scan::new(&context.root, &filter, excluded)? {
-        match seen?.examine(&root)? {
-            Found::Sent(entry) => listing.entries.push(entry),
-            Found::Excluded { totals, .. } => listing.excluded.add_all(&totals),
-            Found::Special(path) => listing.special.push(path),
-        }
-    }
-    Ok(listing)
+    Ok(collect(context, excluded)?.0)
 }
 
 /// Lists what of `context` is sent, and what is not: in archive order, a directory of which nothing is sent as one.
@@ -95,11 +88,15 @@ pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, Conte
 /// # Errors
 /// Those of [`scan`].
 pub fn scan_both(context: &BuildContext) -> Result<(Listing, Vec<LeftOut>), ContextError> {
+    collect(context, Excluded::Count)
+}
+
+fn collect(context: &BuildContext, excluded: Excluded) -> Result<(Listing, Vec<LeftOut>), ContextError> {
     let filter = Filter::of(context)?;
     let (mut listing, mut left_out) = (Listing::default(), Vec::new());
     let root = open(&context.root)?;
-    for found in Scan::new(&context.root, &filter, Excluded::Count)? {
-        match found?.examine(&root)? {
+    for seen in Scan::new(&context.root, &filter, excluded)? {
+        match seen?.examine(&root)? {
             Found::Sent(entry) => listing.entries.push(entry),
             Found::Excluded { path, totals } => {
                 listing.excluded.add_all(&totals);
@@ -244,7 +241,7 @@ impl<'a> Scan<'a> {
         let names = match Names::read(self.full()) {
             Ok(names) => names,
             Err(_) if excluded => {
-                self.pass_over(|_| Some(Totals { directories: 1, ..Totals::default() }));
+                self.pass_over(|_| Some(DIRECTORY));
                 return Ok(());
             }
             Err(source) => return Err(io_error("list", &path, source)),
@@ -279,7 +276,7 @@ impl<'a> Scan<'a> {
     fn leave(&mut self) {
         let unsent = self.above.pop().and_then(|above| above.unsent);
         if unsent.is_some() {
-            self.pass_over(|_| Some(Totals { directories: 1, ..Totals::default() }));
+            self.pass_over(|_| Some(DIRECTORY));
         }
     }
 
@@ -353,7 +350,7 @@ fn text<'a>(bytes: &'a [u8], name: &Name) -> &'a [u8] {
 /// What stands for an excluded directory and all below it. What cannot be listed is not sent either, so it is not worth
 /// an error.
 fn count_tree(directory: &Path) -> Totals {
-    let mut totals = Totals { directories: 1, ..Totals::default() };
+    let mut totals = DIRECTORY;
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let Ok(kind) = entry.file_type() else { continue };
         let below = if kind.is_dir() { Some(count_tree(&entry.path())) } else { count(&entry.path(), kind) };
@@ -374,7 +371,8 @@ fn count(path: &Path, kind: fs::FileType) -> Option<Totals> {
     Some(totals)
 }
 
-fn ignore_error(file: Option<&Path>, error: &IgnoreError) -> ContextError {
+/// Names the ignore file whose patterns cannot be used.
+pub fn ignore_error(file: Option<&Path>, error: &IgnoreError) -> ContextError {
     let path = file.unwrap_or(Path::new(".dockerignore")).to_owned();
     ContextError::IgnoreFile { path, why: error.to_string() }
 }

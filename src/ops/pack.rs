@@ -29,13 +29,13 @@ use crate::request::{ContextRequest, ContextSource};
 pub fn pack_to_stdout(request: &ContextRequest, compression: Compression) -> Result<(), Error> {
     let source = Source::read(request)?;
     // Not through the buffer that cuts what is written at its newlines.
-    let failed = |source| Error::Output { what: "standard output".to_owned(), source };
+    let what = "standard output";
+    let failed = |source| Error::Output { what: what.to_owned(), source };
     let out = File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
     match source.write(out, &[], compression) {
         // A reader that has seen enough.
         Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(Error::Output { source, .. }) => Err(failed(source)),
-        result => result,
+        result => result.map_err(|error| named(error, what)),
     }
 }
 
@@ -46,11 +46,12 @@ pub fn pack_to_stdout(request: &ContextRequest, compression: Compression) -> Res
 /// signal.
 pub async fn pack_to_file(request: &ContextRequest, path: &Path, compression: Compression) -> Result<(), Error> {
     let source = Source::read(request)?;
-    let failed = |source| Error::Output { what: format!("`{}`", path.display()), source };
+    let what = format!("`{}`", path.display());
+    let failed = |source| Error::Output { what: what.clone(), source };
     let Some(place) = place(path).map_err(failed)? else {
         // A device or a FIFO is written to as it is.
         let out = OpenOptions::new().write(true).open(path).map_err(failed)?;
-        return source.write(out, &[], compression).map_err(|error| at(error, path));
+        return source.write(out, &[], compression).map_err(|error| named(error, &what));
     };
     if source.reads(&place) {
         return Err(UsageError::OutputIsInput { path: path.to_owned() }.into());
@@ -68,7 +69,7 @@ pub async fn pack_to_file(request: &ContextRequest, path: &Path, compression: Co
     let packing = tokio::task::spawn_blocking(move || source.write(out, &itself, compression));
     tokio::select! {
         packed = packing => match packed {
-            Ok(result) => result.map_err(|error| at(error, path))?,
+            Ok(result) => result.map_err(|error| named(error, &what))?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         },
         signal = signals.next() => return Err(Error::Interrupted(signal)),
@@ -91,9 +92,9 @@ fn place(path: &Path) -> std::io::Result<Option<PathBuf>> {
 }
 
 /// Says where output failed to go.
-fn at(error: Error, path: &Path) -> Error {
+fn named(error: Error, what: &str) -> Error {
     match error {
-        Error::Output { source, .. } => Error::Output { what: format!("`{}`", path.display()), source },
+        Error::Output { source, .. } => Error::Output { what: what.to_owned(), source },
         other => other,
     }
 }

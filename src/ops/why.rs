@@ -2,9 +2,9 @@
 
 use super::sent::without_dockerfile;
 use crate::context::dockerignore::{Dialect, IgnoreError, Rules};
-use crate::context::scan::{Excluded, scan};
+use crate::context::scan::{Excluded, ignore_error, scan};
 use crate::context::why::{answer, within};
-use crate::error::{ContextError, Error};
+use crate::error::Error;
 use crate::report;
 use crate::request::WhyRequest;
 
@@ -26,10 +26,7 @@ pub fn why(request: &WhyRequest, form: WhyForm) -> Result<(), Error> {
     let context = without_dockerfile(root, &request.dockerfile)?;
     let paths = request.paths.iter().map(|typed| within(root, typed)).collect::<Result<Vec<_>, _>>()?;
     let ignore_file = context.ignore_file.as_ref();
-    let refused = |error: IgnoreError| ContextError::IgnoreFile {
-        path: ignore_file.map_or_else(Default::default, |file| file.path.clone()),
-        why: error.to_string(),
-    };
+    let refused = |error: IgnoreError| ignore_error(ignore_file.map(|file| &*file.path), &error);
     let content = ignore_file.map_or(&b""[..], |file| &file.content);
     let rules = Rules::from_file(content).map_err(refused)?;
     if request.dialect == Dialect::Docker && rules.may_fail() {

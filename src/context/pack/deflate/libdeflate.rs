@@ -9,8 +9,8 @@ impl Deflate {
     /// Compresses `block` into `out` and says how many bytes that took; none if `out` is too small.
     pub(super) fn compress(&mut self, level: u8, block: &[u8], out: &mut [u8]) -> Option<usize> {
         if self.0.as_ref().is_none_or(|(of, _)| *of != level) {
-            let level_ = CompressionLvl::new(i32::from(level)).unwrap_or_default();
-            self.0 = Some((level, Compressor::new(level_)));
+            let effort = CompressionLvl::new(i32::from(level)).unwrap_or_default();
+            self.0 = Some((level, Compressor::new(effort)));
         }
         let (_, compressor) = self.0.as_mut()?;
         compressor.deflate_compress(block, out).ok()
