@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import targets
 import tools as toolbox
 import workloads
 from measure import Results
-from report import Failure, say
+from report import run, say
 from tools import Tools
 from workloads import Workload
 
@@ -153,18 +152,4 @@ def matching_level(workload: Workload, tools: Tools) -> tuple[contestants.Contes
     return matched, f"Levels of kaniko-local, size against pigz -6's ({size / 1e6:.1f} MB), each run once: {shown}."
 
 
-# As after an interrupt from the terminal, what was started is ended.
-for number in (signal.SIGTERM, signal.SIGHUP):
-    if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) leaves the second
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
-try:
-    sys.exit(main(sys.argv[1:]))
-except Failure as failure:
-    print(f"scripts/bench: {failure}", file=sys.stderr)
-    sys.exit(failure.exit_code)
-except OSError as error:
-    print(f"scripts/bench: {error}", file=sys.stderr)
-    sys.exit(1)
-except KeyboardInterrupt:
-    say("interrupted")
-    sys.exit(130)
+run(main, "scripts/bench")

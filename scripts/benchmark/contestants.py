@@ -17,7 +17,6 @@ PEER_THREADS = "2"  # of the targets
 BASE = "kaniko-local gzip:1"
 PLAIN = "kaniko-local none"
 LIST = "kaniko-local context ls"
-MATCHED = "kaniko-local gzip:"
 DOCKER = "Docker's packer"
 DOCKER_CLI = "Docker CLI: check, then pack"
 FLOOR = f"floor: walk, stat and read what is kept ({THREADS} threads)"

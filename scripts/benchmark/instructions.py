@@ -21,7 +21,7 @@ from pathlib import Path
 
 import tools
 import workloads
-from report import Failure, Refused, say
+from report import Failure, Refused, run, say
 
 TABLE = tools.ROOT / "benches/instructions.tsv"
 COLUMNS = ("what", "instructions", "version", "workload")
@@ -126,16 +126,4 @@ def write(counts: list[Count]) -> None:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except Failure as failure:
-        print(f"scripts/instructions: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
-    except OSError as error:
-        print(f"scripts/instructions: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        say("interrupted")
-        sys.exit(130)
+    run(main, "scripts/instructions")

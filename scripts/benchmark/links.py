@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tools as toolbox
 import workloads
-from report import Failure, say
+from report import Failure, run
 
 COMPRESSIONS = ["none", "gzip:1", "gzip:3", "gzip:6", "gzip:9", "auto"]
 RATES = {"100 Mbit/s": 100e6 / 8, "1 Gbit/s": 1e9 / 8, "unlimited": float("inf")}
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     binary = options.binary.resolve() if options.binary else toolbox.build_binary()
     keep = options.keep.resolve()
     with workloads.locked(keep):
-        context = options.context or workloads.provide("W3", False, keep).root / "tree"
+        context = options.context or workloads.provide("W3", False, keep).tree
         links = {name: lambda compression, rate=rate: over_link(binary, context, compression, rate)
                  for name, rate in RATES.items()}
         if os.environ.get("KUBECONFIG"):
@@ -83,8 +83,4 @@ def into_cluster(binary: Path, context: Path, compression: str) -> tuple[float, 
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except Failure as failure:
-        say(str(failure))
-        sys.exit(1)
+    run(main, "scripts/links")
