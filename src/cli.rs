@@ -149,6 +149,11 @@ pub struct PodArgs {
     /// How the archive is compressed on its way; `auto` compresses more the slower the connection is
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
     pub compression: String,
+    /// How the context gets into the pod: `exec` runs a command in an init container, `attach` needs only the right to
+    /// attach to one, `stdin` needs no init container; `auto` takes the first that works
+    #[arg(long, value_name = "auto|exec|attach|stdin", default_value = "auto", hide_possible_values = true)]
+    #[arg(help_heading = "Pod")]
+    pub transport: TransportChoice,
     /// Time for everything: waiting, upload and build, such as `90s` or `1h`
     #[arg(long, value_name = "DURATION", default_value = "1h", help_heading = "Pod")]
     pub timeout: String,
@@ -157,12 +162,40 @@ pub struct PodArgs {
     pub executor_flags: Vec<String>,
 }
 
+/// How the context gets into the pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TransportChoice {
+    /// The first that works.
+    Auto,
+    /// A command in an init container.
+    Exec,
+    /// The standard input of an init container.
+    Attach,
+    /// The standard input of the executor.
+    Stdin,
+}
+
+/// When the pod is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeepChoice {
+    /// When there is no image.
+    OnFailure,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// `build`.
 #[derive(Debug, Clone, Args)]
 pub struct BuildArgs {
     /// What shapes the Pod.
     #[command(flatten)]
     pub pod: PodArgs,
+    /// When to leave the pod for you to look inside; it still ends when --timeout is over
+    #[arg(long, value_name = "on-failure|always|never", default_value = "never", hide_possible_values = true)]
+    #[arg(help_heading = "Pod")]
+    pub keep: KeepChoice,
     /// Write the image's digest and name as JSON, under BuildKit's keys
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub metadata_file: Option<PathBuf>,

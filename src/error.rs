@@ -394,7 +394,7 @@ impl ContextError {
 }
 
 /// Exit code 3: a retry may help, the build itself is not at fault.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ClusterError {
     /// No answer from the API server.
     #[error("cluster at {server} is unreachable")]
@@ -495,6 +495,21 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// Whether the same request or upload may succeed a moment later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Request { .. } | Self::UploadBroken { .. } => true,
+            Self::Refused { code, .. } => matches!(code, 401 | 429 | 500..),
+            // Damaged, or cut off.
+            Self::Receiver { code, .. } => matches!(code, 65 | 75),
+            Self::Unschedulable { .. }
+            | Self::ImagePull { .. }
+            | Self::ContainerStart { .. }
+            | Self::ContainerEnded { .. }
+            | Self::PodEnded { .. } => false,
+        }
+    }
+
     fn notes(&self) -> Vec<String> {
         let lines = |text: &str| text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect();
         match self {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::context::listing::Totals;
+use crate::request::Transport;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -41,7 +42,21 @@ pub enum Event {
         /// Bytes handed to the connection so far.
         sent: u64,
     },
-    /// The receiver has proof that everything arrived.
+    /// The upload broke and begins anew.
+    UploadBroke {
+        /// Why.
+        why: String,
+        /// The number of the attempt that comes.
+        attempt: u32,
+    },
+    /// Another pod is tried.
+    Again {
+        /// Why.
+        why: String,
+        /// The way that the context takes into it.
+        transport: Transport,
+    },
+    /// Everything arrived; or was handed over, where only the executor can tell.
     Uploaded {
         /// Bytes of content.
         packed: u64,
@@ -49,6 +64,8 @@ pub enum Event {
         sent: u64,
         /// Since the receiver was ready.
         elapsed: Duration,
+        /// The pod has proof.
+        proven: bool,
     },
     /// The executor runs.
     Building,

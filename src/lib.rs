@@ -14,7 +14,7 @@
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
 //!             why (I/O)
 //! executor    what is known about Kaniko's executor (pure)
-//! cluster     manifest, status, receiver (pure); client, stream, upload, logs, session (network)
+//! cluster     manifest, status, receiver, ways (pure); client, stream, upload, watch, logs, session (network)
 //! report      what a user sees: errors, progress, documents
 //! words       counts and sizes in words
 //! ```
@@ -53,7 +53,7 @@ use cluster::client::ClusterOptions;
 use error::Error;
 use ops::{ManifestForm, WhyForm};
 use report::Style;
-use request::{ArchiveOutput, PodRequest};
+use request::{ArchiveOutput, BuildRequest, PodRequest};
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -76,8 +76,8 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Build(args) => {
             let style = style(args.progress, args.quiet, cli.global.verbose);
             let options = cluster_options(cli.global)?;
-            let request = PodRequest::new(args.pod, environment)?;
-            run_async(ops::build(request, options, args.metadata_file, style))
+            let request = BuildRequest::new(args, environment)?;
+            run_async(ops::build(request, options, style))
         }
         Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {

@@ -42,10 +42,70 @@ pub struct PodRequest {
     pub registry_secret: Option<String>,
     /// How the archive travels.
     pub compression: Compression,
+    /// The way into the pod; none to take the first that works.
+    pub transport: Option<Transport>,
     /// Bound on everything.
     pub timeout: Duration,
     /// The user's own executor flags.
     pub executor_flags: Vec<String>,
+}
+
+/// The way of a context into its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A command run in an init container takes it, and proves that it is whole. It is tried again on the same pod.
+    Exec,
+    /// An init container takes it on its standard input, and proves that it is whole.
+    Attach,
+    /// The executor takes it on its standard input; no init container.
+    Stdin,
+}
+
+impl Transport {
+    /// The word for it on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::Stdin => "stdin",
+        }
+    }
+}
+
+/// A whole `build`.
+#[derive(Debug, Clone)]
+pub struct BuildRequest {
+    /// What shapes the Pod.
+    pub pod: PodRequest,
+    /// What becomes of the pod in the end.
+    pub keep: Keep,
+    /// Where digest and name of the image are written to.
+    pub metadata_file: Option<PathBuf>,
+}
+
+impl BuildRequest {
+    /// Validates what was typed, like [`PodRequest::new`].
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the argument.
+    pub fn new(args: cli::BuildArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
+        Ok(Self {
+            pod: PodRequest::new(args.pod, environment)?,
+            keep: args.keep.into(),
+            metadata_file: args.metadata_file,
+        })
+    }
+}
+
+/// What becomes of the pod in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It is deleted.
+    Never,
+    /// It is deleted if the image is there.
+    OnFailure,
+    /// It stays.
+    Always,
 }
 
 /// Which build context, and which Dockerfile.
@@ -225,6 +285,16 @@ impl From<OsString> for ArchiveOutput {
     }
 }
 
+impl From<cli::KeepChoice> for Keep {
+    fn from(typed: cli::KeepChoice) -> Self {
+        match typed {
+            cli::KeepChoice::Never => Self::Never,
+            cli::KeepChoice::OnFailure => Self::OnFailure,
+            cli::KeepChoice::Always => Self::Always,
+        }
+    }
+}
+
 impl PodRequest {
     /// Validates what was typed. `environment` answers for `--build-arg KEY` without a value.
     ///
@@ -253,6 +323,12 @@ impl PodRequest {
                 .collect::<Result<_, _>>()?,
             labels: args.labels.iter().map(|given| label(given)).collect::<Result<_, _>>()?,
             compression: compression(&args.compression)?,
+            transport: match args.transport {
+                cli::TransportChoice::Auto => None,
+                cli::TransportChoice::Exec => Some(Transport::Exec),
+                cli::TransportChoice::Attach => Some(Transport::Attach),
+                cli::TransportChoice::Stdin => Some(Transport::Stdin),
+            },
             timeout: duration("--timeout", &args.timeout)?,
             context: ContextRequest::new(args.build_context, args.file)?,
             target: args.target,
@@ -299,6 +375,7 @@ impl PodRequest {
             helper_image: crate::executor::HELPER_IMAGE.into(),
             registry_secret: None,
             compression: Compression::Gzip(1),
+            transport: None,
             timeout: Duration::from_secs(3600),
             executor_flags: vec![],
         }

@@ -1,18 +1,32 @@
-//! Finds the cluster as kubectl does, and makes the client for it.
+//! Finds the cluster as kubectl does, makes the client for it, and asks again where asking again may help.
+//!
+//! Everything this tool asks for may be asked twice: names are chosen by the client, deletions name a UID. kube's own
+//! repeating is off: it knows neither tokens that ran out nor connections that break, and ends without the server's words.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use kube::client::AuthError;
+use http::Response;
+use kube::client::{AuthError, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use tower::util::MapResponseLayer;
 
 use crate::error::{ClusterError, Error, UsageError};
+use crate::event::{Event, Listener};
 
 /// Bound on opening a connection. The client tries the addresses of a name in turn, each within it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a cluster that has answered before is asked again: an API server that restarts is back by then.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Wait before a request is repeated: at first, and at most.
+const AGAIN: Duration = Duration::from_millis(250);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(4);
 
 /// Which cluster, as asked for.
 #[derive(Debug, Clone, Default)]
@@ -47,12 +61,20 @@ impl ClusterOptions {
 /// A cluster to talk to.
 #[derive(Clone)]
 pub struct Cluster {
-    /// The client. It repeats nothing by itself: a repeated POST could make a second pod (kube-rs#2082).
-    pub client: Client,
     /// The namespace of everything this tool makes.
     pub namespace: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: ClusterOptions,
     server: String,
-    request_timeout: Duration,
+    client: RwLock<Client>,
+    /// It has answered, so a failure is likely to pass.
+    answered: AtomicBool,
+    /// Until when the server wants to be left alone: it said `Retry-After`.
+    not_before: NotBefore,
+    listener: Arc<dyn Listener>,
 }
 
 impl Cluster {
@@ -61,40 +83,113 @@ impl Cluster {
     ///
     /// # Errors
     /// Usage errors: no kubeconfig, a context that does not exist, a file that cannot be read.
-    pub async fn new(options: &ClusterOptions) -> Result<Self, Error> {
-        let mut config = config(options).await?;
-        config.connect_timeout = Some(CONNECT_TIMEOUT);
-        // Logs and watches may be silent for long; the upload has a watchdog of its own.
-        config.read_timeout = None;
-        config.write_timeout = None;
-        config.default_retry = false;
-        if let Some(user) = &options.impersonate {
-            config.auth_info.impersonate = Some(user.clone());
-        }
+    pub async fn new(options: &ClusterOptions, listener: Arc<dyn Listener>) -> Result<Self, Error> {
+        let config = config(options).await?;
         let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
-        let client = Client::try_from(config)
-            .map_err(|error| UsageError::Kubeconfig { why: credential_causes(&error, &plugin) })?;
-        Ok(Self { client, namespace, server, request_timeout: options.request_timeout })
+        let not_before = Arc::default();
+        let shared = Shared {
+            options: options.clone(),
+            server,
+            client: RwLock::new(client(config, options, &not_before)?),
+            answered: AtomicBool::new(false),
+            not_before,
+            listener,
+        };
+        Ok(Self { namespace, shared: Arc::new(shared) })
     }
 
-    /// Runs one request with a bound and gives its failure a name. `action` completes "cannot …".
+    /// The client as it is now; it may be another one after the next request.
+    pub fn client(&self) -> Client {
+        self.shared.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the client anew: reads the kubeconfig again and has credential plugins run again.
+    pub async fn renew(&self) {
+        let options = &self.shared.options;
+        let renewed = match config(options).await {
+            Ok(config) => client(config, options, &self.shared.not_before),
+            Err(error) => Err(error),
+        };
+        match renewed {
+            Ok(client) => *self.shared.client.write().unwrap_or_else(PoisonError::into_inner) = client,
+            Err(error) => tracing::debug!(error = error.one_line(), "the client could not be made anew"),
+        }
+    }
+
+    /// Runs a request and gives its failure a name; `action` completes "cannot …". Each try is bound by
+    /// `--request-timeout`. A cluster that has answered before is asked again for a minute where that may help.
     ///
     /// # Errors
     /// The server's refusal, or why no answer came.
-    pub async fn request<T>(
+    pub async fn request<T, F: Future<Output = kube::Result<T>>>(
         &self,
         action: &str,
-        request: impl Future<Output = kube::Result<T>>,
+        request: impl Fn(Client) -> F,
     ) -> Result<T, ClusterError> {
-        match tokio::time::timeout(self.request_timeout, request).await {
+        let started = Instant::now();
+        let mut backoff = AGAIN;
+        let (mut renewed, mut told) = (false, false);
+        loop {
+            let error = match self.request_once(action, &request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            match error {
+                ClusterError::Refused { code: 401, .. } if !renewed => {
+                    renewed = true;
+                    self.renew().await;
+                }
+                ClusterError::Refused { code: 401, .. } => return Err(error),
+                error => {
+                    let pause = backoff.max(self.wanted_pause());
+                    if !self.may_pass(&error) || started.elapsed() + pause > PATIENCE {
+                        return Err(error);
+                    }
+                    if !std::mem::replace(&mut told, true) {
+                        let trouble = Some(Error::from(error).one_line());
+                        self.shared.listener.event(Event::Waiting { what: "the cluster".to_owned(), trouble });
+                    }
+                    tokio::time::sleep(pause).await;
+                    backoff = (backoff * 2).min(AGAIN_AT_MOST);
+                }
+            }
+        }
+    }
+
+    /// The same, asked once.
+    ///
+    /// # Errors
+    /// The server's refusal, or why no answer came.
+    pub async fn request_once<T, F: Future<Output = kube::Result<T>>>(
+        &self,
+        action: &str,
+        request: impl Fn(Client) -> F,
+    ) -> Result<T, ClusterError> {
+        let bound = self.shared.options.request_timeout;
+        let result = match tokio::time::timeout(bound, request(self.client())).await {
             Ok(answer) => answer.map_err(|error| self.named(action, error)),
             Err(_) => Err(ClusterError::Request {
                 action: action.to_owned(),
-                why: format!("{} did not answer within {} s", self.server, self.request_timeout.as_secs()),
+                why: format!("{} did not answer within {} s", self.shared.server, bound.as_secs()),
             }),
+        };
+        if let Ok(_) | Err(ClusterError::Refused { .. }) = result {
+            self.shared.answered.store(true, Ordering::Relaxed);
         }
+        result
+    }
+
+    /// How long the server wants to be left alone.
+    fn wanted_pause(&self) -> Duration {
+        let not_before = *self.shared.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        not_before.map(|time| time.saturating_duration_since(Instant::now())).unwrap_or_default()
+    }
+
+    /// Whether asking again may help. A cluster that has never answered is more likely misnamed.
+    fn may_pass(&self, error: &ClusterError) -> bool {
+        let is_refusal = matches!(error, ClusterError::Refused { .. });
+        error.may_pass() && (is_refusal || self.shared.answered.load(Ordering::Relaxed))
     }
 
     /// Gives a failed request its name.
@@ -107,11 +202,43 @@ impl Cluster {
                 code: status.code,
             },
             error if is_connect(&error) => {
-                ClusterError::Unreachable { server: self.server.clone(), why: causes(&error) }
+                ClusterError::Unreachable { server: self.shared.server.clone(), why: causes(&error) }
             }
             error => ClusterError::Request { action: action.to_owned(), why: causes(&error) },
         }
     }
+}
+
+type NotBefore = Arc<Mutex<Option<Instant>>>;
+
+fn client(mut config: Config, options: &ClusterOptions, not_before: &NotBefore) -> Result<Client, Error> {
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    // Logs and watches may be silent for long, and a slow receiver is none that is gone: the upload has a watchdog of
+    // its own.
+    config.read_timeout = None;
+    config.write_timeout = None;
+    config.default_retry = false;
+    if let Some(user) = &options.impersonate {
+        config.auth_info.impersonate = Some(user.clone());
+    }
+    let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
+    let builder = ClientBuilder::try_from(config)
+        .map_err(|error| UsageError::Kubeconfig { why: credential_causes(&error, &plugin) })?;
+    // kube passes the server's words on, but none of its headers.
+    let not_before = Arc::clone(not_before);
+    let note = MapResponseLayer::new(move |response: Response<_>| {
+        if let Some(pause) = retry_after(&response) {
+            *not_before.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_add(pause);
+        }
+        response
+    });
+    Ok(builder.with_layer(&note).build())
+}
+
+/// RFC 9110, 10.2.3; Kubernetes says seconds.
+fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let text = response.headers().get("Retry-After")?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 async fn config(options: &ClusterOptions) -> Result<Config, Error> {

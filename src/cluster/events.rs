@@ -10,9 +10,14 @@ use super::client::Cluster;
 
 /// The newest warning about the pod with this UID: reason and message. `None` if there is none or it may not be read.
 pub async fn newest_warning(cluster: &Cluster, pod_uid: &str) -> Option<String> {
-    let events: Api<Event> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let about = ListParams::default().fields(&format!("involvedObject.uid={pod_uid},type=Warning"));
-    let found = cluster.request("list events", events.list(&about)).await.ok()?;
+    let found = cluster
+        .request_once("list events", |client| async {
+            let events: Api<Event> = Api::namespaced(client, &cluster.namespace);
+            events.list(&about).await
+        })
+        .await
+        .ok()?;
     let newest = found.items.into_iter().max_by_key(|event| event.last_timestamp.clone())?;
     Some(format!("{}: {}", newest.reason?, newest.message.unwrap_or_default()))
 }

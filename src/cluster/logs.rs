@@ -16,6 +16,8 @@ use kube::api::LogParams;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::client::Cluster;
+
 /// Longest piece that is told at once; a longer line is told in pieces.
 const PIECE: usize = 64 * 1024;
 /// A silent stream may be one that a middlebox has dropped without a word: it is opened again. Load balancers do so
@@ -36,10 +38,22 @@ pub enum Told {
 }
 
 /// Follows `container`'s log until the task is ended or the log is refused.
-pub async fn follow(pods: Api<Pod>, pod: String, container: &'static str, listener: mpsc::Sender<Told>) {
+pub async fn follow(cluster: Cluster, pod: String, container: &'static str, listener: mpsc::Sender<Told>) {
     let mut position = Position::default();
+    let mut renewed = false;
     loop {
-        let told = match read(&pods, &pod, container, &mut position, &listener).await {
+        let pods: Api<Pod> = Api::namespaced(cluster.client(), &cluster.namespace);
+        let result = read(&pods, &pod, container, &mut position, &listener).await;
+        if let Err(kube::Error::Api(status)) = &result
+            && status.code == 401
+            && !renewed
+        {
+            renewed = true;
+            cluster.renew().await;
+            continue;
+        }
+        renewed &= result.is_err();
+        let told = match result {
             Ok(()) => Some(Told::NoMore),
             Err(kube::Error::Api(status)) if status.code == 404 => Some(Told::NoMore),
             Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => Some(Told::Refused(status.message)),

@@ -1,7 +1,7 @@
 //! A build request as a Pod. Pure: the same request gives the same Pod, and `manifest` prints what `build` creates.
 //!
-//! An init container waits for the context in a volume at `/kaniko/buildcontext`, the one path that is safe in every
-//! Kaniko; the executor starts when it ends with 0. The pod ends itself when its deadline is over, gets no
+//! An init container takes the context into a volume at `/kaniko/buildcontext`, the one path that is safe in every
+//! Kaniko; the executor starts when it ends with 0. Or, with [`Transport::Stdin`], the executor takes it itself. The pod ends itself when its deadline is over, gets no
 //! service-account token, and asks for no more rights than the runtime's default.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::api::ObjectMeta;
 
-use super::receiver::{Nonce, RECEIVER, wait_command};
-use crate::executor::{CONTEXT_VOLUME, executor_args};
-use crate::request::PodRequest;
+use super::receiver::{Nonce, RECEIVER, wait_and_receive_command, wait_command};
+use crate::executor::{CONTEXT_VOLUME, ContextPlace, executor_args};
+use crate::request::{PodRequest, Transport};
 
 /// Container that builds.
 pub const EXECUTOR: &str = "kaniko";
@@ -34,51 +34,40 @@ const NAME_LENGTH: usize = 63;
 
 /// The Pod that builds `request`. `directory` is the name of the context's directory: it makes the pod's name
 /// readable. The client chooses the name, so that a repeated create cannot make a second pod.
-pub fn pod(request: &PodRequest, directory: &str, nonce: &Nonce) -> Pod {
+pub fn pod(request: &PodRequest, transport: Transport, directory: &str, nonce: &Nonce) -> Pod {
     let labels = BTreeMap::from(
         [("app.kubernetes.io/name", "kaniko"), MANAGED_BY, (INSTANCE, nonce.as_str())]
             .map(|(key, value)| (key.to_owned(), value.to_owned())),
     );
     Pod {
         metadata: ObjectMeta { name: Some(pod_name(directory, nonce)), labels: Some(labels), ..Default::default() },
-        spec: Some(spec(request, nonce)),
+        spec: Some(spec(request, transport, nonce)),
         status: None,
     }
 }
 
-fn spec(request: &PodRequest, nonce: &Nonce) -> PodSpec {
-    let receiver = Container {
-        name: RECEIVER.to_owned(),
-        image: Some(request.helper_image.clone()),
-        command: Some(literal(wait_command(nonce))),
-        // Its last words are the reason if it ends by itself.
-        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        volume_mounts: Some(vec![mount("context", CONTEXT_VOLUME, false)]),
-        ..Default::default()
+fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
+    let (receiver, mut executor) = match transport {
+        Transport::Exec => (Some(receiver(request, wait_command(nonce))), from_volume(request)),
+        Transport::Attach => {
+            let receiver = receiver(request, wait_and_receive_command(&nonce.attempt(1)));
+            (Some(with_stdin(receiver)), from_volume(request))
+        }
+        Transport::Stdin => (None, with_stdin(executor(request, &ContextPlace::stdin(nonce.as_str())))),
     };
-    let mut executor = Container {
-        name: EXECUTOR.to_owned(),
-        image: Some(request.executor_image.clone()),
-        args: Some(literal(executor_args(request))),
-        // Without a service-account token the executor takes some runtimes for no container at all
-        // (kaniko v1.24.0 `pkg/util/proc/proc.go`); this variable settles it.
-        env: Some(vec![EnvVar { name: "container".to_owned(), value: Some("kube".to_owned()), value_from: None }]),
-        volume_mounts: Some(vec![mount("context", CONTEXT_VOLUME, true)]),
-        ..Default::default()
-    };
-    let mut volumes = vec![Volume {
-        name: "context".to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
-        ..Default::default()
-    }];
+    let mut volumes = Vec::new();
+    if receiver.is_some() {
+        let empty_dir = Some(EmptyDirVolumeSource::default());
+        volumes.push(Volume { name: "context".to_owned(), empty_dir, ..Default::default() });
+    }
     if let Some(secret) = &request.registry_secret {
         volumes.push(credentials(secret));
         executor.volume_mounts.get_or_insert_default().push(mount("credentials", DOCKER_CONFIG, true));
     }
     PodSpec {
-        init_containers: Some(vec![receiver]),
+        init_containers: receiver.map(|receiver| vec![receiver]),
         containers: vec![executor],
-        volumes: Some(volumes),
+        volumes: (!volumes.is_empty()).then_some(volumes),
         restart_policy: Some("Never".to_owned()),
         active_deadline_seconds: Some(deadline(request.timeout)),
         termination_grace_period_seconds: Some(5),
@@ -90,6 +79,40 @@ fn spec(request: &PodRequest, nonce: &Nonce) -> PodSpec {
         }),
         ..Default::default()
     }
+}
+
+fn receiver(request: &PodRequest, command: Vec<String>) -> Container {
+    Container {
+        name: RECEIVER.to_owned(),
+        image: Some(request.helper_image.clone()),
+        command: Some(literal(command)),
+        // Its last words are the reason if it ends by itself.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        volume_mounts: Some(vec![mount("context", CONTEXT_VOLUME, false)]),
+        ..Default::default()
+    }
+}
+
+fn from_volume(request: &PodRequest) -> Container {
+    let mounts = Some(vec![mount("context", CONTEXT_VOLUME, true)]);
+    Container { volume_mounts: mounts, ..executor(request, &ContextPlace::Volume) }
+}
+
+fn executor(request: &PodRequest, place: &ContextPlace) -> Container {
+    Container {
+        name: EXECUTOR.to_owned(),
+        image: Some(request.executor_image.clone()),
+        args: Some(literal(executor_args(request, place))),
+        // Without a service-account token the executor takes some runtimes for no container at all
+        // (kaniko v1.24.0 `pkg/util/proc/proc.go`); this variable settles it.
+        env: Some(vec![EnvVar { name: "container".to_owned(), value: Some("kube".to_owned()), value_from: None }]),
+        ..Default::default()
+    }
+}
+
+/// What waits on its standard input for the one client that may come.
+fn with_stdin(container: Container) -> Container {
+    Container { stdin: Some(true), stdin_once: Some(true), ..container }
 }
 
 /// Whole seconds, rounded up; Kubernetes takes no more than an `int32`.
@@ -173,7 +196,7 @@ mod tests {
     #[test]
     fn registry_credentials_are_mounted_where_the_executor_reads_them() {
         let request = PodRequest { registry_secret: Some("push".into()), ..PodRequest::for_tests() };
-        let spec = pod(&request, "app", &Nonce::random()).spec.unwrap();
+        let spec = pod(&request, Transport::Exec, "app", &Nonce::random()).spec.unwrap();
         let mounts = spec.containers[0].volume_mounts.as_ref().unwrap();
         assert!(mounts.iter().any(|mount| mount.mount_path == "/kaniko/.docker" && mount.read_only == Some(true)));
         let receiver = &spec.init_containers.unwrap()[0];

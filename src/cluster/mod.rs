@@ -1,7 +1,7 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
-//! [`manifest`], [`status`] and [`receiver`] are pure; [`client`], [`stream`], [`upload`], [`logs`], [`events`]
-//! and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
+//! [`manifest`], [`status`], [`receiver`] and [`ways`] are pure; [`client`], [`stream`], [`upload`], [`watch`], [`logs`],
+//! [`events`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
 pub mod client;
 pub mod events;
@@ -12,3 +12,5 @@ pub mod session;
 pub mod status;
 pub mod stream;
 pub mod upload;
+pub mod watch;
+pub mod ways;

@@ -6,54 +6,58 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
-use kube::core::Status;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, watch_object};
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::client::Cluster;
 use super::events::newest_warning;
 use super::logs::{self, Told};
-use super::manifest::EXECUTOR;
-use super::receiver::Nonce;
-use super::status::{Stage, Wait, stage};
-use super::upload::{Packer, upload};
+use super::manifest::{EXECUTOR, INSTANCE};
+use super::receiver::{Nonce, RECEIVER};
+use super::status::{Stage, Wait, running_container, stage};
+use super::stream::Ended;
+use super::upload::{Delivered, Packer, Upload, Wire};
+use super::watch::{Seen, Snapshot, contact_lost, follow, look};
 use crate::context::Compression;
 use crate::error::{BuildError, ClusterError, Error};
 use crate::event::{Event, Listener};
+use crate::executor::is_about_context;
 use crate::reference::Digest;
+use crate::request::Transport;
 
-/// Bound on the deletion at the end, whatever ended the build.
-const DELETE: Duration = Duration::from_secs(10);
-/// Wait before a deletion that failed is tried again.
-const DELETE_AGAIN: Duration = Duration::from_secs(1);
+/// Bound on the deletion at the end, whatever ended the build: an API server that restarts is back by then.
+const DELETE: Duration = Duration::from_secs(60);
 /// Bound on the rest of the log once the executor has ended.
 const REST_OF_LOG: Duration = Duration::from_secs(10);
 /// After so long a wait the cluster's events are looked at.
 const LONG_WAIT: Duration = Duration::from_secs(5);
-/// After so long a silence of the watch the pod is looked at anew.
-const WATCH_SILENCE: Duration = Duration::from_secs(20);
 /// How long a status may lag behind a broken connection.
 const NEWS: Duration = Duration::from_secs(2);
+/// An upload to a cluster that is silent for so long is broken: what is sent goes nowhere.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How often an upload is tried on the same pod.
+const ATTEMPTS: u32 = 5;
+/// Wait before the second attempt; it doubles with each.
+const ATTEMPT_AGAIN: Duration = Duration::from_millis(500);
 /// Lines of the log that wait for the display.
 const LINES_QUEUED: usize = 1024;
 
 /// A pod and everything that watches it.
 pub struct Session {
     cluster: Cluster,
-    pods: Api<Pod>,
     name: String,
+    transport: Transport,
     listener: Arc<dyn Listener>,
     creation: Creation,
     trouble: Option<String>,
-    snapshots: watch::Receiver<Snapshot>,
+    seen: watch::Receiver<Seen>,
     tasks: Vec<JoinHandle<()>>,
+    /// The connection over which the context went, if it has to stay open.
+    stream: JoinSet<Ended>,
 }
 
 /// What became of the request for the pod.
@@ -77,20 +81,6 @@ impl Creation {
     }
 }
 
-/// What the watch last said.
-#[derive(Debug, Clone, Default)]
-enum Snapshot {
-    /// Nothing yet.
-    #[default]
-    Unknown,
-    /// The pod as it is.
-    Present(Arc<Pod>),
-    /// The pod was there and is gone.
-    Gone,
-    /// The watch was refused from its start.
-    Refused(Box<Status>),
-}
-
 impl Drop for Session {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
@@ -98,27 +88,24 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Asks for `pod`. The request runs in a task of its own: a caller that is cancelled meanwhile still learns in
-    /// [`Session::delete`] whether there is a pod to delete.
-    pub fn start(cluster: &Cluster, pod: Pod, listener: Arc<dyn Listener>) -> Self {
-        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    /// Asks for `pod`, which takes its context by `transport`. The request runs in a task of its own: a caller that is
+    /// cancelled meanwhile still learns in [`Session::delete`] whether there is a pod to delete.
+    pub fn start(cluster: &Cluster, pod: Pod, transport: Transport, listener: Arc<dyn Listener>) -> Self {
         let name = pod.name_any();
         let asked = tokio::spawn({
-            let (cluster, pods) = (cluster.clone(), pods.clone());
-            async move {
-                let action = format!("create a pod in namespace `{}`", cluster.namespace);
-                cluster.request(&action, pods.create(&PostParams::default(), &pod)).await
-            }
+            let cluster = cluster.clone();
+            async move { create(&cluster, &pod).await }
         });
         Self {
             cluster: cluster.clone(),
-            pods,
             name,
+            transport,
             listener,
             creation: Creation::Asked(asked),
             trouble: None,
-            snapshots: watch::channel(Snapshot::Unknown).1,
+            seen: watch::channel(Seen::default()).1,
             tasks: vec![],
+            stream: JoinSet::new(),
         }
     }
 
@@ -127,59 +114,169 @@ impl Session {
         &self.name
     }
 
+    /// Whether there is a pod, as far as is known.
+    pub fn has_pod(&self) -> bool {
+        !matches!(self.creation, Creation::NotMade) && !matches!(self.seen.borrow().snapshot, Snapshot::Gone)
+    }
+
+    /// The container that runs now.
+    pub fn running_container(&self) -> Option<&'static str> {
+        match &self.seen.borrow().snapshot {
+            Snapshot::Present(pod) => running_container(pod),
+            Snapshot::Unknown | Snapshot::Gone | Snapshot::Refused(_) => None,
+        }
+    }
+
     /// What went wrong in the wait that was told last, if anything.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.clone()
     }
 
-    /// Waits for the pod to exist and for its receiver to run.
+    /// Waits for the pod to exist and for whatever takes the context to run.
     ///
     /// # Errors
     /// Refusals, and whatever keeps the pod from starting, with the cluster's own words.
-    pub async fn wait_for_receiver(&mut self) -> Result<(), Error> {
+    pub async fn wait_until_ready(&mut self) -> Result<(), Error> {
         self.created().await?;
         self.listener.event(Event::PodCreated { namespace: self.cluster.namespace.clone(), pod: self.name.clone() });
-        self.watch();
+        let (sender, seen) = watch::channel(Seen::default());
+        self.seen = seen;
+        let following = follow(self.cluster.clone(), self.name.clone(), sender, Arc::clone(&self.listener));
+        self.tasks.push(tokio::spawn(following));
         self.until(|stage| match stage {
             Stage::Waiting(wait) => Step::WaitFor(wait),
-            Stage::Receiving | Stage::Starting(_) | Stage::Building => Step::Done(()),
-            other => Step::other(other),
+            Stage::Receiving | Stage::Starting(_) | Stage::Building | Stage::Built { .. } | Stage::BuildFailed(_) => {
+                Step::Done(())
+            }
+            Stage::Broken(error) => Step::Failed(error.into()),
         })
         .await
     }
 
-    /// Sends the archive and waits for the proof that it arrived whole.
+    /// Sends the archive. When this returns without an error, either the pod had proof that all of it arrived, or the
+    /// executor has it and can build nothing but all of it.
     ///
     /// # Errors
-    /// What cannot be packed, a broken upload, a pod that ends meanwhile.
+    /// What cannot be packed, an upload that breaks again and again, a pod that ends meanwhile.
     pub async fn upload(
         &mut self,
         nonce: &Nonce,
         compression: Compression,
-        packer: impl Packer,
+        packer: Arc<dyn Packer>,
         bytes: u64,
     ) -> Result<(), Error> {
         self.listener.event(Event::UploadStarted { total: bytes });
-        let listener = Arc::clone(&self.listener);
-        let (cluster, name) = (self.cluster.clone(), self.name.clone());
-        let result = tokio::select! {
-            result = upload(&cluster, &name, nonce, compression, packer, &*listener) => result,
-            ended = self.until(Step::<()>::other) => ended,
+        let upload = Upload {
+            cluster: self.cluster.clone(),
+            pod: self.name.clone(),
+            compression,
+            packer,
+            listener: Arc::clone(&self.listener),
         };
-        match result {
-            Err(Error::Cluster(broken @ ClusterError::UploadBroken { .. })) => self.fate_of(broken).await,
-            other => other,
+        match self.transport {
+            Transport::Exec => self.upload_by_exec(&upload, nonce).await,
+            Transport::Attach => {
+                let delivered = self.upload_by_attach(&upload, RECEIVER, Wire::Framed(nonce.attempt(1))).await?;
+                // It may still be unpacking; its end is the proof, whatever the connection says.
+                self.until(|stage| match stage {
+                    stage if is_released(&stage) => Step::Done(()),
+                    stage => Step::other(stage),
+                })
+                .await?;
+                delivered.iter().for_each(|delivered| self.listener.event(delivered.event(true)));
+                Ok(())
+            }
+            Transport::Stdin => {
+                let delivered = self.upload_by_attach(&upload, EXECUTOR, Wire::Archive(nonce.clone())).await?;
+                delivered.iter().for_each(|delivered| self.listener.event(delivered.event(false)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Tries several times: each attempt has a receiver of its own in the same container.
+    async fn upload_by_exec(&mut self, upload: &Upload, nonce: &Nonce) -> Result<(), Error> {
+        let mut pause = ATTEMPT_AGAIN;
+        let mut number = 1;
+        loop {
+            let attempt = nonce.attempt(number);
+            let error = match self.unless_over(upload.exec(&attempt)).await {
+                Ok(delivered) => {
+                    delivered.iter().for_each(|delivered| self.listener.event(delivered.event(true)));
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let Error::Cluster(error) = error else { return Err(error) };
+            if !error.may_pass() || number == ATTEMPTS {
+                return self.unless_fate::<()>(error).await.map(drop);
+            }
+            number += 1;
+            self.listener.event(Event::UploadBroke { why: Error::from(error).one_line(), attempt: number });
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            // A token may have run out meanwhile.
+            self.cluster.renew().await;
+        }
+    }
+
+    /// Tries once: a container's standard input is closed with the first connection to it.
+    async fn upload_by_attach(
+        &mut self,
+        upload: &Upload,
+        container: &str,
+        wire: Wire,
+    ) -> Result<Option<Delivered>, Error> {
+        match self.unless_over(upload.attach(container, wire)).await {
+            Ok(Some((delivered, stream))) => {
+                self.stream = stream;
+                Ok(Some(delivered))
+            }
+            Ok(None) => Ok(None),
+            Err(Error::Cluster(error)) => self.unless_fate(error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs an attempt, unless the pod's end, its release, or the cluster's silence comes first. None if it turned out to
+    /// be released.
+    async fn unless_over<T>(&mut self, attempt: impl Future<Output = Result<T, Error>>) -> Result<Option<T>, Error> {
+        let silence = contact_lost(self.seen.clone(), SILENCE);
+        let is_over = self.is_over();
+        let over = self.until(|stage| match stage {
+            stage if is_over(&stage) => Step::Done(()),
+            other => Step::other(other),
+        });
+        tokio::select! {
+            result = attempt => result.map(Some),
+            over = over => over.map(|()| None),
+            () = silence => {
+                let why = format!("nothing was heard of the cluster for {} s", SILENCE.as_secs());
+                Err(ClusterError::UploadBroken { sent: 0, why }.into())
+            }
         }
     }
 
     /// A connection to a pod that is being ended breaks a moment before its status tells why. And one that broke at the
     /// very end may have lost no more than the receiver's last word.
-    async fn fate_of(&mut self, broken: ClusterError) -> Result<(), Error> {
+    async fn unless_fate<T>(&mut self, error: ClusterError) -> Result<Option<T>, Error> {
+        if matches!(error, ClusterError::Refused { code: 403, .. }) {
+            return Err(error.into());
+        }
+        let is_over = self.is_over();
         let fate = self.until(|stage| match stage {
-            Stage::Starting(_) | Stage::Building | Stage::Built { .. } | Stage::BuildFailed(_) => Step::Done(()),
+            stage if is_over(&stage) => Step::Done(()),
             other => Step::other(other),
         });
-        timeout(NEWS, fate).await.unwrap_or(Err(broken.into()))
+        timeout(NEWS, fate).await.unwrap_or(Err(error.into())).map(|()| None)
+    }
+
+    /// What says of a stage that the pod takes no context any more.
+    fn is_over(&self) -> fn(&Stage) -> bool {
+        match self.transport {
+            Transport::Exec | Transport::Attach => is_released,
+            Transport::Stdin => |stage| matches!(stage, Stage::Built { .. } | Stage::BuildFailed(_)),
+        }
     }
 
     /// Follows the executor's log to its end.
@@ -197,7 +294,7 @@ impl Session {
         self.listener.event(Event::Building);
 
         let (sender, mut told) = mpsc::channel(LINES_QUEUED);
-        self.tasks.push(tokio::spawn(logs::follow(self.pods.clone(), self.name.clone(), EXECUTOR, sender)));
+        self.tasks.push(tokio::spawn(logs::follow(self.cluster.clone(), self.name.clone(), EXECUTOR, sender)));
         let listener = Arc::clone(&self.listener);
         let mut log = Log { listener, last: None, left_out: None, refused: false };
         let end = {
@@ -229,7 +326,12 @@ impl Session {
                 let found = message.trim().to_owned();
                 found.parse().map_err(|()| BuildError::NoDigest { found }.into())
             }
-            Err(BuildError::Failed { code, said: _ }) => Err(BuildError::Failed { code, said: log.last }.into()),
+            Err(BuildError::Failed { code, said: _ }) => Err(match log.last {
+                Some(why) if self.transport == Transport::Stdin && is_about_context(&why) => {
+                    ClusterError::UploadBroken { sent: 0, why }.into()
+                }
+                said => BuildError::Failed { code, said }.into(),
+            }),
             Err(error) => Err(error.into()),
         }
     }
@@ -240,8 +342,8 @@ impl Session {
     /// The pod may still be there.
     pub async fn delete(&mut self) -> Result<(), ClusterError> {
         self.tasks.drain(..).for_each(|task| task.abort());
+        self.stream.abort_all();
         let action = format!("delete pod `{}`", self.name);
-        let started = Instant::now();
         let result = timeout(DELETE, async {
             // Why it was not made was told where it was waited for.
             let _ = self.created().await;
@@ -251,15 +353,14 @@ impl Session {
                 Creation::Asked(_) | Creation::Unknown => None,
             };
             let params = DeleteParams { grace_period_seconds: Some(0), preconditions, ..Default::default() };
-            loop {
-                match self.cluster.request(&action, self.pods.delete(&self.name, &params)).await {
-                    Ok(_) => return Ok(true),
-                    Err(ClusterError::Refused { code: 404 | 409, .. }) => return Ok(false),
-                    Err(error @ ClusterError::Refused { code: ..500, .. }) => return Err(error),
-                    // An API server that restarts is back in a moment.
-                    Err(error) if started.elapsed() + DELETE_AGAIN > DELETE => return Err(error),
-                    Err(_) => tokio::time::sleep(DELETE_AGAIN).await,
-                }
+            let deleted = self.cluster.request(&action, |client| async {
+                let pods: Api<Pod> = Api::namespaced(client, &self.cluster.namespace);
+                pods.delete(&self.name, &params).await.map(drop)
+            });
+            match deleted.await {
+                Ok(()) => Ok(true),
+                Err(ClusterError::Refused { code: 404 | 409, .. }) => Ok(false),
+                Err(error) => Err(error),
             }
         })
         .await;
@@ -288,50 +389,11 @@ impl Session {
         result
     }
 
-    /// Keeps [`Session::snapshots`] up to date; a broken watch is taken up again.
-    fn watch(&mut self) {
-        let (sender, snapshots) = watch::channel(Snapshot::Unknown);
-        self.snapshots = snapshots;
-        let (cluster, pods, name) = (self.cluster.clone(), self.pods.clone(), self.name.clone());
-        self.tasks.push(tokio::spawn(async move {
-            let mut stream = std::pin::pin!(watch_object(pods.clone(), &name).default_backoff());
-            let mut seen_before = false;
-            loop {
-                let seen = match timeout(WATCH_SILENCE, stream.next()).await {
-                    Ok(Some(seen)) => seen,
-                    Ok(None) => return,
-                    // Silence may be that of a connection that a middlebox has dropped without a word.
-                    Err(_) => match look(&cluster, &pods, &name).await {
-                        Some(pod) => Ok(Some(pod)),
-                        None => continue,
-                    },
-                };
-                let snapshot = match seen {
-                    Ok(Some(pod)) => Snapshot::Present(Arc::new(pod)),
-                    Ok(None) => Snapshot::Gone,
-                    Err(error) => match refusal(&error) {
-                        // Once it was allowed, a refusal is a passing one: an API server that restarts, a token that
-                        // is being renewed.
-                        Some(status) if !seen_before => Snapshot::Refused(status),
-                        _ => {
-                            tracing::debug!(%error, "watch broke");
-                            continue;
-                        }
-                    },
-                };
-                seen_before = true;
-                if sender.send(snapshot).is_err() {
-                    return;
-                }
-            }
-        }));
-    }
-
     /// Waits until `decide` says that a snapshot's stage is what is waited for, and tells what is waited for meanwhile.
     async fn until<T>(&mut self, mut decide: impl FnMut(Stage) -> Step<T>) -> Result<T, Error> {
         let mut told: Option<Wait> = None;
         loop {
-            let snapshot = self.snapshots.borrow_and_update().clone();
+            let snapshot = self.seen.borrow_and_update().snapshot.clone();
             let step = match snapshot {
                 Snapshot::Unknown => Step::Wait,
                 Snapshot::Present(pod) => decide(stage(&pod)),
@@ -348,7 +410,7 @@ impl Session {
                 Step::Wait => {}
             }
             tokio::select! {
-                changed = self.snapshots.changed() => if changed.is_err() {
+                changed = self.seen.changed() => if changed.is_err() {
                     return Err(self.gone().into());
                 },
                 Some(trouble) = warning_after(&self.cluster, self.creation.uid(), LONG_WAIT), if told.is_some() => {
@@ -378,6 +440,26 @@ impl Session {
             message: "somebody deleted it".to_owned(),
         }
     }
+}
+
+/// Creates the pod. Asked twice, it is the same pod: its name is ours.
+async fn create(cluster: &Cluster, pod: &Pod) -> Result<Pod, ClusterError> {
+    let action = format!("create a pod in namespace `{}`", cluster.namespace);
+    let created = cluster.request(&action, |client| async {
+        Api::namespaced(client, &cluster.namespace).create(&PostParams::default(), pod).await
+    });
+    match created.await {
+        Err(refused @ ClusterError::Refused { code: 409, .. }) => match look(cluster, &pod.name_any()).await {
+            Ok(Some(found)) if found.labels().get(INSTANCE) == pod.labels().get(INSTANCE) => Ok(found),
+            _ => Err(refused),
+        },
+        other => other,
+    }
+}
+
+/// Whether the context was proven whole and is out of the receiver's hands.
+fn is_released(stage: &Stage) -> bool {
+    matches!(stage, Stage::Starting(_) | Stage::Building | Stage::Built { .. } | Stage::BuildFailed(_))
 }
 
 /// What a stage means to someone who waits.
@@ -446,12 +528,6 @@ impl Log {
     }
 }
 
-/// The pod as it is now, asked for anew.
-async fn look(cluster: &Cluster, pods: &Api<Pod>, name: &str) -> Option<Pod> {
-    let named = ListParams::default().fields(&format!("metadata.name={name}"));
-    cluster.request("look at the pod", pods.list(&named)).await.ok()?.items.pop()
-}
-
 /// A status says that a container is being created, and nothing of what keeps it from that; events do.
 async fn warning_after(cluster: &Cluster, pod_uid: Option<&str>, wait: Duration) -> Option<String> {
     tokio::time::sleep(wait).await;
@@ -468,16 +544,4 @@ fn with_trouble(error: Error, waited: Option<Wait>) -> Error {
         }
         (error, _) => error,
     }
-}
-
-/// A refusal that trying again is not likely to change.
-fn refusal(error: &watcher::Error) -> Option<Box<Status>> {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status,
-        _ => return None,
-    };
-    matches!(status.code, 401 | 403).then(|| status.clone())
 }

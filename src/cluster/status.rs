@@ -64,6 +64,13 @@ pub fn stage(pod: &Pod) -> Stage {
     if let Some(message) = unschedulable(&status) {
         return Stage::Broken(ClusterError::Unschedulable { pod: name, message });
     }
+    if !has_receiver(pod) {
+        return match executor(&status) {
+            Stage::Starting(_) if status.container_statuses.is_none() => Stage::Waiting(Wait::new("a node")),
+            Stage::Starting(wait) => Stage::Waiting(wait),
+            stage => stage,
+        };
+    }
     match state(status.init_container_statuses.as_deref(), RECEIVER) {
         None => Stage::Waiting(Wait::new("a node")),
         Some((receiver, state)) => match state {
@@ -76,6 +83,20 @@ pub fn stage(pod: &Pod) -> Stage {
             },
         },
     }
+}
+
+/// Without one the executor itself takes the context on its standard input.
+fn has_receiver(pod: &Pod) -> bool {
+    let containers = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+    containers.into_iter().any(|container| container.name == RECEIVER)
+}
+
+/// Which of this tool's containers runs now.
+pub fn running_container(pod: &Pod) -> Option<&'static str> {
+    let status = pod.status.as_ref()?;
+    let runs = |statuses: Option<&[ContainerStatus]>, name| state(statuses, name)?.1.running.map(|_| name);
+    runs(status.container_statuses.as_deref(), EXECUTOR)
+        .or_else(|| runs(status.init_container_statuses.as_deref(), RECEIVER))
 }
 
 /// Its own codes are below 126; beyond that the shell, the runtime or the kernel ended it.
@@ -189,7 +210,20 @@ mod tests {
     use super::*;
 
     fn stage_of(status: Value) -> Stage {
-        stage(&serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap())
+        let spec = json!({"containers": [], "initContainers": [{"name": RECEIVER}]});
+        stage(&serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec, "status": status})).unwrap())
+    }
+
+    #[test]
+    fn without_a_receiver_the_executor_is_waited_for_and_takes_the_context_as_soon_as_it_runs() {
+        let stage = |status: Value| {
+            let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": []}, "status": status});
+            stage(&serde_json::from_value(pod).unwrap())
+        };
+        let executor = |state: Value| stage(json!({"containerStatuses": [container(EXECUTOR, state)]}));
+        assert!(matches!(stage(json!({})), Stage::Waiting(wait) if wait.what == "a node"));
+        assert!(matches!(executor(json!({"waiting": {"reason": "ContainerCreating"}})), Stage::Waiting(_)));
+        assert!(matches!(executor(json!({"running": {}})), Stage::Building));
     }
 
     fn receiver(state: Value) -> Stage {

@@ -1,4 +1,4 @@
-//! The exec engine: standard input to a command in a container, its output and its status back.
+//! The engine: standard input to a container, or to a command in one, and its output and status back.
 //!
 //! Our own, on [`kube::Client::connect`]: kube's `AttachedProcess` (5.0.0) sends 4 KiB frames, hangs when the remote
 //! side is gone, and loses the status of a command that ends while data is being sent. Facts: apimachinery
@@ -7,15 +7,18 @@
 //!
 //! Reading and writing never wait for each other. A missing status is never success.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{Sink, SinkExt, StreamExt};
+use kube::Client;
 use kube::api::AttachParams;
+use kube::client::Connection;
 use kube::core::Status;
 use kube::core::response::StatusSummary;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
@@ -31,6 +34,10 @@ const CLOSE: u8 = 255;
 
 /// Payload of one message: from here on larger ones gain nothing, and the server refuses those over 32 MiB.
 const MESSAGE: usize = 128 * 1024;
+/// Payload while a message takes long: on a slow link a large one would look like a stall.
+const SMALL_MESSAGE: usize = 16 * 1024;
+/// A message that took this long took long.
+const SLOW: Duration = Duration::from_secs(1);
 /// Idle time after which a ping keeps middleboxes from closing the connection.
 const PING: Duration = Duration::from_secs(15);
 /// No byte accepted for so long means that the other side is gone.
@@ -40,21 +47,28 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Bytes of standard error that are kept: its end.
 const STDERR_KEPT: usize = 8 * 1024;
 
-/// A command to run in a container.
+/// What the input goes to.
 #[derive(Debug)]
-pub struct Exec<'a> {
-    /// The pod.
-    pub pod: &'a str,
-    /// The container.
-    pub container: &'a str,
-    /// Program and arguments.
-    pub command: Vec<String>,
+pub enum Target {
+    /// A command of our own in a container that runs.
+    Exec(Vec<String>),
+    /// What runs in the container, whose standard input was left open.
+    Attach,
 }
 
-/// How an exec ended.
+/// The input of a stream.
+#[derive(Debug)]
+pub struct Input {
+    /// Its bytes; it ends when the sender is dropped.
+    pub chunks: mpsc::Receiver<Bytes>,
+    /// Told once the socket took all of them.
+    pub handed_over: oneshot::Sender<()>,
+}
+
+/// How a stream ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// The command's fate.
+    /// The command's fate, as far as this stream tells it.
     pub outcome: Outcome,
     /// The end of what it wrote to standard error.
     pub stderr: String,
@@ -71,33 +85,51 @@ pub enum Outcome {
     Lost(String),
 }
 
-/// Runs `exec`: standard input comes from `stdin` until its sender is dropped, each chunk of standard output goes to
-/// `stdout`, `sent` counts the input bytes that the socket took.
+/// A stream that was started.
+pub struct Stream(Connection);
+
+/// Starts a stream to `container` of `pod`. It is asked for once: whoever calls knows whether to try again.
 ///
 /// # Errors
 /// The server's refusal to start it. Whatever happens later is an [`Outcome`].
-pub async fn run(
-    cluster: &Cluster,
-    exec: Exec<'_>,
-    stdin: mpsc::Receiver<Bytes>,
-    stdout: mpsc::UnboundedSender<Bytes>,
-    sent: &AtomicU64,
-) -> Result<Ended, ClusterError> {
-    let action = format!("run a command in pod `{}`", exec.pod);
-    let params = AttachParams { container: Some(exec.container.to_owned()), stdin: true, ..Default::default() };
-    let path = format!("/api/v1/namespaces/{}/pods", cluster.namespace);
-    let request = kube::core::Request::new(path)
-        .exec(exec.pod, exec.command, &params)
-        .map_err(|error| cluster.named(&action, kube::Error::BuildRequest(error)))?;
-    let connection = cluster.request(&action, cluster.client.connect(request)).await?;
-    let can_close = connection.supports_stream_close();
-    tracing::debug!(pod = exec.pod, protocol = if can_close { "v5" } else { "v4" }, "exec connected");
-    let (sink, source) = connection.into_stream().split();
+pub async fn connect(cluster: &Cluster, pod: &str, container: &str, target: &Target) -> Result<Stream, ClusterError> {
+    let path = kube::core::Request::new(format!("/api/v1/namespaces/{}/pods", cluster.namespace));
+    let params = AttachParams { container: Some(container.to_owned()), stdin: true, ..Default::default() };
+    let (action, request) = match target {
+        Target::Exec(command) => {
+            (format!("run a command in pod `{pod}`"), path.exec(pod, command.iter().map(String::as_str), &params))
+        }
+        // What it writes is in its log; where the runtime sends it along, the status comes only at the container's end.
+        Target::Attach => (
+            format!("attach to pod `{pod}`"),
+            path.attach(pod, &AttachParams { stdout: false, stderr: false, ..params }),
+        ),
+    };
+    let request = request.map_err(|error| cluster.named(&action, kube::Error::BuildRequest(error)))?;
+    let connect = |client: Client| {
+        let request = request.clone();
+        async move { client.connect(request).await }
+    };
+    let connection = cluster.request_once(&action, connect).await?;
+    let protocol = if connection.supports_stream_close() { "v5" } else { "v4" };
+    tracing::debug!(pod, container, protocol, "stream connected");
+    Ok(Stream(connection))
+}
 
+/// Carries `input` until its end, each chunk of standard output goes to `stdout`, `sent` counts the input bytes that the
+/// socket took. Ends with the status, or with the connection.
+pub async fn run(
+    Stream(connection): Stream,
+    input: Input,
+    stdout: mpsc::UnboundedSender<Bytes>,
+    sent: Arc<AtomicU64>,
+) -> Ended {
+    let can_close = connection.supports_stream_close();
+    let (sink, source) = connection.into_stream().split();
     let mut heard = Heard::default();
     let outcome = {
         let listen = listen(source, &mut heard, &stdout);
-        let speak = speak(sink, stdin, can_close, sent);
+        let speak = speak(sink, input, can_close, &sent);
         tokio::pin!(listen);
         tokio::select! {
             outcome = &mut listen => outcome,
@@ -107,7 +139,7 @@ pub async fn run(
             },
         }
     };
-    Ok(Ended { outcome, stderr: heard.stderr() })
+    Ended { outcome, stderr: heard.stderr() }
 }
 
 #[derive(Default)]
@@ -129,7 +161,7 @@ impl Heard {
 
 /// Reads until a status arrives or the connection ends.
 async fn listen(
-    mut source: impl Stream<Item = Result<Message, SocketError>> + Unpin,
+    mut source: impl futures_util::Stream<Item = Result<Message, SocketError>> + Unpin,
     heard: &mut Heard,
     stdout: &mpsc::UnboundedSender<Bytes>,
 ) -> Outcome {
@@ -150,7 +182,9 @@ async fn listen(
             // The receiver of our output may be gone when only the status still matters.
             Some(&STDOUT) => drop(stdout.send(data.slice(1..))),
             Some(&STDERR) => heard.keep_stderr(&data[1..]),
-            Some(&STATUS) => return status(&data[1..]),
+            // Without standard output, the server's greeting comes here: an empty message (apiserver
+            // `pkg/util/proxy/websocket.go`).
+            Some(&STATUS) if data.len() > 1 => return status(&data[1..]),
             _ => {}
         }
     }
@@ -159,45 +193,77 @@ async fn listen(
 /// Writes the input, then nothing but pings. Ends only when the connection breaks, with the reason.
 async fn speak(
     mut sink: impl Sink<Message, Error = SocketError> + Unpin,
-    mut stdin: mpsc::Receiver<Bytes>,
+    mut input: Input,
     can_close: bool,
     sent: &AtomicU64,
 ) -> String {
-    let mut open = true;
+    let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + PING, PING);
+    let mut writer = Writer { sink: &mut sink, payload: MESSAGE, sent };
     loop {
         let written = tokio::select! {
-            chunk = stdin.recv(), if open => match chunk {
-                Some(chunk) => write(&mut sink, chunk, sent).await,
-                None => {
-                    open = false;
-                    if can_close { send(&mut sink, Message::binary(vec![CLOSE, STDIN])).await } else { Ok(()) }
-                }
+            chunk = input.chunks.recv() => match chunk {
+                Some(chunk) => writer.all_there_is(chunk, &mut input.chunks).await,
+                None => break,
             },
-            () = tokio::time::sleep(PING) => send(&mut sink, Message::Ping(Bytes::new())).await,
+            _ = pings.tick() => writer.now(Message::Ping(Bytes::new())).await,
         };
         if let Err(broken) = written {
             return broken;
         }
     }
-}
-
-async fn write(
-    sink: &mut (impl Sink<Message, Error = SocketError> + Unpin),
-    chunk: Bytes,
-    sent: &AtomicU64,
-) -> Result<(), String> {
-    for payload in chunk.chunks(MESSAGE) {
-        let mut message = BytesMut::with_capacity(payload.len() + 1);
-        message.put_u8(STDIN);
-        message.put_slice(payload);
-        send(sink, Message::Binary(message.freeze())).await?;
-        sent.fetch_add(payload.len() as u64, Ordering::Relaxed);
+    let closed = if can_close { writer.now(Message::binary(vec![CLOSE, STDIN])).await } else { Ok(()) };
+    if let Err(broken) = closed {
+        return broken;
     }
-    Ok(())
+    // Nobody may be waiting for it.
+    let _ = input.handed_over.send(());
+    loop {
+        pings.tick().await;
+        if let Err(broken) = writer.now(Message::Ping(Bytes::new())).await {
+            return broken;
+        }
+    }
 }
 
-async fn send(sink: &mut (impl Sink<Message, Error = SocketError> + Unpin), message: Message) -> Result<(), String> {
-    match timeout(STALL, sink.send(message)).await {
+/// Puts input into messages and knows when the other side takes none.
+struct Writer<'a, S> {
+    sink: &'a mut S,
+    payload: usize,
+    sent: &'a AtomicU64,
+}
+
+impl<S: Sink<Message, Error = SocketError> + Unpin> Writer<'_, S> {
+    /// What is there is written together: a small message behind a large one would wait for its acknowledgement.
+    async fn all_there_is(&mut self, first: Bytes, rest: &mut mpsc::Receiver<Bytes>) -> Result<(), String> {
+        self.input(first).await?;
+        while let Ok(chunk) = rest.try_recv() {
+            self.input(chunk).await?;
+        }
+        accepted(self.sink.flush()).await
+    }
+
+    async fn input(&mut self, mut chunk: Bytes) -> Result<(), String> {
+        while !chunk.is_empty() {
+            let payload = chunk.split_to(chunk.len().min(self.payload));
+            let mut message = BytesMut::with_capacity(payload.len() + 1);
+            message.put_u8(STDIN);
+            message.put_slice(&payload);
+            let started = Instant::now();
+            accepted(self.sink.feed(Message::Binary(message.freeze()))).await?;
+            self.payload = if started.elapsed() > SLOW { SMALL_MESSAGE } else { MESSAGE };
+            self.sent.fetch_add(payload.len() as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn now(&mut self, message: Message) -> Result<(), String> {
+        accepted(self.sink.send(message)).await
+    }
+}
+
+/// A slow receiver is waited for, one that takes nothing at all is gone.
+async fn accepted(written: impl Future<Output = Result<(), SocketError>>) -> Result<(), String> {
+    match timeout(STALL, written).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(format!("connection broke: {error}")),
         Err(_) => Err(format!("no byte was accepted for {} s", STALL.as_secs())),

@@ -28,6 +28,6 @@ pub enum Compression {
     Auto,
     /// A plain tar.
     None,
-    /// gzip at this level, 1 to 9. The executor and busybox read no other compression.
+    /// gzip at this level, 1 to 9, or 0 for gzip that stores. The executor and busybox read no other compression.
     Gzip(u8),
 }

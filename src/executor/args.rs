@@ -2,7 +2,7 @@
 
 use crate::request::PodRequest;
 
-use super::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, DIGEST_FILE, DOCKERFILE};
+use super::{ContextPlace, DIGEST_FILE};
 
 /// Flags that this tool sets itself; given after `--` they would send the executor
 /// elsewhere, or make what is printed at the end untrue.
@@ -27,14 +27,10 @@ pub fn reserved_flag(given: &str) -> Option<&'static str> {
     RESERVED.into_iter().find(is)
 }
 
-/// The executor's arguments for `request`: absolute paths only, so that neither the working directory nor a file that
-/// happens to lie there can change what they mean.
-pub fn executor_args(request: &PodRequest) -> Vec<String> {
-    let mut args = vec![
-        format!("--context=dir://{CONTEXT_VOLUME}/{CONTEXT_DIRECTORY}"),
-        format!("--dockerfile={CONTEXT_VOLUME}/{DOCKERFILE}"),
-        format!("--digest-file={DIGEST_FILE}"),
-    ];
+/// The executor's arguments for `request` with the context there.
+pub fn executor_args(request: &PodRequest, place: &ContextPlace) -> Vec<String> {
+    let mut args = place.args();
+    args.push(format!("--digest-file={DIGEST_FILE}"));
     args.extend(request.tags.iter().map(|tag| format!("--destination={tag}")));
     args.extend(request.target.iter().map(|stage| format!("--target={stage}")));
     args.extend(request.build_args.iter().map(|arg| format!("--build-arg={arg}")));
@@ -69,7 +65,7 @@ mod tests {
             ..PodRequest::for_tests()
         };
         assert_eq!(
-            executor_args(&request),
+            executor_args(&request, &ContextPlace::Volume),
             [
                 "--context=dir:///kaniko/buildcontext/context",
                 "--dockerfile=/kaniko/buildcontext/Dockerfile",

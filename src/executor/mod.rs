@@ -1,4 +1,4 @@
-//! What is known about Kaniko's executor: its images and its arguments. Pure.
+//! What is known about Kaniko's executor: its images, its arguments and where it finds things. Pure.
 
 mod args;
 
@@ -18,13 +18,64 @@ pub const CONTEXT_VOLUME: &str = "/kaniko/buildcontext";
 /// The build context below [`CONTEXT_VOLUME`].
 pub const CONTEXT_DIRECTORY: &str = "context";
 
-/// The Dockerfile below [`CONTEXT_VOLUME`], outside the context: it is no part of what `COPY . .` copies unless the
-/// context has it too.
-pub const DOCKERFILE: &str = "Dockerfile";
+/// Where the executor finds the context and its Dockerfile, which lies outside of the context: it is no part of what
+/// `COPY . .` copies unless the context has it too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextPlace {
+    /// In [`CONTEXT_VOLUME`], where somebody else has put them and proven that they are whole.
+    Volume,
+    /// On its own standard input, as a gzip tar archive that it unpacks into [`CONTEXT_VOLUME`]. Nobody proves anything
+    /// before it builds; the archive's order does. The Dockerfile is the very last entry, so whatever is cut off, the
+    /// executor has no complete image to build: inside of a gzip member or of an entry it ends with `unexpected EOF`,
+    /// between two it finds no Dockerfile, and behind the Dockerfile everything is there (kaniko v1.24.0
+    /// `pkg/buildcontext/tar.go`, `cmd/executor/cmd/root.go` `resolveDockerfilePath`).
+    Stdin {
+        /// The Dockerfile's name. It is random: the executor looks for a missing Dockerfile a second time, below the
+        /// context, and must not find one there that the user happens to have.
+        dockerfile: String,
+    },
+}
 
-/// An empty ignore file beside [`DOCKERFILE`]. The executor prefers it to the context's own `.dockerignore`
-/// (`pkg/util/fs_util.go` `getExcludedFiles`), so that its second, different filter drops nothing.
-pub const DOCKERFILE_IGNORE: &str = "Dockerfile.dockerignore";
+impl ContextPlace {
+    /// On standard input, for the build with this nonce.
+    pub fn stdin(nonce: &str) -> Self {
+        Self::Stdin { dockerfile: format!("Dockerfile-{nonce}") }
+    }
+
+    /// The Dockerfile below [`CONTEXT_VOLUME`].
+    pub fn dockerfile(&self) -> &str {
+        match self {
+            Self::Volume => "Dockerfile",
+            Self::Stdin { dockerfile } => dockerfile,
+        }
+    }
+
+    /// An empty ignore file beside the Dockerfile. The executor prefers it to the context's own `.dockerignore`
+    /// (`pkg/util/fs_util.go` `getExcludedFiles`), so that its second, different filter drops nothing.
+    pub fn dockerfile_ignore(&self) -> String {
+        format!("{}.dockerignore", self.dockerfile())
+    }
+
+    /// The arguments that name them: absolute paths, so that neither the working directory nor a file that happens to lie
+    /// there can change what they mean.
+    fn args(&self) -> Vec<String> {
+        let mut args = match self {
+            Self::Volume => vec![format!("--context=dir://{CONTEXT_VOLUME}/{CONTEXT_DIRECTORY}")],
+            Self::Stdin { .. } => {
+                vec!["--context=tar://stdin".to_owned(), format!("--context-sub-path={CONTEXT_DIRECTORY}")]
+            }
+        };
+        args.push(format!("--dockerfile={CONTEXT_VOLUME}/{}", self.dockerfile()));
+        args
+    }
+}
+
+/// Whether the executor's last word says that it came to no context and Dockerfile. Where both were laid out for it, that
+/// can only mean that not all of them arrived. (kaniko v1.24.0 `cmd/executor/cmd/root.go`)
+pub fn is_about_context(said: &str) -> bool {
+    let said = said.strip_prefix("Error: ").unwrap_or(said);
+    said.starts_with("error resolving source context") || said.starts_with("error resolving dockerfile path")
+}
 
 /// The file whose content Kubernetes hands back as the container's termination message.
 pub const DIGEST_FILE: &str = "/dev/termination-log";

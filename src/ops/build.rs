@@ -1,6 +1,6 @@
-//! `build`: scan, create, upload, follow, print, delete.
+//! `build`: scan, create, upload, follow, print, delete; with another pod where that may help.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,14 @@ use crate::cluster::client::{Cluster, ClusterOptions};
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::cluster::session::Session;
+use crate::cluster::ways::{Step, Ways};
 use crate::context::advice::secret_message;
 use crate::context::locate;
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
 use crate::reference::Digest;
 use crate::report::{self, Progress, Style};
-use crate::request::{ContextSource, PodRequest};
+use crate::request::{BuildRequest, ContextSource, Keep, PodRequest};
 
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
 const IMPATIENCE: Duration = Duration::from_secs(1);
@@ -28,47 +29,64 @@ const SECRETS_TOLD: usize = 3;
 ///
 /// # Errors
 /// Everything in [`Error`].
-pub async fn build(
-    request: PodRequest,
-    options: ClusterOptions,
-    metadata_file: Option<PathBuf>,
-    style: Style,
-) -> Result<(), Error> {
-    if let ContextSource::Directory(directory) = &request.context.context {
+pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style) -> Result<(), Error> {
+    if let ContextSource::Directory(directory) = &request.pod.context.context {
         locate::check_directory(directory)?;
     }
-    // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
-    let cluster = Cluster::new(&options).await?;
     let progress = Arc::new(Progress::new(style));
-    let sent = SentContext::read(&request.context)?;
-    let totals = sent.listing().totals();
-    progress.event(Event::Scanned { totals, special: sent.listing().special.clone() });
+    // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
+    let cluster = Cluster::new(&options, progress.clone()).await?;
+    let sent = Arc::new(SentContext::read(&request.pod.context)?);
+    progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
     if style != Style::Quiet {
         tell_secrets(&sent);
     }
 
     let mut signals = Signals::listen()?;
-    let nonce = Nonce::random();
-    let pod = manifest::pod(&request, &super::manifest::context_name(&request.context.context), &nonce);
-    let mut session = Session::start(&cluster, pod, progress.clone());
-
-    let result = tokio::select! {
-        result = steps(&mut session, &request, &nonce, sent, totals.bytes) => result,
-        signal = signals.next() => Err(Error::Interrupted(signal)),
-        () = tokio::time::sleep(request.timeout) => Err(Error::Deadline { timeout: request.timeout, trouble: None }),
+    let kubectl = options.kubectl(&cluster.namespace);
+    let deadline = Instant::now() + request.pod.timeout;
+    let mut ways = Ways::new(request.pod.transport);
+    let (mut session, result) = loop {
+        let nonce = Nonce::random();
+        let left = PodRequest { timeout: deadline.saturating_duration_since(Instant::now()), ..request.pod.clone() };
+        let directory = super::manifest::context_name(&request.pod.context.context);
+        let pod = manifest::pod(&left, ways.current(), &directory, &nonce);
+        let mut session = Session::start(&cluster, pod, ways.current(), progress.clone());
+        let result = tokio::select! {
+            result = steps(&mut session, &request.pod, &nonce, &sent) => result,
+            signal = signals.next() => Err((Step::Build, Error::Interrupted(signal))),
+            () = tokio::time::sleep_until(deadline.into()) => {
+                Err((Step::Build, Error::Deadline { timeout: request.pod.timeout, trouble: None }))
+            }
+        };
+        match result {
+            Err((step, error)) if ways.another(step, &error) => {
+                progress.event(Event::Again { why: error.one_line(), transport: ways.current() });
+                clean_up(&mut session, &mut signals, &kubectl).await;
+            }
+            result => break (session, result.map_err(|(_, error)| error)),
+        }
     };
     // The result first: it is there, whatever becomes of the pod.
     let result = match result {
-        Ok(digest) => publish(&request, &digest, metadata_file.as_deref()),
+        Ok(digest) => publish(&request.pod, &digest, request.metadata_file.as_deref()),
         Err(Error::Cluster(ClusterError::PodEnded { reason, .. })) if reason == "DeadlineExceeded" => {
-            Err(Error::Deadline { timeout: request.timeout, trouble: session.trouble() })
+            Err(Error::Deadline { timeout: request.pod.timeout, trouble: session.trouble() })
         }
         Err(Error::Deadline { timeout, .. }) => Err(Error::Deadline { timeout, trouble: session.trouble() }),
         Err(error) => Err(error),
     };
     progress.finish(result.is_err());
-    let kubectl = options.kubectl(&cluster.namespace);
-    clean_up(&mut session, &mut signals, &kubectl).await;
+    let keep = match request.keep {
+        Keep::Never => false,
+        Keep::OnFailure => result.is_err(),
+        Keep::Always => true,
+    };
+    if keep && session.has_pod() {
+        tell_kept(&session, &kubectl);
+    } else {
+        clean_up(&mut session, &mut signals, &kubectl).await;
+    }
     result
 }
 
@@ -76,12 +94,13 @@ async fn steps(
     session: &mut Session,
     request: &PodRequest,
     nonce: &Nonce,
-    sent: SentContext,
-    bytes: u64,
-) -> Result<Digest, Error> {
-    session.wait_for_receiver().await?;
-    session.upload(nonce, request.compression, sent, bytes).await?;
-    session.follow_build().await
+    sent: &Arc<SentContext>,
+) -> Result<Digest, (Step, Error)> {
+    let at = |step| move |error| (step, error);
+    session.wait_until_ready().await.map_err(at(Step::Start))?;
+    let bytes = sent.listing().totals().bytes;
+    session.upload(nonce, request.compression, sent.clone(), bytes).await.map_err(at(Step::Upload))?;
+    session.follow_build().await.map_err(at(Step::Build))
 }
 
 fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) -> Result<(), Error> {
@@ -108,6 +127,19 @@ fn tell_secrets(sent: &SentContext) {
     if let more @ 1.. = exposed.len().saturating_sub(SECRETS_TOLD) {
         report::print_note(&format!("and {more} more: `kaniko-local context ls` tells them"));
     }
+}
+
+/// Says how to look into a pod that is left, and how to delete it.
+fn tell_kept(session: &Session, kubectl: &str) {
+    let pod = session.pod();
+    let look = match session.running_container() {
+        Some(container) => format!("{kubectl} exec -it {pod} -c {container} -- sh"),
+        None => format!("{kubectl} logs {pod} --all-containers"),
+    };
+    report::print_note(&format!(
+        "pod `{pod}` is kept\nlook inside: {look}\nwhat became of it: {kubectl} describe pod {pod}\n\
+         delete it: {kubectl} delete pod {pod}"
+    ));
 }
 
 /// Deletes the pod; an impatient signal meanwhile ends the wait.

@@ -6,7 +6,7 @@ use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::error::Error;
 use crate::report;
-use crate::request::{ContextSource, PodRequest};
+use crate::request::{ContextSource, PodRequest, Transport};
 
 /// Form of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,8 @@ pub enum ManifestForm {
 /// # Errors
 /// Standard output cannot be written.
 pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
-    let mut pod = manifest::pod(request, &context_name(&request.context.context), &Nonce::random());
+    let transport = request.transport.unwrap_or(Transport::Exec);
+    let mut pod = manifest::pod(request, transport, &context_name(&request.context.context), &Nonce::random());
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
     let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;

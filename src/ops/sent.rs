@@ -2,23 +2,24 @@
 //! executor filters nothing a second time.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use bytes::Bytes;
+
 use crate::cluster::upload::Packer;
-use crate::context::Compression;
 use crate::context::advice::Exposed;
 use crate::context::facts::{self, Files};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::context::locate::{self, BuildContext, TextFile};
-use crate::context::pack::{Archive, Packing};
+use crate::context::pack::{Archive, Packing, Sink};
 use crate::context::root::Root;
 use crate::context::scan::{Excluded, open, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::context::tarball::inside;
 use crate::error::{ContextError, Error, UsageError};
-use crate::executor::{CONTEXT_DIRECTORY, DOCKERFILE, DOCKERFILE_IGNORE};
+use crate::executor::{CONTEXT_DIRECTORY, ContextPlace};
 use crate::report;
 use crate::request::{ContextRequest, ContextSource, DockerfileSource};
 
@@ -30,7 +31,7 @@ pub(super) struct SentContext {
     /// The archive that the context came as.
     spool: Option<File>,
     listing: Listing,
-    dockerfile: Vec<u8>,
+    dockerfile: Bytes,
 }
 
 impl SentContext {
@@ -66,18 +67,23 @@ impl SentContext {
             ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
             "context found"
         );
-        Ok(Self { root: Some(open(root)?), spool: None, listing: scan(&context, Excluded::Prune)?, dockerfile })
+        Ok(Self {
+            root: Some(open(root)?),
+            spool: None,
+            listing: scan(&context, Excluded::Prune)?,
+            dockerfile: dockerfile.into(),
+        })
     }
 
     fn of_stdin(dockerfile: &DockerfileSource) -> Result<Self, Error> {
         match (stdin::context()?, dockerfile.path()) {
             (Stdin::Dockerfile(_), Some(file)) => Err(UsageError::StdinIsDockerfile { file: file.to_owned() }.into()),
             (Stdin::Dockerfile(dockerfile), None) => {
-                Ok(Self { root: None, spool: None, listing: Listing::default(), dockerfile })
+                Ok(Self { root: None, spool: None, listing: Listing::default(), dockerfile: dockerfile.into() })
             }
             (Stdin::Tarball { file, listing }, path) => {
                 let dockerfile = dockerfile_in(&file, &listing, path)?;
-                Ok(Self { root: None, spool: Some(file), listing, dockerfile })
+                Ok(Self { root: None, spool: Some(file), listing, dockerfile: dockerfile.into() })
             }
         }
     }
@@ -123,12 +129,20 @@ pub(super) fn dockerfile_in(mut archive: &File, listing: &Listing, path: Option<
 }
 
 impl Packer for SentContext {
-    fn pack(self, out: &mut dyn Write, compression: Compression, packed: &mut dyn FnMut(u64)) -> Result<u64, Error> {
-        let extra = vec![Entry::made(DOCKERFILE_IGNORE, ""), Entry::made(DOCKERFILE, self.dockerfile)];
+    fn pack(
+        &self,
+        place: &ContextPlace,
+        out: &mut dyn Sink,
+        packing: Packing,
+        packed: &mut dyn FnMut(u64),
+    ) -> Result<u64, Error> {
+        // The Dockerfile last: where the executor unpacks by itself, nothing but it lets a build begin.
+        let extra =
+            vec![Entry::made(&place.dockerfile_ignore(), ""), Entry::made(place.dockerfile(), self.dockerfile.clone())];
         let spool = self.spool.as_ref();
         let archive = Archive { root: self.root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
-        let entries = self.listing.entries.into_iter();
-        archive.write(entries, |entry| Some(Ok(entry)), &mut { out }, Packing::new(compression), packed)
+        let entries = self.listing.entries.iter();
+        archive.write(entries, |entry| Some(Ok(entry.clone())), out, packing, packed)
     }
 }
 

@@ -104,12 +104,17 @@ impl State {
             Event::Waiting { what, trouble: Some(trouble) } => {
                 sanitise(format!("waiting for {what}, after: {trouble}").as_bytes())
             }
-            Event::Uploaded { packed, sent, elapsed } => format!(
-                "uploaded: {} as {} in {:.1} s, {}/s; complete",
+            Event::UploadBroke { why, attempt } => sanitise(format!("{}, attempt {attempt}", one_line(why)).as_bytes()),
+            Event::Again { why, transport } => {
+                sanitise(format!("{}; trying another pod, with `{}`", one_line(why), transport.word()).as_bytes())
+            }
+            Event::Uploaded { packed, sent, elapsed, proven } => format!(
+                "uploaded: {} as {} in {:.1} s, {}/s{}",
                 HumanBytes(*packed),
                 HumanBytes(*sent),
                 elapsed.as_secs_f64(),
                 HumanBytes(rate(*sent, *elapsed)),
+                if *proven { "; complete" } else { "" },
             ),
             Event::Building => "building".to_owned(),
             Event::Log(line) => sanitise(line),
@@ -117,7 +122,15 @@ impl State {
             Event::PodDeleted { pod } => format!("pod: {pod} deleted"),
             Event::UploadStarted { .. } | Event::UploadProgress { .. } | Event::Warning { .. } => return,
         };
-        if matches!(event, Event::Uploaded { .. } | Event::Building | Event::Built { .. }) {
+        let ends_bar = matches!(
+            event,
+            Event::Uploaded { .. }
+                | Event::UploadBroke { .. }
+                | Event::Again { .. }
+                | Event::Building
+                | Event::Built { .. }
+        );
+        if ends_bar {
             self.clear_bar();
         }
         self.line(&line);
@@ -189,6 +202,10 @@ impl State {
             bar.finish_and_clear();
         }
     }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', "; ")
 }
 
 fn style(template: &str) -> ProgressStyle {

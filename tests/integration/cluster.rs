@@ -393,18 +393,6 @@ fn a_user_without_rights_is_told_the_clusters_own_words() {
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
-fn a_user_who_may_not_exec_is_told_at_once_and_leaves_no_pod() {
-    let namespace = Namespace::with(Rights::Without("pods/exec"), json!({}));
-    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
-    let finished = namespace.build(&tree).run();
-    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
-    assert!(finished.stderr.contains("error: cannot run a command in pod `kaniko-context-"), "{}", finished.stderr);
-    assert!(finished.stderr.contains("cannot get resource \"pods/exec\""), "{}", finished.stderr);
-    assert!(namespace.pods().is_empty(), "{}", finished.stderr);
-}
-
-#[test]
-#[ignore = "needs the test cluster: scripts/test"]
 fn without_the_right_to_read_logs_the_build_goes_on_with_a_warning() {
     let namespace = Namespace::with(Rights::Without("pods/log"), json!({}));
     let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x");
@@ -481,7 +469,7 @@ fn an_image_that_cannot_be_pulled_ends_it_with_the_kubelets_words() {
     let namespace = Namespace::new();
     let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
     let image = format!("{}/no/such:image", registry());
-    let finished = namespace.build(&tree).arg("--helper-image").arg(&image).run();
+    let finished = namespace.build(&tree).args(&["--transport", "exec", "--helper-image", &image]).run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     let title = format!("error: image `{image}` of container `receive-context` cannot be pulled: ImagePullBackOff");
     assert!(finished.stderr.contains(&title), "{}", finished.stderr);
@@ -565,7 +553,7 @@ fn a_registry_secret_opens_a_registry_that_wants_a_password() {
 }
 
 #[track_caller]
-fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(60), "never: {what}");

@@ -11,4 +11,5 @@ mod archive;
 mod cluster;
 mod process;
 mod support;
+mod transports;
 mod why;

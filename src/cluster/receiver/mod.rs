@@ -2,24 +2,25 @@
 //!
 //! A connection that breaks looks like a clean end of input to the process in the container, on every Kubernetes
 //! version, and plain `tar` cut at an entry boundary ends with 0. So the proof is in the stream: frames with their
-//! sizes and hashes, then an end marker with a nonce, the count of entries and the hash of all frame lines. The frames
-//! also make the upload independent of half-close, which servers before Kubernetes 1.30 do not have.
+//! sizes and hashes, then an end marker with the attempt's name, the count of entries and the hash of all frame lines. The
+//! frames also make the upload independent of half-close, which servers before Kubernetes 1.30 do not have, and let what
+//! cannot be compressed travel as it is: busybox decompresses at 150 MB/s.
 
 use sha2::{Digest, Sha256};
 
-use crate::context::Compression;
+use crate::context::pack::Coding;
 use crate::executor::CONTEXT_VOLUME;
 
 /// Container that receives the context.
 pub const RECEIVER: &str = "receive-context";
 
-/// Seconds without an upload after which the receiver ends by itself.
+/// Seconds without a frame after which the receiver ends by itself.
 const IDLE_SECONDS: u32 = 300;
 
 const WAIT: &str = include_str!("wait.sh");
 const RECEIVE: &str = include_str!("receive.sh");
 
-/// Names one upload: random, so that nothing else can release it.
+/// Names one build: random, so that nothing else can release it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nonce(String);
 
@@ -33,25 +34,45 @@ impl Nonce {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name of the upload's attempt `number`.
+    pub fn attempt(&self, number: u32) -> Attempt {
+        Attempt { nonce: self.clone(), name: format!("{}-{number}", self.0) }
+    }
+}
+
+/// One attempt to upload the context of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    nonce: Nonce,
+    name: String,
 }
 
 /// The init container's command: waits for the release.
 pub fn wait_command(nonce: &Nonce) -> Vec<String> {
-    script(WAIT, [CONTEXT_VOLUME, nonce.as_str(), &IDLE_SECONDS.to_string()])
+    script(WAIT, &[CONTEXT_VOLUME, nonce.as_str(), &IDLE_SECONDS.to_string()])
+}
+
+/// The init container's command that takes the one upload of `attempt` on its own standard input.
+pub fn wait_and_receive_command(attempt: &Attempt) -> Vec<String> {
+    let idle = IDLE_SECONDS.to_string();
+    script(WAIT, &[CONTEXT_VOLUME, attempt.nonce.as_str(), &idle, &code(RECEIVE), &attempt.name])
 }
 
 /// The command that takes one upload on its standard input.
-pub fn receive_command(nonce: &Nonce, compression: Compression) -> Vec<String> {
-    let flags = match compression {
-        Compression::None => "-xf",
-        Compression::Auto | Compression::Gzip(_) => "-xzf",
-    };
-    script(RECEIVE, [CONTEXT_VOLUME, nonce.as_str(), flags])
+pub fn receive_command(attempt: &Attempt) -> Vec<String> {
+    script(RECEIVE, &[CONTEXT_VOLUME, attempt.nonce.as_str(), &attempt.name])
 }
 
-fn script(text: &str, arguments: [&str; 3]) -> Vec<String> {
+fn script(text: &str, arguments: &[&str]) -> Vec<String> {
+    let code = code(text);
+    ["sh", "-c", &code, "sh"].iter().chain(arguments).map(|word| (*word).to_owned()).collect()
+}
+
+/// A script without its comments.
+fn code(text: &str) -> String {
     let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-    ["sh", "-c", code.join("\n").trim(), "sh"].into_iter().chain(arguments).map(str::to_owned).collect()
+    code.join("\n").trim().to_owned()
 }
 
 /// Frames one archive: what stands before each piece of it, and the proof at its end.
@@ -62,15 +83,19 @@ pub struct Framing {
 
 impl Framing {
     /// The line that stands before `frame`. Every frame needs one, in order.
-    pub fn header(&mut self, frame: &[u8]) -> String {
-        let line = format!("{} {}\n", frame.len(), hex(Sha256::digest(frame)));
+    pub fn header(&mut self, coding: Coding, frame: &[u8]) -> String {
+        let coding = match coding {
+            Coding::Plain => "plain",
+            Coding::Gzip => "gzip",
+        };
+        let line = format!("{} {coding} {}\n", frame.len(), hex(Sha256::digest(frame)));
         self.lines.update(&line);
         line
     }
 
     /// What stands after the last frame of an archive with so many `entries`.
-    pub fn end_marker(self, nonce: &Nonce, entries: u64) -> String {
-        format!("end\n{} {entries} {}\n", nonce.as_str(), hex(self.lines.finalize()))
+    pub fn end_marker(self, attempt: &Attempt, entries: u64) -> String {
+        format!("end\n{} {entries} {}\n", attempt.name, hex(self.lines.finalize()))
     }
 }
 
@@ -90,14 +115,14 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Reads one line; anything that is not of the upload `nonce` is none.
-    pub fn parse(line: &[u8], nonce: &Nonce) -> Option<Self> {
+    /// Reads one line; anything that is not of this `attempt` is none.
+    pub fn parse(line: &[u8], attempt: &Attempt) -> Option<Self> {
         let line = std::str::from_utf8(line).ok()?;
         let words: Vec<&str> = line.trim_end().split(' ').collect();
         match words[..] {
-            ["ready", of] if of == nonce.as_str() => Some(Self::Ready),
-            ["whole", of] if of == nonce.as_str() => Some(Self::Whole),
-            ["failed", of, code] if of == nonce.as_str() => code.parse().ok().map(Self::Failed),
+            ["ready", of] if of == attempt.name => Some(Self::Ready),
+            ["whole", of] if of == attempt.name => Some(Self::Whole),
+            ["failed", of, code] if of == attempt.name => code.parse().ok().map(Self::Failed),
             _ => None,
         }
     }

@@ -2,16 +2,20 @@
 //!
 //! Members that follow each other are one gzip file (RFC 1952, 2.2), for Go's reader in the executor and for busybox in
 //! the pod too. A cut between two members looks like an end to both; what proves the whole is outside of the archive, the
-//! upload's end marker. A block that deflate cannot shrink, as in jars and images, is stored: finding out costs a look at a
-//! sample, where trying would cost thirty times a copy.
+//! upload's end marker. A block that deflate cannot shrink, as in jars and images, is stored or left as it is: finding out
+//! costs a look at a sample, where trying would cost thirty times a copy.
 
 use super::buffer::Buffer;
 use super::deflate::{Deflate, crc32};
+use super::{Coding, Incompressible};
 
 /// Longest stored block of deflate.
 const STORED: usize = 0xffff;
 /// Magic, deflate, no flags, no time, no hint, unknown system: nothing that differs from run to run.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+/// The level that compresses nothing, for a reader that wants gzip.
+pub(super) const STORE: u8 = 0;
 
 /// Pieces of a block that are looked at, and bytes in each.
 const SAMPLES: usize = 64;
@@ -20,22 +24,34 @@ const SAMPLE: usize = 256;
 const TRIAL: usize = 8 * 1024;
 
 /// Makes gzip members, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gzip {
+    incompressible: Incompressible,
     deflate: Deflate,
     trial: Buffer,
 }
 
 impl Gzip {
-    /// Puts `block` into `out`, which is empty, as one member.
-    pub(super) fn member(&mut self, level: u8, block: &[u8], out: &mut Buffer) {
+    pub(super) fn new(incompressible: Incompressible) -> Self {
+        Self { incompressible, deflate: Deflate::default(), trial: Buffer::default() }
+    }
+
+    /// Puts `block` into `out`, which is empty, and says how. What is left as it is, is taken out of `block`.
+    pub(super) fn encode(&mut self, level: u8, block: &mut Buffer, out: &mut Buffer) -> Coding {
+        let incompressible = level == STORE || self.is_incompressible(block.as_slice());
+        if incompressible && self.incompressible == Incompressible::Plain {
+            std::mem::swap(block, out);
+            return Coding::Plain;
+        }
+        let block = block.as_slice();
         out.extend(&HEADER);
-        if self.is_incompressible(block) || !self.deflate.compress(level, block, out) {
+        if incompressible || !self.deflate.compress(level, block, out) {
             store(block, out);
         }
         out.extend(&crc32(block).to_le_bytes());
         // The size is modulo 2³² by definition; a block is far smaller.
         out.extend(&(block.len() as u32).to_le_bytes());
+        Coding::Gzip
     }
 
     fn is_incompressible(&mut self, block: &[u8]) -> bool {
@@ -88,10 +104,15 @@ mod tests {
 
     use super::*;
 
+    fn encoded(incompressible: Incompressible, level: u8, block: &[u8]) -> (Coding, Vec<u8>) {
+        let (mut plain, mut out) = (Buffer::default(), Buffer::default());
+        plain.extend(block);
+        let coding = Gzip::new(incompressible).encode(level, &mut plain, &mut out);
+        (coding, out.as_slice().to_vec())
+    }
+
     fn member(level: u8, block: &[u8]) -> Vec<u8> {
-        let mut out = Buffer::default();
-        Gzip::default().member(level, block, &mut out);
-        out.as_slice().to_vec()
+        encoded(Incompressible::Stored, level, block).1
     }
 
     fn random(length: usize) -> Vec<u8> {
@@ -107,7 +128,7 @@ mod tests {
     #[test]
     fn every_level_gives_members_that_any_reader_joins() {
         let blocks = [b"".to_vec(), b"x".to_vec(), b"some text ".repeat(50_000), random(500_000), vec![0; 300_000]];
-        for level in 1..=9 {
+        for level in STORE..=9 {
             let joined: Vec<u8> = blocks.iter().flat_map(|block| member(level, block)).collect();
             let mut read = Vec::new();
             MultiGzDecoder::new(&joined[..]).read_to_end(&mut read).unwrap();
@@ -120,6 +141,14 @@ mod tests {
         let block = random(512 * 1024);
         let stored = member(1, &block).len();
         assert!(stored > block.len() && stored < block.len() + block.len() / 1000, "{stored}");
+    }
+
+    #[test]
+    fn what_deflate_cannot_shrink_is_left_as_it_is_for_a_reader_that_is_told() {
+        let block = random(512 * 1024);
+        assert_eq!(encoded(Incompressible::Plain, 1, &block), (Coding::Plain, block));
+        let text = b"some text ".repeat(50_000);
+        assert_eq!(encoded(Incompressible::Plain, 1, &text), (Coding::Gzip, member(1, &text)));
     }
 
     #[test]

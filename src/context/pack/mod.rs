@@ -19,7 +19,7 @@ mod level;
 mod pipeline;
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::num::NonZero;
 
 use self::blocks::{Blocks, Member};
@@ -45,20 +45,57 @@ pub struct Archive<'a> {
     pub extra: Vec<Entry>,
 }
 
+/// How the bytes of a block are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// As they are.
+    Plain,
+    /// As a gzip member of its own.
+    Gzip,
+}
+
+/// What becomes of a block that deflate cannot shrink, as in jars and images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incompressible {
+    /// It is a gzip member like the others, stored: the archive is one gzip file.
+    Stored,
+    /// It is left as it is: the reader has to be told, and is spared the work.
+    Plain,
+}
+
+/// Takes an archive, block by block.
+pub trait Sink {
+    /// Takes the next block. All blocks, each decoded, make the tar archive.
+    ///
+    /// # Errors
+    /// It cannot be passed on.
+    fn block(&mut self, coding: Coding, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A file holds blocks of one coding: nothing says where one ends and the next begins.
+impl<W: Write> Sink for W {
+    fn block(&mut self, _: Coding, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+}
+
 /// How an archive is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Packing {
     /// Its compression.
     pub compression: Compression,
+    /// What becomes of what cannot be compressed.
+    pub incompressible: Incompressible,
     /// Threads that read and compress.
     pub threads: NonZero<usize>,
 }
 
 impl Packing {
-    /// With as many threads as the machine has for us.
+    /// One gzip or plain file, with as many threads as the machine has for us.
     pub fn new(compression: Compression) -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        Self { compression, threads: threads.min(NonZero::new(THREADS).unwrap_or(NonZero::<usize>::MIN)) }
+        let threads = threads.min(NonZero::new(THREADS).unwrap_or(NonZero::<usize>::MIN));
+        Self { compression, incompressible: Incompressible::Stored, threads }
     }
 }
 
@@ -69,11 +106,11 @@ impl Archive<'_> {
     ///
     /// # Errors
     /// Those of `examine`; a file that cannot be read, or that shrank, by name; a failure of `out`.
-    pub fn write<W: Write, T: Send>(
+    pub fn write<T: Send>(
         self,
         found: impl Iterator<Item = T> + Send,
         examine: impl Fn(T) -> Option<Result<Entry, ContextError>> + Send,
-        out: &mut W,
+        out: &mut (impl Sink + ?Sized),
         packing: Packing,
         packed: &mut dyn FnMut(u64),
     ) -> Result<u64, Error> {
@@ -87,7 +124,7 @@ impl Archive<'_> {
             let entries = pipeline::ahead(scope, found)?.filter_map(examine);
             let members = entries.map(|entry| Ok(Member { entry: entry?, inside: true }));
             let blocks = Blocks::new(above.chain(members).chain(extra), prefix.len());
-            pipeline::run(blocks, &layout, &level, packing.threads, out, packed)
+            pipeline::run(blocks, &layout, &level, packing, out, packed)
         })
     }
 }

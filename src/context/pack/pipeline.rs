@@ -3,9 +3,8 @@
 //! All queues are short: a slow reader of the archive stops everything before it, and memory stays flat. Every block has
 //! its place in the order before anybody works on it, so an error comes out at its place too, after what was whole.
 
-use std::io::{self, Write};
+use std::io;
 use std::iter::Flatten;
-use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::mpsc::{IntoIter, Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, Scope};
@@ -16,6 +15,7 @@ use super::buffer::Buffer;
 use super::fill::Layout;
 use super::gzip::Gzip;
 use super::level::Level;
+use super::{Coding, Incompressible, Packing, Sink};
 use crate::error::{ContextError, Error};
 
 /// Items that are handed over at once: waking a thread costs more than one of them.
@@ -55,6 +55,7 @@ struct Job {
 
 /// A block that waits for its turn.
 struct Done {
+    coding: Coding,
     bytes: Buffer,
     content: u64,
     entries: u64,
@@ -64,15 +65,16 @@ struct Done {
 ///
 /// # Errors
 /// The first in the archive's order: of `blocks`, of filling one, of `out`.
-pub(super) fn run<W: Write>(
+pub(super) fn run(
     blocks: impl Iterator<Item = Result<Block, ContextError>> + Send,
     layout: &Layout<'_>,
     level: &Level,
-    threads: NonZero<usize>,
-    out: &mut W,
+    packing: Packing,
+    out: &mut (impl Sink + ?Sized),
     packed: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
-    let ahead = threads.get() + 2;
+    let threads = packing.threads.get();
+    let ahead = threads + 2;
     let (order, in_order) = sync_channel(ahead);
     let (jobs, waiting) = sync_channel(ahead);
     let (used, unused) = channel();
@@ -80,10 +82,10 @@ pub(super) fn run<W: Write>(
     std::thread::scope(|scope| {
         let started = (|| {
             Builder::new().name("cut".to_owned()).spawn_scoped(scope, || cut(blocks, order, jobs))?;
-            for _ in 0..threads.get() {
+            for _ in 0..threads {
                 Builder::new()
                     .name("pack".to_owned())
-                    .spawn_scoped(scope, || work(&waiting, &unused, layout, level))?;
+                    .spawn_scoped(scope, || work(&waiting, &unused, layout, level, packing.incompressible))?;
             }
             io::Result::Ok(())
         })();
@@ -116,8 +118,14 @@ fn cut(
 }
 
 /// Fills and compresses blocks until there are no more.
-fn work(waiting: &Mutex<Receiver<Job>>, unused: &Mutex<Receiver<Buffer>>, layout: &Layout<'_>, level: &Level) {
-    let mut gzip = Gzip::default();
+fn work(
+    waiting: &Mutex<Receiver<Job>>,
+    unused: &Mutex<Receiver<Buffer>>,
+    layout: &Layout<'_>,
+    level: &Level,
+    incompressible: Incompressible,
+) {
+    let mut gzip = Gzip::new(incompressible);
     let mut plain = Buffer::default();
     while let Some(Job { block, done }) = take(waiting) {
         let mut bytes = unused.lock().ok().and_then(|unused| unused.try_recv().ok()).unwrap_or_default();
@@ -126,10 +134,11 @@ fn work(waiting: &Mutex<Receiver<Job>>, unused: &Mutex<Receiver<Buffer>>, layout
         bytes.clear();
         let level = level.get();
         let result = layout.fill(&block, if level.is_some() { &mut plain } else { &mut bytes }).map(|content| {
-            if let Some(level) = level {
-                gzip.member(level, plain.as_slice(), &mut bytes);
-            }
-            Done { bytes, content, entries }
+            let coding = match level {
+                Some(level) => gzip.encode(level, &mut plain, &mut bytes),
+                None => Coding::Plain,
+            };
+            Done { coding, bytes, content, entries }
         });
         // Without a listener the writer has failed, and the queue of jobs ends soon.
         let _ = done.send(result);
@@ -141,11 +150,11 @@ fn take<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
 }
 
 /// Writes blocks in their order.
-fn write<W: Write>(
+fn write(
     in_order: Receiver<Receiver<Result<Done, ContextError>>>,
     used: &Sender<Buffer>,
     level: &Level,
-    out: &mut W,
+    out: &mut (impl Sink + ?Sized),
     packed: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
     let mut entries = 0;
@@ -156,7 +165,7 @@ fn write<W: Write>(
         let Ok(done) = result.recv() else { break };
         let done = done?;
         let got = Instant::now();
-        out.write_all(done.bytes.as_slice())
+        out.block(done.coding, done.bytes.as_slice())
             .map_err(|source| Error::Output { what: "the archive".to_owned(), source })?;
         pace.tell(got - asked, got.elapsed());
         entries += done.entries;

@@ -19,7 +19,7 @@ fn file(path: &str, size: u64) -> Entry {
 
 fn pack(root: &Path, entries: Vec<Entry>, compression: Compression, threads: usize) -> Result<(Vec<u8>, u64), Error> {
     let mut out = Vec::new();
-    let packing = Packing { compression, threads: NonZero::new(threads).unwrap() };
+    let packing = Packing { threads: NonZero::new(threads).unwrap(), ..Packing::new(compression) };
     let root = Root::open(root).unwrap();
     let archive =
         Archive { root: Some(&root), spool: None, directory: Some("in"), extra: vec![Entry::made("last", "the end")] };
@@ -174,7 +174,7 @@ fn an_error_of_the_walk_comes_after_the_blocks_that_were_whole() {
     let entries = entries.into_iter().map(Ok).chain([Err(failure)]);
     let root = Root::open(root.path()).unwrap();
     let archive = Archive { root: Some(&root), spool: None, directory: None, extra: vec![] };
-    let packing = Packing { compression: Compression::None, threads: NonZero::new(3).unwrap() };
+    let packing = Packing { threads: NonZero::new(3).unwrap(), ..Packing::new(Compression::None) };
     let mut out = Vec::new();
     let result = archive.write(entries, Some, &mut out, packing, &mut |_| {});
     assert!(matches!(result, Err(Error::Context(ContextError::Shrank { path, .. })) if path == Path::new("walk")));

@@ -49,6 +49,18 @@ impl Image {
         Self { files, config }
     }
 
+    /// Whether the registry has anything by the name `repository:tag`.
+    pub fn exists(name: &str) -> bool {
+        let skopeo = Command::new("skopeo")
+            .args(["--insecure-policy", "inspect", "--raw", "--tls-verify=false"])
+            .arg(format!("docker://{name}"))
+            .output()
+            .expect("skopeo is needed: scripts/test installs it");
+        let said = String::from_utf8_lossy(&skopeo.stderr).into_owned();
+        assert!(skopeo.status.success() || said.contains("unknown"), "{said}");
+        skopeo.status.success()
+    }
+
     /// The content of a file.
     #[track_caller]
     pub fn content(&self, path: &str) -> &[u8] {
@@ -66,6 +78,11 @@ impl Image {
     #[track_caller]
     pub fn node(&self, path: &str) -> &Node {
         self.files.get(path).unwrap_or_else(|| panic!("no {path} in {:?}", self.paths()))
+    }
+
+    /// Everything in it, by path.
+    pub fn nodes(&self) -> &BTreeMap<String, Node> {
+        &self.files
     }
 
     /// Every path, without a leading `/`.

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,6 +15,8 @@ pub enum Fault {
     None,
     /// Both directions are closed.
     Cut(usize),
+    /// The same, for the first connection that carries so much; later ones are left alone.
+    CutOnce(usize),
     /// Nothing more is passed on to the server, and nothing is closed.
     Stall(usize),
 }
@@ -33,12 +36,13 @@ impl Proxy {
         let server = server.to_owned();
         let connections = Arc::new(Mutex::new(Vec::new()));
         let open = Arc::clone(&connections);
+        let spent = Arc::new(AtomicBool::new(false));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&server) else { continue };
                 open.lock().unwrap().push(client.try_clone().unwrap());
-                let tell = tell.clone();
-                thread::spawn(move || pass(client, server, fault, &tell));
+                let (tell, spent) = (tell.clone(), Arc::clone(&spent));
+                thread::spawn(move || pass(client, server, fault, &spent, &tell));
             }
         });
         Self { address, struck, connections }
@@ -57,7 +61,7 @@ impl Proxy {
     }
 }
 
-fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, struck: &Sender<()>) {
+fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, spent: &AtomicBool, struck: &Sender<()>) {
     let (mut to_client, mut from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     thread::spawn(move || {
         let _ = std::io::copy(&mut from_server, &mut to_client);
@@ -68,7 +72,8 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, struck: &Sen
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         passed += count;
         match fault {
-            Fault::Cut(limit) if passed > limit => {
+            Fault::CutOnce(limit) if passed <= limit || spent.swap(true, Ordering::Relaxed) => {}
+            Fault::Cut(limit) | Fault::CutOnce(limit) if passed > limit => {
                 let _ = server.shutdown(Shutdown::Both);
                 let _ = client.shutdown(Shutdown::Both);
                 let _ = struck.send(());
@@ -80,7 +85,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, struck: &Sen
                     thread::park();
                 }
             }
-            Fault::None | Fault::Cut(_) | Fault::Stall(_) => {}
+            Fault::None | Fault::Cut(_) | Fault::CutOnce(_) | Fault::Stall(_) => {}
         }
         if server.write_all(&buffer[..count]).is_err() {
             break;
