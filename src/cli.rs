@@ -146,6 +146,23 @@ pub struct PodArgs {
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
     #[arg(long, value_name = "NAME", help_heading = "Pod")]
     pub registry_secret: Option<String>,
+    /// A Pod, or a part of one, that is merged over the tool's own: tolerations, volumes, annotations, sidecars…
+    #[arg(long, value_name = "FILE", help_heading = "Pod")]
+    pub pod_template: Option<PathBuf>,
+    /// CPUs of the pod, requested and at most, such as `2` or `500m`
+    #[arg(long, value_name = "QUANTITY", help_heading = "Pod")]
+    pub cpu: Option<String>,
+    /// Memory of the pod, requested and at most, such as `2Gi`
+    #[arg(long, value_name = "QUANTITY", help_heading = "Pod")]
+    pub memory: Option<String>,
+    /// Service account of the pod; its token is not mounted
+    #[arg(long, value_name = "NAME", help_heading = "Pod")]
+    pub service_account: Option<String>,
+    /// Rights of the containers: `default` are those of a container of `docker build`, `hardened` drops all capabilities
+    /// that Kaniko can do without
+    #[arg(long, value_name = "default|hardened", default_value = "default", hide_possible_values = true)]
+    #[arg(help_heading = "Pod")]
+    pub security: SecurityChoice,
     /// How the archive is compressed on its way; `auto` compresses more the slower the connection is
     #[arg(long, value_name = "auto|none|gzip[:1-9]", default_value = "auto")]
     pub compression: String,
@@ -173,6 +190,15 @@ pub enum TransportChoice {
     Attach,
     /// The standard input of the executor.
     Stdin,
+}
+
+/// Rights of the containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SecurityChoice {
+    /// The runtime's default.
+    Default,
+    /// No more than Kaniko needs.
+    Hardened,
 }
 
 /// When the pod is kept.

@@ -170,6 +170,22 @@ pub enum UsageError {
         /// As typed.
         typed: String,
     },
+    /// A quantity that is none.
+    #[error("`{typed}` is no quantity for `{flag}`")]
+    Quantity {
+        /// The flag it was given to.
+        flag: &'static str,
+        /// As typed.
+        typed: String,
+    },
+    /// A pod template that cannot be used.
+    #[error("pod template `{}` cannot be used", .file.display())]
+    PodTemplate {
+        /// As typed.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A flag after `--` that this tool sets itself.
     #[error("`{flag}` after `--` is set by kaniko-local itself")]
     ReservedExecutorFlag {
@@ -264,12 +280,13 @@ impl UsageError {
                 vec!["the kubeconfig has no contexts".to_owned()]
             }
             Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
-            Self::Kubeconfig { why } => vec![why.clone()],
+            Self::Kubeconfig { why } | Self::PodTemplate { why, .. } => vec![why.clone()],
             Self::NoTag
             | Self::KeyValue { .. }
             | Self::NotText { .. }
             | Self::Compression { .. }
             | Self::Duration { .. }
+            | Self::Quantity { .. }
             | Self::ReservedExecutorFlag { .. }
             | Self::ExecutorArgument { .. }
             | Self::StdinTwice
@@ -289,6 +306,9 @@ impl UsageError {
             Self::NotText { key } => format!("give it as text: `--build-arg {key}=VALUE`"),
             Self::Compression { .. } => "use `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`".to_owned(),
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
+            Self::Quantity { flag: "--cpu", .. } => "write it like `2` or `500m`".to_owned(),
+            Self::Quantity { .. } => "write it like `512Mi` or `2Gi`".to_owned(),
+            Self::PodTemplate { .. } => return None,
             Self::ReservedExecutorFlag { flag } => match *flag {
                 "--dockerfile" | "-f" => "name the Dockerfile before `--`: `-f FILE`".to_owned(),
                 "--digest-file" => "the digest is on standard output and in `--metadata-file FILE`".to_owned(),
@@ -601,10 +621,8 @@ impl BuildError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Failed { .. } | Self::NoDigest { .. } => None,
-            Self::Incomplete { .. } => {
-                Some("remove the symlink named above, or name it in the ignore file".to_owned())
-            }
-            Self::OutOfMemory { .. } => Some("raise the memory limit: kaniko-local sets none, so it comes from the namespace's LimitRange or the node".to_owned()),
+            Self::Incomplete { .. } => Some("remove the symlink named above, or name it in the ignore file".to_owned()),
+            Self::OutOfMemory { .. } => Some("give it more with `--memory 4Gi`".to_owned()),
         }
     }
 }

@@ -76,7 +76,8 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Build(args) => {
             let style = style(args.progress, args.quiet, cli.global.verbose);
             let options = cluster_options(cli.global)?;
-            let request = BuildRequest::new(args, environment)?;
+            let mut request = BuildRequest::new(args, environment)?;
+            request.pod.started_by = started_by();
             run_async(ops::build(request, options, style))
         }
         Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
@@ -131,6 +132,13 @@ fn version(format: DocumentFormat) -> String {
 #[expect(clippy::disallowed_methods, reason = "edge: the only look at the environment")]
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// `user@machine`, as far as they are known: so that whoever finds the pod knows whom to ask.
+fn started_by() -> Option<String> {
+    let user = environment("USER").or_else(|| environment("LOGNAME"))?.into_string().ok()?;
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Some(format!("{user}@{machine}"))
 }
 
 fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {

@@ -40,6 +40,18 @@ pub struct PodRequest {
     pub helper_image: String,
     /// Name of a Secret with registry credentials in the pod's namespace.
     pub registry_secret: Option<String>,
+    /// What is merged over the Pod.
+    pub pod_template: Option<PathBuf>,
+    /// CPUs of each container, requested and at most: a quantity of Kubernetes.
+    pub cpu: Option<String>,
+    /// Memory of each container, requested and at most: a quantity of Kubernetes.
+    pub memory: Option<String>,
+    /// The pod's service account; the namespace's default if there is none.
+    pub service_account: Option<String>,
+    /// Rights of the containers.
+    pub security: Security,
+    /// User and machine that started the build, if known.
+    pub started_by: Option<String>,
     /// How the archive travels.
     pub compression: Compression,
     /// The way into the pod; none to take the first that works.
@@ -48,6 +60,15 @@ pub struct PodRequest {
     pub timeout: Duration,
     /// The user's own executor flags.
     pub executor_flags: Vec<String>,
+}
+
+/// Rights of the containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Those of a container of `docker build`: the runtime's default capabilities and seccomp profile.
+    Default,
+    /// No capabilities but those that Kaniko needs, and no way to more.
+    Hardened,
 }
 
 /// The way of a context into its pod.
@@ -330,6 +351,15 @@ impl PodRequest {
                 cli::TransportChoice::Stdin => Some(Transport::Stdin),
             },
             timeout: duration("--timeout", &args.timeout)?,
+            cpu: args.cpu.map(|typed| quantity("--cpu", typed)).transpose()?,
+            memory: args.memory.map(|typed| quantity("--memory", typed)).transpose()?,
+            security: match args.security {
+                cli::SecurityChoice::Default => Security::Default,
+                cli::SecurityChoice::Hardened => Security::Hardened,
+            },
+            pod_template: args.pod_template,
+            service_account: args.service_account,
+            started_by: None,
             context: ContextRequest::new(args.build_context, args.file)?,
             target: args.target,
             platform: args.platform,
@@ -374,6 +404,12 @@ impl PodRequest {
             executor_image: crate::executor::EXECUTOR_IMAGE.into(),
             helper_image: crate::executor::HELPER_IMAGE.into(),
             registry_secret: None,
+            pod_template: None,
+            cpu: None,
+            memory: None,
+            service_account: None,
+            security: Security::Default,
+            started_by: None,
             compression: Compression::Gzip(1),
             transport: None,
             timeout: Duration::from_secs(3600),
@@ -409,6 +445,20 @@ fn label(given: &str) -> Result<String, UsageError> {
         }
         Some(_) => Ok(given.to_owned()),
         None => Ok(format!("{given}=")),
+    }
+}
+
+/// A quantity of Kubernetes that is more than nothing (apimachinery `pkg/api/resource/quantity.go`).
+fn quantity(flag: &'static str, typed: String) -> Result<String, UsageError> {
+    const SUFFIXES: [&str; 15] = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi"];
+    let end = typed.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(typed.len());
+    let (number, suffix) = typed.split_at(end);
+    let is_number = number.parse::<f64>().is_ok_and(|number| number > 0.0 && number.is_finite());
+    let is_exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|digits| digits.parse::<i8>().is_ok());
+    if is_number && (SUFFIXES.contains(&suffix) || is_exponent) {
+        Ok(typed)
+    } else {
+        Err(UsageError::Quantity { flag, typed })
     }
 }
 
@@ -495,6 +545,16 @@ mod tests {
         assert_eq!(compression("gzip:9").unwrap(), Compression::Gzip(9));
         for wrong in ["", "gzip:0", "gzip:10", "gzip:", "zstd", "GZIP"] {
             assert!(compression(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_those_of_kubernetes_and_more_than_nothing() {
+        for right in ["2", "0.5", "500m", "512Mi", "1.5Gi", "1e3", "2E9", "4G"] {
+            assert_eq!(quantity("--memory", right.to_owned()).unwrap(), right);
+        }
+        for wrong in ["", "0", "-1", "512MB", "1 Gi", "Gi", "1.2.3", "1gi", "2x", "1e"] {
+            assert!(quantity("--memory", wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 

@@ -8,20 +8,31 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
-    Container, EmptyDirVolumeSource, EnvVar, KeyToPath, Pod, PodSecurityContext, PodSpec, SeccompProfile,
-    SecretVolumeSource, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, KeyToPath, Pod, PodSecurityContext, PodSpec,
+    ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 
 use super::receiver::{Nonce, RECEIVER, wait_and_receive_command, wait_command};
 use crate::executor::{CONTEXT_VOLUME, ContextPlace, executor_args};
-use crate::request::{PodRequest, Transport};
+use crate::request::{PodRequest, Security, Transport};
 
 /// Container that builds.
 pub const EXECUTOR: &str = "kaniko";
 
 /// Label that every pod of this tool has.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kaniko-local");
+
+/// Label with the version of this tool.
+const VERSION: (&str, &str) = ("app.kubernetes.io/version", env!("CARGO_PKG_VERSION"));
+
+/// Annotation with the user and the machine that started the build.
+const STARTED_BY: &str = "kaniko-local/started-by";
+
+/// Capabilities without which Kaniko fails on ordinary images (v1.24.0: unpacking a Debian base and running its package
+/// manager with all others dropped).
+pub const NEEDED_CAPABILITIES: [&str; 5] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
 
 /// Label with the nonce of the build.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
@@ -36,11 +47,18 @@ const NAME_LENGTH: usize = 63;
 /// readable. The client chooses the name, so that a repeated create cannot make a second pod.
 pub fn pod(request: &PodRequest, transport: Transport, directory: &str, nonce: &Nonce) -> Pod {
     let labels = BTreeMap::from(
-        [("app.kubernetes.io/name", "kaniko"), MANAGED_BY, (INSTANCE, nonce.as_str())]
+        [("app.kubernetes.io/name", "kaniko"), VERSION, MANAGED_BY, (INSTANCE, nonce.as_str())]
             .map(|(key, value)| (key.to_owned(), value.to_owned())),
     );
+    let annotations =
+        request.started_by.as_ref().map(|user| BTreeMap::from([(STARTED_BY.to_owned(), user.to_owned())]));
     Pod {
-        metadata: ObjectMeta { name: Some(pod_name(directory, nonce)), labels: Some(labels), ..Default::default() },
+        metadata: ObjectMeta {
+            name: Some(pod_name(directory, nonce)),
+            labels: Some(labels),
+            annotations,
+            ..Default::default()
+        },
         spec: Some(spec(request, transport, nonce)),
         status: None,
     }
@@ -64,9 +82,11 @@ fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
         volumes.push(credentials(secret));
         executor.volume_mounts.get_or_insert_default().push(mount("credentials", DOCKER_CONFIG, true));
     }
+    let limited = |container| limited(request, container);
     PodSpec {
-        init_containers: receiver.map(|receiver| vec![receiver]),
-        containers: vec![executor],
+        init_containers: receiver.map(|receiver| vec![limited(receiver)]),
+        containers: vec![limited(executor)],
+        service_account_name: request.service_account.clone(),
         volumes: (!volumes.is_empty()).then_some(volumes),
         restart_policy: Some("Never".to_owned()),
         active_deadline_seconds: Some(deadline(request.timeout)),
@@ -79,6 +99,31 @@ fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
         }),
         ..Default::default()
     }
+}
+
+/// With the resources and the rights that were asked for. The init container gets the same: it ends before the executor
+/// starts, so the pod costs no more, and a quota wants them of every container.
+fn limited(request: &PodRequest, container: Container) -> Container {
+    let asked = [("cpu", &request.cpu), ("memory", &request.memory)];
+    let asked: BTreeMap<String, Quantity> =
+        asked.into_iter().filter_map(|(name, quantity)| Some((name.to_owned(), Quantity(quantity.clone()?)))).collect();
+    let resources = (!asked.is_empty()).then(|| ResourceRequirements {
+        requests: Some(asked.clone()),
+        limits: Some(asked),
+        ..Default::default()
+    });
+    let security_context = match request.security {
+        Security::Default => None,
+        Security::Hardened => Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                add: Some(NEEDED_CAPABILITIES.map(str::to_owned).to_vec()),
+            }),
+            ..Default::default()
+        }),
+    };
+    Container { resources, security_context, ..container }
 }
 
 fn receiver(request: &PodRequest, command: Vec<String>) -> Container {
@@ -201,5 +246,26 @@ mod tests {
         assert!(mounts.iter().any(|mount| mount.mount_path == "/kaniko/.docker" && mount.read_only == Some(true)));
         let receiver = &spec.init_containers.unwrap()[0];
         assert_eq!(receiver.volume_mounts.as_ref().unwrap().len(), 1, "the receiver sees no credentials");
+    }
+
+    #[test]
+    fn resources_and_rights_are_those_of_every_container() {
+        let request = PodRequest {
+            cpu: Some("500m".into()),
+            memory: Some("1Gi".into()),
+            security: Security::Hardened,
+            ..PodRequest::for_tests()
+        };
+        let spec = pod(&request, Transport::Exec, "app", &Nonce::random()).spec.unwrap();
+        for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
+            let resources = container.resources.as_ref().unwrap();
+            assert_eq!(resources.requests, resources.limits);
+            assert_eq!(resources.limits.as_ref().unwrap()["memory"].0, "1Gi");
+            let context = container.security_context.as_ref().unwrap();
+            assert_eq!(context.allow_privilege_escalation, Some(false));
+            let capabilities = context.capabilities.as_ref().unwrap();
+            assert_eq!(capabilities.drop.as_deref(), Some(&["ALL".to_owned()][..]));
+            assert_eq!(capabilities.add.as_ref().unwrap(), &NEEDED_CAPABILITIES);
+        }
     }
 }

@@ -1,16 +1,18 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
-//! [`manifest`], [`status`], [`receiver`] and [`ways`] are pure; [`client`], [`stream`], [`upload`], [`watch`], [`logs`],
+//! [`manifest`], [`template`], [`privileges`], [`status`], [`receiver`] and [`ways`] are pure; [`client`], [`stream`], [`upload`], [`watch`], [`logs`],
 //! [`events`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
 pub mod client;
 pub mod events;
 pub mod logs;
 pub mod manifest;
+pub mod privileges;
 pub mod receiver;
 pub mod session;
 pub mod status;
 pub mod stream;
+pub mod template;
 pub mod upload;
 pub mod watch;
 pub mod ways;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::manifest::{PodTemplate, context_name};
 use super::sent::SentContext;
 use super::signals::Signals;
 use crate::cluster::client::{Cluster, ClusterOptions};
@@ -33,6 +34,7 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style)
     if let ContextSource::Directory(directory) = &request.pod.context.context {
         locate::check_directory(directory)?;
     }
+    let template = PodTemplate::read(&request.pod)?;
     let progress = Arc::new(Progress::new(style));
     // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
     let cluster = Cluster::new(&options, progress.clone()).await?;
@@ -49,8 +51,8 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style)
     let (mut session, result) = loop {
         let nonce = Nonce::random();
         let left = PodRequest { timeout: deadline.saturating_duration_since(Instant::now()), ..request.pod.clone() };
-        let directory = super::manifest::context_name(&request.pod.context.context);
-        let pod = manifest::pod(&left, ways.current(), &directory, &nonce);
+        let directory = context_name(&request.pod.context.context);
+        let pod = template.apply(manifest::pod(&left, ways.current(), &directory, &nonce))?;
         let mut session = Session::start(&cluster, pod, ways.current(), progress.clone());
         let result = tokio::select! {
             result = steps(&mut session, &request.pod, &nonce, &sent) => result,

@@ -1,10 +1,14 @@
 //! `manifest`: the Pod that `build` would create, as a document.
 
+use std::path::PathBuf;
+
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
-use crate::error::Error;
+use crate::cluster::template::{Template, TemplateError};
+use crate::error::{Error, UsageError};
 use crate::report;
 use crate::request::{ContextSource, PodRequest, Transport};
 
@@ -20,10 +24,11 @@ pub enum ManifestForm {
 /// Prints the Pod. Nothing is asked of any cluster.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// A template that cannot be used; standard output cannot be written.
 pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
     let transport = request.transport.unwrap_or(Transport::Exec);
-    let mut pod = manifest::pod(request, transport, &context_name(&request.context.context), &Nonce::random());
+    let pod = manifest::pod(request, transport, &context_name(&request.context.context), &Nonce::random());
+    let mut pod = PodTemplate::read(request)?.apply(pod)?;
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
     let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;
@@ -32,6 +37,30 @@ pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestF
         ManifestForm::Yaml => serde_saphyr::to_string(&pod).map_err(|error| failed(error.to_string()))?,
     };
     report::write_stdout(text.as_bytes())
+}
+
+/// The user's template for the Pod, if there is one.
+pub(super) struct PodTemplate {
+    file: PathBuf,
+    template: Option<Template>,
+}
+
+impl PodTemplate {
+    pub(super) fn read(request: &PodRequest) -> Result<Self, UsageError> {
+        let Some(file) = request.pod_template.clone() else { return Ok(Self { file: PathBuf::new(), template: None }) };
+        let text = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+        let template = text.and_then(|text| Template::parse(&text).map_err(|error| error.to_string()));
+        match template {
+            Ok(template) => Ok(Self { file, template: Some(template) }),
+            Err(why) => Err(UsageError::PodTemplate { file, why }),
+        }
+    }
+
+    pub(super) fn apply(&self, pod: Pod) -> Result<Pod, UsageError> {
+        let Some(template) = &self.template else { return Ok(pod) };
+        let broken = |why: TemplateError| UsageError::PodTemplate { file: self.file.clone(), why: why.to_string() };
+        template.apply(&pod).map_err(broken)
+    }
 }
 
 /// The last component of the context's path, for the pod's name: `.` has one too.

@@ -9,6 +9,7 @@
 
 mod archive;
 mod cluster;
+mod pod;
 mod process;
 mod support;
 mod transports;

@@ -140,6 +140,32 @@ fn the_manifest_as_yaml() {
 }
 
 #[test]
+fn a_pod_template_is_merged_and_its_mistakes_are_named() {
+    let tree = small()
+        .file(
+            "pod.yaml",
+            "spec:\n  nodeSelector: {disk: ssd}\n  containers:\n  - name: kaniko\n    volumeMounts: [{name: m2, mountPath: \
+             /root/.m2}]\n  volumes: [{name: m2, persistentVolumeClaim: {claimName: m2}}]\n",
+        )
+        .file("typo.yaml", "spec: {tolerationss: []}\n")
+        .file("breaks.yaml", "spec: {containers: [{name: kaniko, securityContext: {privileged: true}}]}\n")
+        .file("kind.yaml", "kind: Deployment\n");
+    let manifest = |template: &str| run_in(&tree, &["manifest", "-t", "app", "--pod-template", template]);
+    let merged = manifest("pod.yaml");
+    let pod: Value = serde_json::from_slice(
+        &run_in(&tree, &["manifest", "-o", "json", "-t", "app", "--pod-template", "pod.yaml"]).stdout,
+    )
+    .unwrap();
+    assert_eq!(merged.code, Some(0), "{}", merged.stderr);
+    assert_eq!(pod["spec"]["nodeSelector"]["disk"], "ssd");
+    assert_transcript!("template_typo", manifest("typo.yaml"));
+    assert_transcript!("template_breaks", manifest("breaks.yaml"));
+    assert_transcript!("template_kind", manifest("kind.yaml"));
+    assert_transcript!("template_missing", manifest("no.yaml"));
+    assert_transcript!("quantity", run_in(&tree, &["manifest", "-t", "app", "--memory", "2GB"]));
+}
+
+#[test]
 fn the_manifest_as_json_is_the_same_pod() {
     let finished = Tool::new(&["manifest", "-o", "json", "-n", "builds", "-t", "app", "--build-arg", "A=$(B)"]).run();
     let pod: Value = serde_json::from_slice(&finished.stdout).unwrap();

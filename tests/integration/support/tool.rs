@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// What a user's or CI's environment may hold that would change the output.
-const SCRUBBED: [&str; 8] =
-    ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "KUBECONFIG", "NO_COLOR", "RUST_BACKTRACE", "RUST_LOG", "TERM"];
+const SCRUBBED: [&str; 9] =
+    ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "KUBECONFIG", "NO_COLOR", "RUST_BACKTRACE", "RUST_LOG", "TERM", "USER"];
 
 /// A call of the binary.
 #[must_use]
