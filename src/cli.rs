@@ -135,7 +135,7 @@ pub struct PodArgs {
     #[arg(long)]
     pub no_push: bool,
     /// Speak plain HTTP to the registries of -t and --cache-repo
-    #[arg(long)]
+    #[arg(long, help_heading = "Registry")]
     pub insecure: bool,
     /// Image that runs the build
     #[arg(long, value_name = "IMAGE", default_value = crate::executor::EXECUTOR_IMAGE, help_heading = "Pod")]
@@ -144,8 +144,15 @@ pub struct PodArgs {
     #[arg(long, value_name = "IMAGE", default_value = crate::executor::HELPER_IMAGE, help_heading = "Pod")]
     pub helper_image: String,
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
-    #[arg(long, value_name = "NAME", help_heading = "Pod")]
+    #[arg(long, value_name = "NAME", conflicts_with = "registry_auth", help_heading = "Registry")]
     pub registry_secret: Option<String>,
+    /// Logins to push and pull with: `local` are those of `docker push` on this machine, FILE is another config.json. Only
+    /// those of the registries that the build needs reach the pod [default: local]
+    #[arg(long, value_name = "local|none|FILE", help_heading = "Registry")]
+    pub registry_auth: Option<OsString>,
+    /// Certificates, as PEM, of a private authority that the registries are trusted by
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
+    pub registry_ca: Option<PathBuf>,
     /// A Pod, or a part of one, that is merged over the tool's own: tolerations, volumes, annotations, sidecars…
     #[arg(long, value_name = "FILE", help_heading = "Pod")]
     pub pod_template: Option<PathBuf>,

@@ -186,6 +186,25 @@ pub enum UsageError {
         /// Why not.
         why: String,
     },
+    /// A `config.json` that cannot be used.
+    #[error("logins in `{}` cannot be used", .file.display())]
+    RegistryAuth {
+        /// The file.
+        file: PathBuf,
+        /// Why not; nothing of what is in it.
+        why: String,
+    },
+    /// A credential helper that gave no answer.
+    #[error(transparent)]
+    Helper(#[from] crate::registry::HelperError),
+    /// A file that holds no certificates.
+    #[error("certificates in `{}` cannot be used", .file.display())]
+    RegistryCa {
+        /// As typed.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A flag after `--` that this tool sets itself.
     #[error("`{flag}` after `--` is set by kaniko-local itself")]
     ReservedExecutorFlag {
@@ -280,7 +299,12 @@ impl UsageError {
                 vec!["the kubeconfig has no contexts".to_owned()]
             }
             Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
-            Self::Kubeconfig { why } | Self::PodTemplate { why, .. } => vec![why.clone()],
+            Self::Kubeconfig { why }
+            | Self::PodTemplate { why, .. }
+            | Self::RegistryAuth { why, .. }
+            | Self::RegistryCa { why, .. } => vec![why.clone()],
+            Self::Helper(error) if error.complaint.is_empty() => vec![],
+            Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
             | Self::KeyValue { .. }
             | Self::NotText { .. }
@@ -308,7 +332,11 @@ impl UsageError {
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
             Self::Quantity { flag: "--cpu", .. } => "write it like `2` or `500m`".to_owned(),
             Self::Quantity { .. } => "write it like `512Mi` or `2Gi`".to_owned(),
-            Self::PodTemplate { .. } => return None,
+            Self::PodTemplate { .. } | Self::RegistryCa { .. } => return None,
+            Self::RegistryAuth { .. } | Self::Helper(_) => {
+                "build without this machine's logins: `--registry-auth none`, or name a Secret: `--registry-secret NAME`"
+                    .to_owned()
+            }
             Self::ReservedExecutorFlag { flag } => match *flag {
                 "--dockerfile" | "-f" => "name the Dockerfile before `--`: `-f FILE`".to_owned(),
                 "--digest-file" => "the digest is on standard output and in `--metadata-file FILE`".to_owned(),
@@ -556,6 +584,10 @@ impl ClusterError {
             Self::Unreachable { .. } => {
                 Some("check the cluster and the kube context with `kubectl cluster-info`".to_owned())
             }
+            Self::Refused { code: 403, message, .. } if message.contains("cannot create resource \"secrets\"") => Some(
+                "name a Secret that is there: `--registry-secret NAME`, or send no logins: `--registry-auth none`"
+                    .to_owned(),
+            ),
             Self::Refused { code: 403, message, .. } if message.contains("cannot ") => {
                 Some("the Role in README.md, \"In your own cluster\", grants what is needed".to_owned())
             }
@@ -620,6 +652,9 @@ impl BuildError {
 
     fn help(&self) -> Option<String> {
         match self {
+            Self::Failed { said: Some(said), .. } if said.contains("x509: certificate signed by unknown authority") => {
+                Some("trust it with `--registry-ca FILE`".to_owned())
+            }
             Self::Failed { .. } | Self::NoDigest { .. } => None,
             Self::Incomplete { .. } => Some("remove the symlink named above, or name it in the ignore file".to_owned()),
             Self::OutOfMemory { .. } => Some("give it more with `--memory 4Gi`".to_owned()),

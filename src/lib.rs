@@ -13,8 +13,11 @@
 //! ops         the commands: the order of steps
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
 //!             why (I/O)
+//! dockerfile  what a Dockerfile's text tells (pure)
+//! registry    config.json, certificates (pure); credential helpers (programs)
 //! executor    what is known about Kaniko's executor (pure)
-//! cluster     manifest, status, receiver, ways (pure); client, stream, upload, watch, logs, session (network)
+//! cluster     manifest, template, privileges, status, receiver, ways (pure); client, stream, upload, watch, logs,
+//!             secret, session (network)
 //! report      what a user sees: errors, progress, documents
 //! words       counts and sizes in words
 //! ```
@@ -27,11 +30,13 @@
 pub mod cli;
 pub mod cluster;
 pub mod context;
+pub mod dockerfile;
 pub mod error;
 pub mod event;
 pub mod executor;
 pub mod ops;
 pub mod reference;
+pub mod registry;
 pub mod report;
 pub mod request;
 pub mod words;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The registry that a reference without one means; go-containerregistry's name for Docker Hub.
-const DOCKER_HUB: &str = "index.docker.io";
+pub const DOCKER_HUB: &str = "index.docker.io";
 
 /// A destination: kept as typed, known to parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +117,11 @@ impl FromStr for Reference {
         }
         Ok(Self { typed: typed.to_owned(), registry: registry.map(str::to_owned) })
     }
+}
+
+/// Host, and port if given, of the registry that the image `name` of a Dockerfile comes from; it may have a digest.
+pub fn registry_of(name: &str) -> &str {
+    split_registry(name).0.unwrap_or(DOCKER_HUB)
 }
 
 fn split_registry(typed: &str) -> (Option<&str>, &str) {

@@ -11,7 +11,7 @@ use crate::context::Compression;
 use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
 use crate::executor::reserved_flag;
-use crate::reference::Reference;
+use crate::reference::{Reference, registry_of};
 
 /// Everything that shapes the Pod of a build.
 #[derive(Debug, Clone)]
@@ -40,6 +40,10 @@ pub struct PodRequest {
     pub helper_image: String,
     /// Name of a Secret with registry credentials in the pod's namespace.
     pub registry_secret: Option<String>,
+    /// Where else logins come from.
+    pub registry_auth: RegistryAuth,
+    /// File with certificates that the registries are trusted by.
+    pub registry_ca: Option<PathBuf>,
     /// What is merged over the Pod.
     pub pod_template: Option<PathBuf>,
     /// CPUs of each container, requested and at most: a quantity of Kubernetes.
@@ -60,6 +64,26 @@ pub struct PodRequest {
     pub timeout: Duration,
     /// The user's own executor flags.
     pub executor_flags: Vec<String>,
+}
+
+/// Where logins to registries come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryAuth {
+    /// From nowhere.
+    None,
+    /// From this `config.json` of Docker, if it is there.
+    Local(PathBuf),
+    /// From this file, which has to be there.
+    File(PathBuf),
+}
+
+impl RegistryAuth {
+    /// Docker's own place for it (docker/cli `cli/config/config.go`).
+    fn local(environment: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let directory = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
+        directory.map_or(Self::None, |directory| Self::Local(directory.join("config.json")))
+    }
 }
 
 /// Rights of the containers.
@@ -367,7 +391,15 @@ impl PodRequest {
             insecure: args.insecure,
             executor_image: args.executor_image,
             helper_image: args.helper_image,
+            registry_auth: match (&args.registry_auth, &args.registry_secret) {
+                (_, Some(_)) => RegistryAuth::None,
+                (None, None) => RegistryAuth::local(&environment),
+                (Some(typed), None) if typed == "local" => RegistryAuth::local(&environment),
+                (Some(typed), None) if typed == "none" => RegistryAuth::None,
+                (Some(typed), None) => RegistryAuth::File(typed.into()),
+            },
             registry_secret: args.registry_secret,
+            registry_ca: args.registry_ca,
             executor_flags: args.executor_flags,
         })
     }
@@ -380,6 +412,18 @@ impl PodRequest {
                 if !hosts.contains(&host) {
                     hosts.push(host);
                 }
+            }
+        }
+        hosts
+    }
+
+    /// The registries that a build of a Dockerfile on these images needs, each once.
+    pub fn registries<'a>(&'a self, base_images: &'a [String]) -> Vec<String> {
+        let own = self.tags.iter().chain(&self.cache_repo).map(Reference::registry);
+        let mut hosts: Vec<String> = Vec::new();
+        for host in own.chain(base_images.iter().map(|image| registry_of(image))) {
+            if !hosts.iter().any(|other| other == host) {
+                hosts.push(host.to_owned());
             }
         }
         hosts
@@ -404,6 +448,8 @@ impl PodRequest {
             executor_image: crate::executor::EXECUTOR_IMAGE.into(),
             helper_image: crate::executor::HELPER_IMAGE.into(),
             registry_secret: None,
+            registry_auth: RegistryAuth::None,
+            registry_ca: None,
             pod_template: None,
             cpu: None,
             memory: None,

@@ -16,6 +16,7 @@ use kube::api::ObjectMeta;
 
 use super::receiver::{Nonce, RECEIVER, wait_and_receive_command, wait_command};
 use crate::executor::{CONTEXT_VOLUME, ContextPlace, executor_args};
+use crate::registry::Access;
 use crate::request::{PodRequest, Security, Transport};
 
 /// Container that builds.
@@ -40,12 +41,36 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Where the executor looks for registry credentials (`DOCKER_CONFIG` of its image).
 const DOCKER_CONFIG: &str = "/kaniko/.docker";
 
+/// Key of logins in a Secret of type `kubernetes.io/dockerconfigjson`.
+pub const LOGINS_KEY: &str = ".dockerconfigjson";
+
+/// Key of certificates in this tool's Secret.
+pub const CERTIFICATES_KEY: &str = "ca.crt";
+
+/// Where the certificates are mounted: below `/kaniko` the executor records nothing of what it finds.
+const CERTIFICATES: &str = "/kaniko/registry-ca";
+
 /// Kubernetes' bound on a pod's name as a label value.
 const NAME_LENGTH: usize = 63;
 
 /// The Pod that builds `request`. `directory` is the name of the context's directory: it makes the pod's name
 /// readable. The client chooses the name, so that a repeated create cannot make a second pod.
-pub fn pod(request: &PodRequest, transport: Transport, directory: &str, nonce: &Nonce) -> Pod {
+///
+/// What it needs for its registries is in a Secret of its own name, see [`super::secret`].
+pub fn pod(request: &PodRequest, access: &Access, transport: Transport, directory: &str, nonce: &Nonce) -> Pod {
+    let name = pod_name(directory, nonce);
+    let mut spec = spec(request, transport, nonce);
+    let logins = access.logins.as_ref().map(|_| name.as_str()).or(request.registry_secret.as_deref());
+    if let Some(secret) = logins {
+        mount_secret(&mut spec, "credentials", DOCKER_CONFIG, (secret, LOGINS_KEY, "config.json"));
+    }
+    if let Some(authority) = &access.authority {
+        mount_secret(&mut spec, "registry-ca", CERTIFICATES, (&name, CERTIFICATES_KEY, CERTIFICATES_KEY));
+        let trusted = authority.registries.iter();
+        let trusted = trusted.map(|host| format!("--registry-certificate={host}={CERTIFICATES}/{CERTIFICATES_KEY}"));
+        spec.containers[0].args.get_or_insert_default().extend(literal(trusted.collect()));
+    }
+
     let labels = BTreeMap::from(
         [("app.kubernetes.io/name", "kaniko"), VERSION, MANAGED_BY, (INSTANCE, nonce.as_str())]
             .map(|(key, value)| (key.to_owned(), value.to_owned())),
@@ -53,19 +78,14 @@ pub fn pod(request: &PodRequest, transport: Transport, directory: &str, nonce: &
     let annotations =
         request.started_by.as_ref().map(|user| BTreeMap::from([(STARTED_BY.to_owned(), user.to_owned())]));
     Pod {
-        metadata: ObjectMeta {
-            name: Some(pod_name(directory, nonce)),
-            labels: Some(labels),
-            annotations,
-            ..Default::default()
-        },
-        spec: Some(spec(request, transport, nonce)),
+        metadata: ObjectMeta { name: Some(name), labels: Some(labels), annotations, ..Default::default() },
+        spec: Some(spec),
         status: None,
     }
 }
 
 fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
-    let (receiver, mut executor) = match transport {
+    let (receiver, executor) = match transport {
         Transport::Exec => (Some(receiver(request, wait_command(nonce))), from_volume(request)),
         Transport::Attach => {
             let receiver = receiver(request, wait_and_receive_command(&nonce.attempt(1)));
@@ -77,10 +97,6 @@ fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
     if receiver.is_some() {
         let empty_dir = Some(EmptyDirVolumeSource::default());
         volumes.push(Volume { name: "context".to_owned(), empty_dir, ..Default::default() });
-    }
-    if let Some(secret) = &request.registry_secret {
-        volumes.push(credentials(secret));
-        executor.volume_mounts.get_or_insert_default().push(mount("credentials", DOCKER_CONFIG, true));
     }
     let limited = |container| limited(request, container);
     PodSpec {
@@ -171,21 +187,19 @@ fn literal(words: Vec<String>) -> Vec<String> {
     words.into_iter().map(|word| word.replace('$', "$$")).collect()
 }
 
-/// The Secret's `.dockerconfigjson` under the name the executor reads.
-fn credentials(secret: &str) -> Volume {
-    Volume {
-        name: "credentials".to_owned(),
+/// One key of a Secret as a file in a directory of the executor, and of nobody else.
+fn mount_secret(spec: &mut PodSpec, volume: &str, directory: &str, (secret, key, file): (&str, &str, &str)) {
+    let item = KeyToPath { key: key.to_owned(), path: file.to_owned(), mode: None };
+    spec.volumes.get_or_insert_default().push(Volume {
+        name: volume.to_owned(),
         secret: Some(SecretVolumeSource {
             secret_name: Some(secret.to_owned()),
-            items: Some(vec![KeyToPath {
-                key: ".dockerconfigjson".to_owned(),
-                path: "config.json".to_owned(),
-                mode: None,
-            }]),
+            items: Some(vec![item]),
             ..Default::default()
         }),
         ..Default::default()
-    }
+    });
+    spec.containers[0].volume_mounts.get_or_insert_default().push(mount(volume, directory, true));
 }
 
 fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
@@ -241,7 +255,7 @@ mod tests {
     #[test]
     fn registry_credentials_are_mounted_where_the_executor_reads_them() {
         let request = PodRequest { registry_secret: Some("push".into()), ..PodRequest::for_tests() };
-        let spec = pod(&request, Transport::Exec, "app", &Nonce::random()).spec.unwrap();
+        let spec = pod(&request, &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap();
         let mounts = spec.containers[0].volume_mounts.as_ref().unwrap();
         assert!(mounts.iter().any(|mount| mount.mount_path == "/kaniko/.docker" && mount.read_only == Some(true)));
         let receiver = &spec.init_containers.unwrap()[0];
@@ -256,7 +270,7 @@ mod tests {
             security: Security::Hardened,
             ..PodRequest::for_tests()
         };
-        let spec = pod(&request, Transport::Exec, "app", &Nonce::random()).spec.unwrap();
+        let spec = pod(&request, &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap();
         for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
             let resources = container.resources.as_ref().unwrap();
             assert_eq!(resources.requests, resources.limits);

@@ -1,7 +1,7 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
 //! [`manifest`], [`template`], [`privileges`], [`status`], [`receiver`] and [`ways`] are pure; [`client`], [`stream`], [`upload`], [`watch`], [`logs`],
-//! [`events`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
+//! [`events`], [`secret`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
 pub mod client;
 pub mod events;
@@ -9,6 +9,7 @@ pub mod logs;
 pub mod manifest;
 pub mod privileges;
 pub mod receiver;
+pub mod secret;
 pub mod session;
 pub mod status;
 pub mod stream;

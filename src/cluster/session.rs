@@ -18,6 +18,7 @@ use super::events::newest_warning;
 use super::logs::{self, Told};
 use super::manifest::{EXECUTOR, INSTANCE};
 use super::receiver::{Nonce, RECEIVER};
+use super::secret;
 use super::status::{Stage, Wait, running_container, stage};
 use super::stream::Ended;
 use super::upload::{Delivered, Packer, Upload, Wire};
@@ -27,6 +28,7 @@ use crate::error::{BuildError, ClusterError, Error};
 use crate::event::{Event, Listener};
 use crate::executor::is_about_context;
 use crate::reference::Digest;
+use crate::registry::Access;
 use crate::request::Transport;
 
 /// Bound on the deletion at the end, whatever ended the build: an API server that restarts is back by then.
@@ -64,8 +66,8 @@ pub struct Session {
 enum Creation {
     /// No answer yet.
     Asked(JoinHandle<Result<Pod, ClusterError>>),
-    /// The pod with this UID was made.
-    Made(Option<String>),
+    /// This pod was made.
+    Made(Box<Pod>),
     /// None was made.
     NotMade,
     /// The answer was lost: there may be a pod.
@@ -75,7 +77,7 @@ enum Creation {
 impl Creation {
     fn uid(&self) -> Option<&str> {
         match self {
-            Self::Made(uid) => uid.as_deref(),
+            Self::Made(pod) => pod.metadata.uid.as_deref(),
             Self::Asked(_) | Self::NotMade | Self::Unknown => None,
         }
     }
@@ -132,13 +134,17 @@ impl Session {
         self.trouble.clone()
     }
 
-    /// Waits for the pod to exist and for whatever takes the context to run.
+    /// Waits for the pod to exist, gives it what it needs for its registries, and waits for whatever takes the context to
+    /// run.
     ///
     /// # Errors
     /// Refusals, and whatever keeps the pod from starting, with the cluster's own words.
-    pub async fn wait_until_ready(&mut self) -> Result<(), Error> {
+    pub async fn wait_until_ready(&mut self, access: &Access) -> Result<(), Error> {
         self.created().await?;
         self.listener.event(Event::PodCreated { namespace: self.cluster.namespace.clone(), pod: self.name.clone() });
+        if let (Creation::Made(pod), false) = (&self.creation, access.is_empty()) {
+            secret::create(&self.cluster, &secret::secret(pod, access)).await?;
+        }
         let (sender, seen) = watch::channel(Seen::default());
         self.seen = seen;
         let following = follow(self.cluster.clone(), self.name.clone(), sender, Arc::clone(&self.listener));
@@ -349,7 +355,7 @@ impl Session {
             let _ = self.created().await;
             let preconditions = match &self.creation {
                 Creation::NotMade => return Ok(false),
-                Creation::Made(uid) => Some(Preconditions { uid: uid.clone(), resource_version: None }),
+                Creation::Made(pod) => Some(Preconditions { uid: pod.metadata.uid.clone(), resource_version: None }),
                 Creation::Asked(_) | Creation::Unknown => None,
             };
             let params = DeleteParams { grace_period_seconds: Some(0), preconditions, ..Default::default() };
@@ -378,7 +384,7 @@ impl Session {
     async fn created(&mut self) -> Result<(), Error> {
         let Creation::Asked(asked) = &mut self.creation else { return Ok(()) };
         let (creation, result) = match asked.await {
-            Ok(Ok(pod)) => (Creation::Made(pod.metadata.uid), Ok(())),
+            Ok(Ok(pod)) => (Creation::Made(Box::new(pod)), Ok(())),
             Ok(Err(error @ (ClusterError::Refused { code: ..500, .. } | ClusterError::Unreachable { .. }))) => {
                 (Creation::NotMade, Err(error.into()))
             }

@@ -330,11 +330,12 @@ mod tests {
     use super::super::manifest;
     use super::super::receiver::Nonce;
     use super::*;
+    use crate::registry::Access;
     use crate::request::{PodRequest, Transport};
 
     fn base(transport: Transport) -> Pod {
         let request = PodRequest { registry_secret: Some("push".into()), ..PodRequest::for_tests() };
-        manifest::pod(&request, transport, "app", &Nonce::random())
+        manifest::pod(&request, &Access::default(), transport, "app", &Nonce::random())
     }
 
     fn applied(template: &Value) -> Result<Value, TemplateError> {

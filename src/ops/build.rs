@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::access::access;
 use super::manifest::{PodTemplate, context_name};
 use super::sent::SentContext;
 use super::signals::Signals;
@@ -17,6 +18,7 @@ use crate::context::locate;
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
 use crate::reference::Digest;
+use crate::registry::Access;
 use crate::report::{self, Progress, Style};
 use crate::request::{BuildRequest, ContextSource, Keep, PodRequest};
 
@@ -44,6 +46,8 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style)
         tell_secrets(&sent);
     }
 
+    let access = access(&request.pod, sent.dockerfile()).await?;
+
     let mut signals = Signals::listen()?;
     let kubectl = options.kubectl(&cluster.namespace);
     let deadline = Instant::now() + request.pod.timeout;
@@ -52,10 +56,10 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style)
         let nonce = Nonce::random();
         let left = PodRequest { timeout: deadline.saturating_duration_since(Instant::now()), ..request.pod.clone() };
         let directory = context_name(&request.pod.context.context);
-        let pod = template.apply(manifest::pod(&left, ways.current(), &directory, &nonce))?;
+        let pod = template.apply(manifest::pod(&left, &access, ways.current(), &directory, &nonce))?;
         let mut session = Session::start(&cluster, pod, ways.current(), progress.clone());
         let result = tokio::select! {
-            result = steps(&mut session, &request.pod, &nonce, &sent) => result,
+            result = steps(&mut session, &request.pod, &access, &nonce, &sent) => result,
             signal = signals.next() => Err((Step::Build, Error::Interrupted(signal))),
             () = tokio::time::sleep_until(deadline.into()) => {
                 Err((Step::Build, Error::Deadline { timeout: request.pod.timeout, trouble: None }))
@@ -95,11 +99,12 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style)
 async fn steps(
     session: &mut Session,
     request: &PodRequest,
+    access: &Access,
     nonce: &Nonce,
     sent: &Arc<SentContext>,
 ) -> Result<Digest, (Step, Error)> {
     let at = |step| move |error| (step, error);
-    session.wait_until_ready().await.map_err(at(Step::Start))?;
+    session.wait_until_ready(access).await.map_err(at(Step::Start))?;
     let bytes = sent.listing().totals().bytes;
     session.upload(nonce, request.compression, sent.clone(), bytes).await.map_err(at(Step::Upload))?;
     session.follow_build().await.map_err(at(Step::Build))

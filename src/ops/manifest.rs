@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
+use super::access::authority;
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::cluster::template::{Template, TemplateError};
 use crate::error::{Error, UsageError};
+use crate::registry::Access;
 use crate::report;
 use crate::request::{ContextSource, PodRequest, Transport};
 
@@ -27,7 +29,10 @@ pub enum ManifestForm {
 /// A template that cannot be used; standard output cannot be written.
 pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
     let transport = request.transport.unwrap_or(Transport::Exec);
-    let pod = manifest::pod(request, transport, &context_name(&request.context.context), &Nonce::random());
+    // Logins are not read for it, and no Dockerfile: the pod of a build may trust more registries, and have logins.
+    let access = Access { logins: None, authority: authority(request, "")? };
+    let directory = context_name(&request.context.context);
+    let pod = manifest::pod(request, &access, transport, &directory, &Nonce::random());
     let mut pod = PodTemplate::read(request)?.apply(pod)?;
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };

@@ -1,5 +1,7 @@
 //! What the commands do: the order of steps, no rules of their own.
 
+#[expect(clippy::disallowed_methods, reason = "edge: reads config.json and certificates")]
+mod access;
 #[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
 mod build;
 mod list;

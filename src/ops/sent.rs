@@ -47,6 +47,11 @@ impl SentContext {
         &self.listing
     }
 
+    /// The Dockerfile's text, as far as it is one.
+    pub(super) fn dockerfile(&self) -> &str {
+        std::str::from_utf8(&self.dockerfile).unwrap_or_default()
+    }
+
     /// What of it looks like a secret.
     pub(super) fn secrets(&self) -> Vec<Exposed> {
         let files = Files { root: self.root.as_ref(), spool: self.spool.as_ref() };

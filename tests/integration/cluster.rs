@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::cluster::{Namespace, Rights, base_image, from, pods_of_the_tool, registry, server, tls_registry};
+use crate::support::cluster::{Namespace, Rights, base_image, from, pods_of_the_tool, registry, server};
 use crate::support::image::{Image, Node};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::tree::{Tree, incompressible};
@@ -526,30 +526,6 @@ fn without_a_kubeconfig_the_service_account_of_the_pod_is_used() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let image = Image::pull(String::from_utf8(output.stdout).unwrap().trim_end());
     assert_eq!(image.text("x"), "from within\n");
-}
-
-#[test]
-#[ignore = "needs the test cluster: scripts/test"]
-fn a_registry_secret_opens_a_registry_that_wants_a_password() {
-    let namespace = Namespace::new();
-    let registry = tls_registry();
-    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x");
-    let destination = format!("{}/{}:v1", registry.address, namespace.name);
-    let build = || namespace.tool(&["build", "-t", &destination]).arg(tree.path());
-    let trust = ["--", "--skip-tls-verify"];
-    let refused = build().args(&trust).run();
-    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    assert!(refused.stderr.contains("UNAUTHORIZED"), "{}", refused.stderr);
-
-    let credentials = json!({"auths": {&registry.address: {"username": registry.user, "password": registry.password}}});
-    namespace.create(&from::<k8s_openapi::api::core::v1::Secret>(json!({
-        "metadata": {"name": "push"},
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": credentials.to_string()},
-    })));
-    let finished = build().args(&["--registry-secret", "push"]).args(&trust).run();
-    assert!(finished.reference().starts_with(&format!("{destination}@sha256:")));
-    assert!(!finished.stderr.contains(&registry.password), "{}", finished.stderr);
 }
 
 #[track_caller]

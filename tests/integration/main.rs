@@ -11,6 +11,7 @@ mod archive;
 mod cluster;
 mod pod;
 mod process;
+mod registry;
 mod support;
 mod transports;
 mod why;

@@ -140,6 +140,29 @@ fn the_manifest_as_yaml() {
 }
 
 #[test]
+fn logins_and_certificates_that_cannot_be_used_are_named_and_not_shown() {
+    let tree = small()
+        .file("broken.json", "{\"auths\": {\"a\": {\"auth\": hush}}}")
+        .file("helper.json", "{\"credsStore\": \"fake\"}")
+        .file("key.pem", "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n")
+        .executable("bin/docker-credential-fake", "#!/bin/sh\necho hush\necho the keychain is locked >&2\nexit 1\n");
+    let elsewhere = Tree::new();
+    let kubeconfig = elsewhere.write("config", KUBECONFIG);
+    let path = format!("{}:{}", tree.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let build = |arguments: &[&str]| {
+        let tool = Tool::new(&["build", "-t", "r.example.com/app"]).args(arguments).within(tree.path());
+        let finished = tool.env("KUBECONFIG", &kubeconfig).env("PATH", &path).run();
+        assert!(!finished.stderr.contains("hush"), "{}", finished.stderr);
+        finished
+    };
+    assert_transcript!("auth_broken", build(&["--registry-auth", "broken.json"]));
+    assert_transcript!("auth_missing", build(&["--registry-auth", "no.json"]));
+    assert_transcript!("auth_helper", build(&["--registry-auth", "helper.json"]));
+    assert_transcript!("auth_twice", build(&["--registry-auth", "local", "--registry-secret", "push"]));
+    assert_transcript!("ca_key", build(&["--registry-ca", "key.pem"]));
+}
+
+#[test]
 fn a_pod_template_is_merged_and_its_mistakes_are_named() {
     let tree = small()
         .file(

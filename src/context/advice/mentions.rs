@@ -4,6 +4,8 @@
 
 use std::path::{Component, Path};
 
+use crate::dockerfile::instructions;
+
 /// What git says of a repository, and so needs the repository for.
 const READS_REPOSITORY: [&str; 17] = [
     "archive",
@@ -71,29 +73,6 @@ impl<'a> Mentions<'a> {
     pub(super) fn runs_git(&self) -> bool {
         self.runs_git
     }
-}
-
-/// The words of each instruction; comments in between and marks of continuation are none.
-fn instructions(dockerfile: &str) -> Vec<Vec<&str>> {
-    let escape = escape(dockerfile);
-    let mut instructions: Vec<Vec<&str>> = Vec::new();
-    let mut continued = false;
-    for line in dockerfile.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let words = line.trim_end_matches(escape).split_whitespace();
-        match instructions.last_mut() {
-            Some(instruction) if continued => instruction.extend(words),
-            _ => instructions.push(words.collect()),
-        }
-        continued = line.ends_with(escape);
-    }
-    instructions
-}
-
-/// The character that continues a line: a comment at the top can make it the backtick.
-fn escape(dockerfile: &str) -> char {
-    let top = dockerfile.lines().map_while(|line| line.trim().strip_prefix('#'));
-    let is_backtick = |line: &str| line.to_ascii_lowercase().split_whitespace().collect::<String>() == "escape=`";
-    if top.into_iter().any(is_backtick) { '`' } else { '\\' }
 }
 
 fn parts(word: &str) -> impl Iterator<Item = &str> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -38,11 +38,17 @@ pub struct TlsRegistry {
     pub address: String,
     pub user: String,
     pub password: String,
+    /// File with the authority's certificate.
+    pub authority: PathBuf,
+    pub base_image: String,
 }
 
 pub fn tls_registry() -> TlsRegistry {
+    let address = variable("KANIKO_LOCAL_TEST_TLS_REGISTRY");
     TlsRegistry {
-        address: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY"),
+        base_image: format!("{address}/library/busybox:1"),
+        authority: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY_CA").into(),
+        address,
         user: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY_USER"),
         password: variable("KANIKO_LOCAL_TEST_TLS_REGISTRY_PASSWORD"),
     }
@@ -142,6 +148,12 @@ impl Namespace {
     pub fn pods(&self) -> Vec<Pod> {
         let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
         self.block_on(api.list(&ListParams::default())).items
+    }
+
+    /// Names of the Secrets in it.
+    pub fn secrets(&self) -> Vec<String> {
+        let api: Api<Secret> = Api::namespaced(self.client(), &self.name);
+        self.block_on(api.list(&ListParams::default())).iter().map(ResourceExt::name_any).collect()
     }
 
     /// Changes the one pod there is, as admin.
