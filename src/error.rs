@@ -525,10 +525,10 @@ pub enum ClusterError {
         message: String,
     },
     /// The upload broke before the receiver had proof that all of it arrived.
-    #[error("upload broke off after {}", mebibytes(*.sent))]
+    #[error("upload broke off{}", .sent.map(|sent| format!(" after {}", mebibytes(sent))).unwrap_or_default())]
     UploadBroken {
-        /// Bytes handed to the connection.
-        sent: u64,
+        /// Bytes handed to the connection, where that is known.
+        sent: Option<u64>,
         /// Why, as far as this side knows.
         why: String,
     },
@@ -542,14 +542,18 @@ pub enum ClusterError {
     },
 }
 
+/// Exit codes of the receiver (`cluster/receiver/receive.sh`): what arrived is not what was sent, and: it was cut off.
+pub const DAMAGED: i32 = 65;
+/// See [`DAMAGED`].
+pub const CUT_OFF: i32 = 75;
+
 impl ClusterError {
     /// Whether the same request or upload may succeed a moment later.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Request { .. } | Self::UploadBroken { .. } => true,
             Self::Refused { code, .. } => matches!(code, 401 | 429 | 500..),
-            // Damaged, or cut off.
-            Self::Receiver { code, .. } => matches!(code, 65 | 75),
+            Self::Receiver { code, .. } => *code == DAMAGED,
             Self::Unschedulable { .. }
             | Self::ImagePull { .. }
             | Self::ContainerStart { .. }

@@ -258,7 +258,7 @@ impl Session {
             over = over => over.map(|()| None),
             () = silence => {
                 let why = format!("nothing was heard of the cluster for {} s", SILENCE.as_secs());
-                Err(ClusterError::UploadBroken { sent: 0, why }.into())
+                Err(ClusterError::UploadBroken { sent: None, why }.into())
             }
         }
     }
@@ -334,7 +334,7 @@ impl Session {
             }
             Err(BuildError::Failed { code, said: _ }) => Err(match log.last {
                 Some(why) if self.transport == Transport::Stdin && is_about_context(&why) => {
-                    ClusterError::UploadBroken { sent: 0, why }.into()
+                    ClusterError::UploadBroken { sent: None, why }.into()
                 }
                 said => BuildError::Failed { code, said }.into(),
             }),

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 
 use super::manifest::EXECUTOR;
 use super::receiver::RECEIVER;
-use crate::error::{BuildError, ClusterError};
+use crate::error::{BuildError, CUT_OFF, ClusterError};
 
 /// Where a pod stands.
 #[derive(Debug)]
@@ -104,6 +104,7 @@ fn receiver_ended(receiver: &ContainerStatus, ended: ContainerStateTerminated) -
     let reason = ended.reason.unwrap_or_default();
     let message = ended.message.unwrap_or_default();
     match (ended.exit_code, reason.as_str()) {
+        (CUT_OFF, "Error") => ClusterError::UploadBroken { sent: None, why: message.trim().to_owned() },
         (code @ 1..126, "Error") => ClusterError::Receiver { code, said: message },
         (code, _) => ClusterError::ContainerEnded { container: receiver.name.clone(), code, reason, message },
     }
@@ -282,7 +283,7 @@ mod tests {
         assert!(matches!(receiver(json!({"running": {}})), Stage::Receiving));
         assert!(matches!(
             receiver(json!({"terminated": {"exitCode": 75, "reason": "Error", "message": "no upload"}})),
-            Stage::Broken(ClusterError::Receiver { code: 75, .. })
+            Stage::Broken(ClusterError::UploadBroken { why, .. }) if why == "no upload"
         ));
         assert!(matches!(executor(json!({"waiting": {"reason": "PodInitializing"}})), Stage::Starting(_)));
         assert!(matches!(executor(json!({"running": {}})), Stage::Building));

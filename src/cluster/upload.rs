@@ -17,7 +17,7 @@ use super::receiver::{self, Attempt, Framing, Nonce, RECEIVER, Reply};
 use super::stream::{self, Ended, Input, Outcome, Target};
 use crate::context::Compression;
 use crate::context::pack::{Coding, Incompressible, Packing, Sink};
-use crate::error::{ClusterError, Error};
+use crate::error::{CUT_OFF, ClusterError, Error};
 use crate::event::{Event, Listener};
 use crate::executor::ContextPlace;
 
@@ -119,7 +119,7 @@ impl Upload {
             biased;
             ready = timeout(READY, lines.wait_for_ready(&mut replies, attempt)) => if ready.is_err() {
                 let why = format!("the receiver did not say that it is ready within {} s", READY.as_secs());
-                return Err(ClusterError::UploadBroken { sent: 0, why }.into());
+                return Err(ClusterError::UploadBroken { sent: None, why }.into());
             },
             ended = &mut engine => {
                 lines.take(&mut replies);
@@ -372,8 +372,13 @@ impl Lines {
 
 /// Why there is no proof. A packer whose output failed says less than the other side does.
 fn broken(ended: Ended, counters: &Counters) -> ClusterError {
-    let sent = counters.sent.load(Ordering::Relaxed);
+    let sent = Some(counters.sent.load(Ordering::Relaxed));
     match ended.outcome {
+        // A signal from somebody else: the kernel, the runtime.
+        Outcome::Exited(code @ 129..) => {
+            ClusterError::UploadBroken { sent, why: format!("the receiver was ended by signal {}", code - 128) }
+        }
+        Outcome::Exited(CUT_OFF) => ClusterError::UploadBroken { sent, why: ended.stderr },
         Outcome::Exited(0) => {
             let why = "the server says success, but not that all of it arrived".to_owned();
             ClusterError::UploadBroken { sent, why }

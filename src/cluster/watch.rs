@@ -62,7 +62,7 @@ impl Default for Seen {
 
 /// Tells `seen` of the pod until the task is ended, or there is nobody left to be told.
 pub async fn follow(cluster: Cluster, name: String, seen: watch::Sender<Seen>, listener: Arc<dyn Listener>) {
-    let mut state = State { answered: false, renewed: false, told: false };
+    let mut state = State::default();
     while !seen.is_closed() {
         let pods: Api<Pod> = Api::namespaced(cluster.client(), &cluster.namespace);
         let mut stream = std::pin::pin!(watch_object(pods, &name).default_backoff());
@@ -90,16 +90,16 @@ pub async fn follow(cluster: Cluster, name: String, seen: watch::Sender<Seen>, l
                         cluster.renew().await;
                         break;
                     }
-                    // Once it was allowed, a refusal is a passing one: an API server that restarts, a token that is
-                    // being renewed.
-                    Some(status) if !state.answered => Snapshot::Refused(status),
+                    // Once both listing and watching were allowed, a refusal is a passing one: an API server that
+                    // restarts, a token that is being renewed.
+                    Some(status) if state.answers <= 1 => Snapshot::Refused(status),
                     _ => {
                         tracing::debug!(%error, "watch broke");
                         continue;
                     }
                 },
             };
-            state = State { answered: true, renewed: false, told: false };
+            state = State { answers: state.answers.saturating_add(1), renewed: false, told: false };
             if seen.send(Seen::now(snapshot)).is_err() {
                 return;
             }
@@ -107,8 +107,10 @@ pub async fn follow(cluster: Cluster, name: String, seen: watch::Sender<Seen>, l
     }
 }
 
+#[derive(Default)]
 struct State {
-    answered: bool,
+    /// How often the pod was shown: first by a list, then by a watch.
+    answers: u32,
     /// The client was made anew, and nothing has been heard since.
     renewed: bool,
     /// This silence was told of.

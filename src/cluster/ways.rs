@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn broken() -> Error {
-        ClusterError::UploadBroken { sent: 0, why: String::new() }.into()
+        ClusterError::UploadBroken { sent: None, why: String::new() }.into()
     }
 
     #[test]

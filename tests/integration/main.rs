@@ -9,6 +9,7 @@
 
 mod archive;
 mod cluster;
+mod faults;
 mod pod;
 mod process;
 mod registry;

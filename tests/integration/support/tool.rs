@@ -70,6 +70,20 @@ impl Tool {
         }
     }
 
+    /// Through a shell with this redirection.
+    pub fn redirected(self, redirection: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]).arg(self.0.get_program());
+        shell.args(self.0.get_args()).stdin(Stdio::null());
+        for (name, value) in self.0.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self(shell)
+    }
+
     /// Starts it and leaves it running.
     pub fn spawn(mut self) -> Running {
         let mut child = self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
