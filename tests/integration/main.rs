@@ -11,7 +11,7 @@ mod archive;
 mod cluster;
 mod pod;
 mod process;
-mod registry;
 mod support;
+mod tls_registry;
 mod transports;
 mod why;
