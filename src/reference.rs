@@ -10,6 +10,9 @@ use std::str::FromStr;
 /// The registry that a reference without one means; go-containerregistry's name for Docker Hub.
 pub const DOCKER_HUB: &str = "index.docker.io";
 
+/// Docker's own name for it, which go-containerregistry replaces (v0.20 `pkg/name/registry.go` `NewRegistry`).
+const DOCKER_HUB_ALIAS: &str = "docker.io";
+
 /// A destination: kept as typed, known to parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
@@ -20,7 +23,7 @@ pub struct Reference {
 impl Reference {
     /// Host, and port if given, of the registry; Docker Hub's if the reference names none.
     pub fn registry(&self) -> &str {
-        self.registry.as_deref().unwrap_or(DOCKER_HUB)
+        known_as(self.registry.as_deref())
     }
 
     /// The reference that names one image for ever: as typed, then `@`, then `digest`.
@@ -121,7 +124,12 @@ impl FromStr for Reference {
 
 /// Host, and port if given, of the registry that the image `name` of a Dockerfile comes from; it may have a digest.
 pub fn registry_of(name: &str) -> &str {
-    split_registry(name).0.unwrap_or(DOCKER_HUB)
+    known_as(split_registry(name).0)
+}
+
+/// The executor's name for the registry that was typed.
+fn known_as(typed: Option<&str>) -> &str {
+    typed.filter(|registry| *registry != DOCKER_HUB_ALIAS).unwrap_or(DOCKER_HUB)
 }
 
 fn split_registry(typed: &str) -> (Option<&str>, &str) {
@@ -207,12 +215,14 @@ mod tests {
         for (typed, registry) in [
             ("app", DOCKER_HUB),
             ("team/app:1.2", DOCKER_HUB),
+            ("docker.io/team/app", DOCKER_HUB),
             ("10.97.0.2:5000/app", "10.97.0.2:5000"),
             ("localhost:5000/app", "localhost:5000"),
             ("registry.example.com/a/b/c:v1_x-2.3", "registry.example.com"),
             ("[fd00::1]:5000/app:x", "[fd00::1]:5000"),
         ] {
             assert_eq!(typed.parse::<Reference>().unwrap().registry(), registry, "{typed}");
+            assert_eq!(registry_of(typed), registry, "{typed}");
         }
     }
 

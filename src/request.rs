@@ -419,7 +419,8 @@ impl PodRequest {
 
     /// The registries that a build of a Dockerfile on these images needs, each once.
     pub fn registries<'a>(&'a self, base_images: &'a [String]) -> Vec<String> {
-        let own = self.tags.iter().chain(&self.cache_repo).map(Reference::registry);
+        let pushed = if self.no_push { &[] } else { self.tags.as_slice() };
+        let own = pushed.iter().chain(&self.cache_repo).map(Reference::registry);
         let mut hosts: Vec<String> = Vec::new();
         for host in own.chain(base_images.iter().map(|image| registry_of(image))) {
             if !hosts.iter().any(|other| other == host) {
@@ -565,6 +566,14 @@ mod tests {
     fn no_tag_is_an_error_unless_nothing_is_pushed() {
         assert!(matches!(parse(&[]), Err(UsageError::NoTag)));
         assert!(parse(&["--no-push"]).unwrap().tags.is_empty());
+    }
+
+    #[test]
+    fn a_build_that_pushes_nothing_needs_no_registry_of_a_tag() {
+        let registries = |arguments: &[&str]| parse(arguments).unwrap().registries(&["r.example.com/base".to_owned()]);
+        let arguments = ["-t", "push.example.com/app", "--cache-repo", "cache.example.com/layers"];
+        assert_eq!(registries(&arguments), ["push.example.com", "cache.example.com", "r.example.com"]);
+        assert_eq!(registries(&[&arguments[..], &["--no-push"]].concat()), ["cache.example.com", "r.example.com"]);
     }
 
     #[test]

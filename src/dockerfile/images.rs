@@ -5,28 +5,28 @@ use std::collections::BTreeMap;
 use super::instructions;
 
 /// Names of the images that are pulled for a build with these `build_args` (`KEY=VALUE`), each once: those of `FROM`,
-/// `COPY --from=` and `RUN --mount=from=`. Stages and `scratch` are no images; a name with a variable that is not known
-/// is left out.
+/// `COPY --from=` and `RUN --mount=from=`. Stages and `scratch` are no images. A variable that is not known stays as typed
+/// in the rest of a name; a name whose registry it may be part of is left out.
+///
+/// As the executor does, `FROM` is given every build argument, declared or not (kaniko v1.24.0
+/// `pkg/dockerfile/dockerfile.go` `unifyArgs`).
 pub fn base_images(dockerfile: &str, build_args: &[String]) -> Vec<String> {
-    let given: BTreeMap<&str, &str> = build_args.iter().filter_map(|given| given.split_once('=')).collect();
-    let mut variables = BTreeMap::new();
+    let given: BTreeMap<&str, &str> =
+        build_args.iter().filter_map(|given| given.split_once('=')).filter(|(_, value)| !value.is_empty()).collect();
+    let mut variables: BTreeMap<String, String> =
+        given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut stages: Vec<String> = Vec::new();
     let mut count = 0_usize;
     let mut images = Vec::new();
-    for words in instructions(dockerfile) {
+    for words in instructions(dockerfile.trim_start_matches('\u{feff}')) {
         let Some((instruction, operands)) = words.split_first() else { continue };
         let mut named = Vec::new();
         match instruction.to_ascii_uppercase().as_str() {
             // Only what stands before the first stage counts in names of images.
             "ARG" if count == 0 => {
-                for word in operands {
-                    let (name, default) =
-                        word.split_once('=').map_or((*word, None), |(name, value)| (name, Some(value)));
-                    let value = match given.get(name) {
-                        Some(value) => Some((*value).to_owned()),
-                        None => default.and_then(|value| expand(value.trim_matches(['"', '\'']), &variables)),
-                    };
-                    variables.extend(value.map(|value| (name.to_owned(), value)));
+                let defaults = operands.iter().filter_map(|word| word.split_once('='));
+                for (name, default) in defaults.filter(|(name, _)| !given.contains_key(name)) {
+                    variables.insert(name.to_owned(), expand(default.trim_matches(['"', '\'']), &variables));
                 }
             }
             "FROM" => {
@@ -60,45 +60,61 @@ fn add(
     count: usize,
     images: &mut Vec<String>,
 ) {
-    for image in named.iter().filter_map(|word| expand(word.trim_matches(['"', '\'']), variables)) {
+    for image in named.iter().map(|word| expand(word.trim_matches(['"', '\'']), variables)) {
+        let is_known = !image.split_once('/').map_or(image.as_str(), |(registry, _)| registry).contains('$');
         let is_stage =
             stages.contains(&image.to_ascii_lowercase()) || image.parse::<usize>().is_ok_and(|index| index < count);
-        if !image.is_empty() && image != "scratch" && !is_stage && !images.contains(&image) {
+        if is_known && !image.is_empty() && image != "scratch" && !is_stage && !images.contains(&image) {
             images.push(image);
         }
     }
 }
 
-/// `$NAME`, `${NAME}`, `${NAME:-else}` and `${NAME:+instead}`; none if a variable is not known.
-fn expand(text: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+/// Replaces `$NAME`, `${NAME}`, `${NAME:-else}` and `${NAME:+instead}`; a variable that is not known stays as typed.
+fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let (inner, after) = match rest.strip_prefix('{') {
-            Some(inner) => inner.split_once('}')?,
-            None => {
-                let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-                rest.split_at(rest.find(|character| !is_name(character)).unwrap_or(rest.len()))
-            }
-        };
-        let value = match (inner.split_once(":-"), inner.split_once(":+")) {
-            (Some((name, other)), _) => match variables.get(name).filter(|value| !value.is_empty()) {
-                Some(value) => value.clone(),
-                None => expand(other, variables)?,
-            },
-            (None, Some((name, other))) => match variables.get(name).filter(|value| !value.is_empty()) {
-                Some(_) => expand(other, variables)?,
-                None => String::new(),
-            },
-            (None, None) => variables.get(inner)?.clone(),
-        };
-        out.push_str(&value);
+        rest = &rest[at..];
+        let (variable, after) = rest.split_at(variable_length(rest));
+        let inner = variable.trim_start_matches('$').trim_start_matches('{');
+        let inner = if variable.ends_with('}') { &inner[..inner.len() - 1] } else { inner };
+        let (name, other) = inner.split_at(inner.find(|character| !is_in_a_name(character)).unwrap_or(inner.len()));
+        let value = variables.get(name).filter(|value| !value.is_empty());
+        let other = (other.strip_prefix(":-"), other.strip_prefix(":+"));
+        out.push_str(&match (value, other) {
+            (Some(_), (_, Some(instead))) => expand(instead, variables),
+            (Some(value), _) => value.clone(),
+            (None, (Some(default), _)) => expand(default, variables),
+            (None, (_, Some(_))) => String::new(),
+            (None, (None, None)) => variables.get(name).map_or(variable, String::as_str).to_owned(),
+        });
         rest = after;
     }
     out.push_str(rest);
-    Some(out)
+    out
+}
+
+/// Bytes of the variable that `text` starts with: braces are balanced, or all of it is one that has no end.
+fn variable_length(text: &str) -> usize {
+    if !text.starts_with("${") {
+        return text[1..].find(|character| !is_in_a_name(character)).map_or(text.len(), |end| end + 1);
+    }
+    let mut depth = 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 1 => return at + 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn is_in_a_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
 #[cfg(test)]
@@ -127,7 +143,26 @@ mod tests {
             images(dockerfile, &["TAG=2"]),
             ["r.example.com/base:2", "r.example.com/x:latest", "r.example.com/y-slim"]
         );
-        assert_eq!(images("ARG B\nFROM $B", &["B=own/base"]), ["own/base"]);
+        for dockerfile in ["ARG B\nFROM $B", "ARG B=other\nFROM $B", "FROM ${B}"] {
+            assert_eq!(images(dockerfile, &["B=own/base"]), ["own/base"], "{dockerfile}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_known_even_if_the_rest_of_the_name_is_not() {
+        for (dockerfile, registry) in [
+            ("FROM r.example.com/base:$TARGETARCH", Some("r.example.com")),
+            ("ARG REGISTRY=r.example.com:5000\nFROM ${REGISTRY}/$TEAM/base", Some("r.example.com:5000")),
+            ("FROM r.example.com/${TEAM:-${OTHER:-base}}", Some("r.example.com")),
+            ("\u{feff}FROM r.example.com/base", Some("r.example.com")),
+            ("FROM $REGISTRY/base", None),
+            ("FROM base-$TARGETARCH", None),
+            ("FROM r.example.com$SUFFIX/base", None),
+        ] {
+            let images = images(dockerfile, &[]);
+            let registries: Vec<_> = images.iter().map(|image| crate::reference::registry_of(image)).collect();
+            assert_eq!(registries, Vec::from_iter(registry), "{dockerfile}");
+        }
     }
 
     #[test]

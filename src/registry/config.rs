@@ -8,7 +8,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::reference::DOCKER_HUB;
 
@@ -19,24 +19,29 @@ pub const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
-    #[serde(default)]
-    auths: BTreeMap<String, Auth>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
+    auths: BTreeMap<String, Option<Auth>>,
+    #[serde(default, deserialize_with = "or_nothing")]
     creds_store: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     cred_helpers: BTreeMap<String, String>,
+}
+
+/// `null` is nothing, as for Docker.
+fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// A login as it stands in the file.
 #[derive(Default, Deserialize)]
 struct Auth {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     auth: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     username: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     password: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     identitytoken: String,
 }
 
@@ -91,6 +96,10 @@ impl Config {
     /// # Errors
     /// It is none. The text says where, and nothing of what is in it.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
+        // An empty file is one without logins (docker/cli `cli/config/configfile/file.go` `LoadFromReader`).
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
         serde_json::from_slice(text).map_err(|error| {
             format!("it is no config.json of Docker: line {}, column {}", error.line(), error.column())
         })
@@ -112,7 +121,7 @@ impl Config {
         let names = names(registry);
         let exact = names.iter().find_map(|name| self.auths.get(*name));
         let by_host = || self.auths.iter().find(|(key, _)| names.contains(&host(key))).map(|(_, auth)| auth);
-        let auth = exact.or_else(by_host)?;
+        let auth = exact.or_else(by_host)?.as_ref()?;
         if !auth.identitytoken.is_empty() {
             return Some(Login::IdentityToken(auth.identitytoken.clone()));
         }
@@ -204,6 +213,21 @@ mod tests {
     fn a_file_that_is_none_is_said_without_a_word_of_it() {
         let error = Config::parse(br#"{"auths": {"a": {"auth": 7, "secret": "hush"}}}"#).unwrap_err();
         assert!(error.contains("line 1, column ") && !error.contains("hush"), "{error}");
-        assert!(Config::parse(b"").is_err() && Config::parse(b"{}").is_ok());
+        assert!(Config::parse(b"{").is_err() && Config::parse(b"7").is_err());
+    }
+
+    #[test]
+    fn a_file_without_logins_is_one_whatever_stands_in_their_place() {
+        for text in [
+            "",
+            " \n",
+            "{}",
+            r#"{"auths": null, "credsStore": null, "credHelpers": null}"#,
+            r#"{"auths": {"a": null}}"#,
+            r#"{"auths": {"a": {"auth": null, "username": null, "password": null, "identitytoken": null}}}"#,
+        ] {
+            let config = Config::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((config.stored("a"), config.login("a")), (Stored::Login, None), "{text}");
+        }
     }
 }

@@ -107,14 +107,27 @@ pub fn check_certificates(pem: &[u8]) -> Result<(), &'static str> {
         let (body, next) = after.split_once("-----END CERTIFICATE-----").ok_or("a certificate in it has no end")?;
         let body: String = body.split_whitespace().collect();
         let der = config::decode(&body).ok_or("a certificate in it is no base64")?;
-        // An ASN.1 sequence, as every certificate is (RFC 5280, 4.1).
-        if der.first() != Some(&0x30) {
-            return Err("a certificate in it is none");
+        if !is_certificate(&der) {
+            return Err("a certificate in it is none, or is damaged");
         }
         certificates += 1;
         rest = next;
     }
     if certificates == 0 { Err("it holds no certificate (`-----BEGIN CERTIFICATE-----`)") } else { Ok(()) }
+}
+
+/// Whether this looks like a certificate: an ASN.1 sequence as long as it says that starts with another one (RFC 5280,
+/// 4.1). The executor passes over what it cannot read without a word (Go's `x509.CertPool.AppendCertsFromPEM`).
+fn is_certificate(der: &[u8]) -> bool {
+    let [0x30, first, rest @ ..] = der else { return false };
+    let content = match usize::from(*first) {
+        length @ ..0x80 => Some((length, rest)),
+        form => rest
+            .split_at_checked(form - 0x80)
+            .filter(|(bytes, _)| bytes.len() <= 4)
+            .map(|(bytes, rest)| (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)),
+    };
+    content.is_some_and(|(length, content)| length == content.len() && content.first() == Some(&0x30))
 }
 
 #[cfg(test)]
@@ -142,16 +155,23 @@ mod tests {
         );
     }
 
+    /// Of an authority that nobody has the key of.
+    const CERTIFICATE: &str = include_str!("../../fixtures/authority.crt");
+
     #[test]
     fn certificates_are_told_from_keys_and_noise() {
-        let certificate = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
+        let certificate = CERTIFICATE;
         assert_eq!(check_certificates(certificate.repeat(2).as_bytes()), Ok(()));
         for wrong in [
             "",
             "\u{0}",
-            "-----BEGIN CERTIFICATE-----\nMAAA\n",
+            CERTIFICATE.split_once("-----END").unwrap().0,
+            "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\nMIT/////\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+            // Cut off, with an end all the same: the executor would pass over it without a word.
+            "-----BEGIN CERTIFICATE-----\nMIIBojCCAUmg\n-----END CERTIFICATE-----",
             &format!("{certificate}-----BEGIN PRIVATE KEY-----\nMAAA\n-----END PRIVATE KEY-----\n"),
         ] {
             assert!(check_certificates(wrong.as_bytes()).is_err(), "{wrong:?}");

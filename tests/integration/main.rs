@@ -12,7 +12,7 @@ mod cluster;
 mod faults;
 mod pod;
 mod process;
-mod registry;
 mod support;
+mod tls_registry;
 mod transports;
 mod why;

@@ -144,6 +144,7 @@ fn logins_and_certificates_that_cannot_be_used_are_named_and_not_shown() {
     let tree = small()
         .file("broken.json", "{\"auths\": {\"a\": {\"auth\": hush}}}")
         .file("helper.json", "{\"credsStore\": \"fake\"}")
+        .file("damaged.pem", "-----BEGIN CERTIFICATE-----\nMIIBojCCAUmg\n-----END CERTIFICATE-----\n")
         .file("key.pem", "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n")
         .executable("bin/docker-credential-fake", "#!/bin/sh\necho hush\necho the keychain is locked >&2\nexit 1\n");
     let elsewhere = Tree::new();
@@ -160,6 +161,50 @@ fn logins_and_certificates_that_cannot_be_used_are_named_and_not_shown() {
     assert_transcript!("auth_helper", build(&["--registry-auth", "helper.json"]));
     assert_transcript!("auth_twice", build(&["--registry-auth", "local", "--registry-secret", "push"]));
     assert_transcript!("ca_key", build(&["--registry-ca", "key.pem"]));
+    assert_transcript!("ca_damaged", build(&["--registry-ca", "damaged.pem"]));
+}
+
+/// Among them what a Docker that was uninstalled leaves behind.
+#[test]
+fn a_helper_without_a_login_is_no_error_and_one_that_is_missing_or_hangs_is_named() {
+    let tree = small()
+        .file("none.json", "{\"credsStore\": \"none\"}")
+        .file("gone.json", "{\"credHelpers\": {\"r.example.com\": \"gone\"}}")
+        .executable("bin/docker-credential-none", "#!/bin/sh\necho credentials not found in native keychain\nexit 1\n");
+    let path = format!("{}:{}", tree.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let build = |file: &str| {
+        let tool = Tool::new(&["build", "-t", "r.example.com/app", "--registry-auth", file]).within(tree.path());
+        tool.kubeconfig_nowhere().env("PATH", &path).run()
+    };
+    let none = build("none.json");
+    assert!(none.stderr.contains("error: cluster at "), "it gets as far as the cluster: {}", none.stderr);
+    assert_transcript!("auth_helper_gone", build("gone.json"));
+}
+
+#[test]
+#[ignore = "takes half a minute: scripts/test"]
+fn a_helper_that_hangs_is_given_up_after_30_seconds() {
+    let tree = small()
+        .file("hangs.json", "{\"credsStore\": \"hangs\"}")
+        .executable("bin/docker-credential-hangs", "#!/bin/sh\nexec sleep 600\n");
+    let path = format!("{}:{}", tree.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let tool = Tool::new(&["build", "-t", "r.example.com/app", "--registry-auth", "hangs.json"]).within(tree.path());
+    let started = Instant::now();
+    assert_transcript!("auth_helper_hangs", tool.kubeconfig_nowhere().env("PATH", path).run());
+    assert!((30..60).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_manifest_shows_no_login_and_asks_no_helper() {
+    let tree = small()
+        .file("config.json", "{\"auths\": {\"r.example.com\": {\"auth\": \"aHVzaDpodXNo\"}}, \"credsStore\": \"fake\"}")
+        .executable("bin/docker-credential-fake", "#!/bin/sh\ntouch asked\nexit 1\n");
+    let path = format!("{}:{}", tree.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let arguments = ["-vv", "manifest", "-t", "r.example.com/app", "--registry-auth", "config.json"];
+    let finished = Tool::new(&arguments).within(tree.path()).env("PATH", path).run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(!finished.transcript().contains("aHVzaDpodXNo") && !finished.transcript().contains("hush"));
+    assert!(!tree.path().join("asked").exists());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::wait_for;
 use crate::support::cluster::{Namespace, Rights, TlsRegistry, base_image, from, tls_registry};
+use crate::support::image::Image;
 use crate::support::tool::Tool;
 use crate::support::tree::Tree;
 
@@ -56,6 +57,23 @@ fn the_login_of_this_machine_pushes_and_pulls_and_only_what_is_needed_travels() 
             assert!(!finished.stderr.contains(secret), "{transport}: {}", finished.stderr);
         }
         assert_gone(&namespace);
+    }
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn no_login_and_no_certificate_gets_into_an_image() {
+    let (namespace, registry) = (Namespace::new(), tls_registry());
+    let home = Tree::new().file(".docker/config.json", config(&registry).to_string());
+    let dockerfile = format!("FROM {}\nRUN cp /kaniko/registry-ca/ca.crt /seen\nCOPY x /x\n", registry.base_image);
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("x", "x");
+    for snapshot in ["full", "redo"] {
+        let flags = ["--", &format!("--snapshot-mode={snapshot}"), "--single-snapshot"];
+        let build = trusted(namespace.build(&tree).env("HOME", home.path()), &registry).args(&flags);
+        let image = Image::pull(build.run().reference());
+        assert!(image.text("seen").contains("BEGIN CERTIFICATE"), "it was there while it was built");
+        let paths = image.paths();
+        assert!(!paths.iter().any(|path| path.contains("kaniko") || path.contains("config.json")), "{paths:?}");
     }
 }
 
