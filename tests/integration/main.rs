@@ -13,5 +13,6 @@ mod pod;
 mod process;
 mod registry;
 mod support;
+mod terminal;
 mod transports;
 mod why;
