@@ -235,10 +235,24 @@ pub struct BuildArgs {
     /// Print only the reference and errors
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
+    /// How the build's log is shown: `text` without what would move a terminal's cursor, retitle its window or write to
+    /// its clipboard, `raw` byte for byte
+    #[arg(short, long, value_name = "text|raw", default_value = "text", hide_possible_values = true)]
+    #[arg(help_heading = "Output")]
+    pub output: LogForm,
     /// How progress is shown: `tty` redraws a bar, `plain` writes lines
     #[arg(long, value_name = "auto|tty|plain", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = "Output")]
     pub progress: ProgressHow,
+}
+
+/// How a build's log is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Without anything that a terminal takes for a command.
+    Text,
+    /// Byte for byte.
+    Raw,
 }
 
 /// How progress is shown.

@@ -57,7 +57,7 @@ use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, M
 use cluster::client::ClusterOptions;
 use error::Error;
 use ops::{ManifestForm, WhyForm};
-use report::Style;
+use report::{LogForm, Style};
 use request::{ArchiveOutput, BuildRequest, PodRequest};
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
@@ -80,10 +80,14 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Build(args) => {
             let style = style(args.progress, args.quiet, cli.global.verbose);
+            let log = match args.output {
+                cli::LogForm::Text => LogForm::Text,
+                cli::LogForm::Raw => LogForm::Raw,
+            };
             let options = cluster_options(cli.global)?;
             let mut request = BuildRequest::new(args, environment)?;
             request.pod.started_by = started_by();
-            run_async(ops::build(request, options, style))
+            run_async(ops::build(request, options, style, log))
         }
         Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {

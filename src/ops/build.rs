@@ -19,7 +19,7 @@ use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
 use crate::reference::Digest;
 use crate::registry::Access;
-use crate::report::{self, Progress, Style};
+use crate::report::{self, LogForm, Progress, Style};
 use crate::request::{BuildRequest, ContextSource, Keep, PodRequest};
 
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
@@ -32,12 +32,12 @@ const SECRETS_TOLD: usize = 3;
 ///
 /// # Errors
 /// Everything in [`Error`].
-pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style) -> Result<(), Error> {
+pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style, log: LogForm) -> Result<(), Error> {
     if let ContextSource::Directory(directory) = &request.pod.context.context {
         locate::check_directory(directory)?;
     }
     let template = PodTemplate::read(&request.pod)?;
-    let progress = Arc::new(Progress::new(style));
+    let progress = Arc::new(Progress::new(style, log));
     // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
     let cluster = Cluster::new(&options, progress.clone()).await?;
     let sent = Arc::new(SentContext::read(&request.pod.context)?);

@@ -10,6 +10,6 @@ mod why;
 pub use document::{metadata_json, write_stdout};
 pub use human::{print_advice, print_error, print_note, print_special, print_totals};
 pub use listing::{listing_json, write_left_out, write_listing};
-pub use progress::{Progress, Style};
+pub use progress::{LogForm, Progress, Style};
 pub use terminal::sanitise;
 pub use why::Answers;

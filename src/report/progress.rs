@@ -25,9 +25,19 @@ pub enum Style {
     Quiet,
 }
 
+/// How the lines of a build's log are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogForm {
+    /// As text that is safe on a terminal.
+    Text,
+    /// Byte for byte.
+    Raw,
+}
+
 /// Shows events.
 pub struct Progress {
     style: Style,
+    log: LogForm,
     state: Mutex<State>,
 }
 
@@ -38,16 +48,16 @@ struct State {
     upload: Option<Instant>,
     line: Option<Instant>,
     /// What a quiet build would show if it failed.
-    held: Vec<String>,
+    held: Vec<Vec<u8>>,
 }
 
 /// Lines that a quiet build keeps for the case that it fails.
 const HELD: usize = 200;
 
 impl Progress {
-    /// Shows events in this style.
-    pub fn new(style: Style) -> Self {
-        Self { style, state: Mutex::default() }
+    /// Shows events in this style, and the log in this form.
+    pub fn new(style: Style, log: LogForm) -> Self {
+        Self { style, log, state: Mutex::default() }
     }
 
     /// Ends redrawing; with `failed`, a quiet build's log is shown after all.
@@ -55,7 +65,7 @@ impl Progress {
         let mut state = self.state();
         state.clear_bar();
         if failed {
-            std::mem::take(&mut state.held).iter().for_each(|line| print(line));
+            std::mem::take(&mut state.held).iter().for_each(|line| print_log(line, self.log));
         }
     }
 
@@ -78,7 +88,8 @@ impl Listener for Progress {
                     state.show(&event);
                 }
             }
-            (Event::Log(line), Style::Quiet) => state.hold(sanitise(line)),
+            (Event::Log(line), Style::Quiet) => state.hold(line.clone()),
+            (Event::Log(line), _) => state.above_bar(|| print_log(line, self.log)),
             (_, Style::Quiet) => {}
             (Event::Waiting { what, trouble: None }, Style::Redrawn) => state.spin(what),
             (Event::UploadStarted { total }, Style::Redrawn) => state.start_bar(*total),
@@ -117,10 +128,11 @@ impl State {
                 if *proven { "; complete" } else { "" },
             ),
             Event::Building => "building".to_owned(),
-            Event::Log(line) => sanitise(line),
             Event::Built { elapsed } => format!("built in {:.1} s", elapsed.as_secs_f64()),
             Event::PodDeleted { pod } => format!("pod: {pod} deleted"),
-            Event::UploadStarted { .. } | Event::UploadProgress { .. } | Event::Warning { .. } => return,
+            Event::UploadStarted { .. } | Event::UploadProgress { .. } | Event::Warning { .. } | Event::Log(_) => {
+                return;
+            }
         };
         let ends_bar = matches!(
             event,
@@ -137,13 +149,17 @@ impl State {
     }
 
     fn line(&mut self, line: &str) {
+        self.above_bar(|| print(line));
+    }
+
+    fn above_bar(&mut self, print: impl FnOnce()) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| print(line)),
-            None => print(line),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 
-    fn hold(&mut self, line: String) {
+    fn hold(&mut self, line: Vec<u8>) {
         if self.held.len() == HELD {
             self.held.remove(0);
         }
@@ -215,6 +231,16 @@ fn style(template: &str) -> ProgressStyle {
 fn rate(bytes: u64, elapsed: Duration) -> u64 {
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     bytes.saturating_mul(1000) / milliseconds
+}
+
+/// A line of the log. Nothing takes colours out of a raw one.
+fn print_log(line: &[u8], form: LogForm) {
+    match form {
+        LogForm::Text => print(&sanitise(line)),
+        LogForm::Raw => {
+            let _ = std::io::stderr().lock().write_all(&[line, b"\n"].concat());
+        }
+    }
 }
 
 fn print(line: &str) {

@@ -13,6 +13,7 @@ mod faults;
 mod pod;
 mod process;
 mod support;
+mod terminal;
 mod tls_registry;
 mod transports;
 mod why;
