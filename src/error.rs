@@ -7,8 +7,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::cluster::template::TemplateError;
 use crate::context::tarball::TarballError;
-
+use crate::quantity::Resource;
 use crate::reference::ReferenceError;
 
 /// What a command ends with when it does not do its job.
@@ -171,20 +172,28 @@ pub enum UsageError {
         typed: String,
     },
     /// A quantity that is none.
-    #[error("`{typed}` is no quantity for `{flag}`")]
+    #[error("`{typed}` is no quantity for `{}`", .of.flag())]
     Quantity {
-        /// The flag it was given to.
-        flag: &'static str,
+        /// What it was given for.
+        of: Resource,
         /// As typed.
         typed: String,
     },
+    /// A pod template that cannot be read.
+    #[error("cannot read pod template `{}`", .file.display())]
+    NoPodTemplate {
+        /// As typed.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A pod template that cannot be used.
-    #[error("pod template `{}` cannot be used", .file.display())]
+    #[error("pod template `{}` {why}", .file.display())]
     PodTemplate {
         /// As typed.
         file: PathBuf,
         /// Why not.
-        why: String,
+        why: TemplateError,
     },
     /// A `config.json` that cannot be used.
     #[error("logins in `{}` cannot be used", .file.display())]
@@ -299,10 +308,11 @@ impl UsageError {
                 vec!["the kubeconfig has no contexts".to_owned()]
             }
             Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
-            Self::Kubeconfig { why }
-            | Self::PodTemplate { why, .. }
-            | Self::RegistryAuth { why, .. }
-            | Self::RegistryCa { why, .. } => vec![why.clone()],
+            Self::Kubeconfig { why } | Self::RegistryAuth { why, .. } | Self::RegistryCa { why, .. } => {
+                vec![why.clone()]
+            }
+            Self::NoPodTemplate { source, .. } => vec![source.to_string()],
+            Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
@@ -330,9 +340,9 @@ impl UsageError {
             Self::NotText { key } => format!("give it as text: `--build-arg {key}=VALUE`"),
             Self::Compression { .. } => "use `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`".to_owned(),
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
-            Self::Quantity { flag: "--cpu", .. } => "write it like `2` or `500m`".to_owned(),
-            Self::Quantity { .. } => "write it like `512Mi` or `2Gi`".to_owned(),
-            Self::PodTemplate { .. } | Self::RegistryCa { .. } => return None,
+            Self::Quantity { of, typed } => of.help(typed),
+            Self::NoPodTemplate { .. } | Self::RegistryCa { .. } => return None,
+            Self::PodTemplate { why, .. } => return why.help(),
             Self::RegistryAuth { .. } | Self::Helper(_) => {
                 "build without this machine's logins: `--registry-auth none`, or name a Secret: `--registry-secret NAME`"
                     .to_owned()

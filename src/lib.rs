@@ -10,6 +10,7 @@
 //! error       every way to fail, and its exit code
 //! event       what happens during a build, as data
 //! reference   image references and digests
+//! quantity    amounts of CPU and memory
 //! ops         the commands: the order of steps
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
 //!             why (I/O)
@@ -35,6 +36,7 @@ pub mod error;
 pub mod event;
 pub mod executor;
 pub mod ops;
+pub mod quantity;
 pub mod reference;
 pub mod registry;
 pub mod report;

@@ -11,6 +11,7 @@ use crate::context::Compression;
 use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
 use crate::executor::reserved_flag;
+use crate::quantity::Resource;
 use crate::reference::{Reference, registry_of};
 
 /// Everything that shapes the Pod of a build.
@@ -375,8 +376,8 @@ impl PodRequest {
                 cli::TransportChoice::Stdin => Some(Transport::Stdin),
             },
             timeout: duration("--timeout", &args.timeout)?,
-            cpu: args.cpu.map(|typed| quantity("--cpu", typed)).transpose()?,
-            memory: args.memory.map(|typed| quantity("--memory", typed)).transpose()?,
+            cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
+            memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
             security: match args.security {
                 cli::SecurityChoice::Default => Security::Default,
                 cli::SecurityChoice::Hardened => Security::Hardened,
@@ -495,20 +496,6 @@ fn label(given: &str) -> Result<String, UsageError> {
     }
 }
 
-/// A quantity of Kubernetes that is more than nothing (apimachinery `pkg/api/resource/quantity.go`).
-fn quantity(flag: &'static str, typed: String) -> Result<String, UsageError> {
-    const SUFFIXES: [&str; 15] = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi"];
-    let end = typed.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(typed.len());
-    let (number, suffix) = typed.split_at(end);
-    let is_number = number.parse::<f64>().is_ok_and(|number| number > 0.0 && number.is_finite());
-    let is_exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|digits| digits.parse::<i8>().is_ok());
-    if is_number && (SUFFIXES.contains(&suffix) || is_exponent) {
-        Ok(typed)
-    } else {
-        Err(UsageError::Quantity { flag, typed })
-    }
-}
-
 /// Reads `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`.
 ///
 /// # Errors
@@ -600,16 +587,6 @@ mod tests {
         assert_eq!(compression("gzip:9").unwrap(), Compression::Gzip(9));
         for wrong in ["", "gzip:0", "gzip:10", "gzip:", "zstd", "GZIP"] {
             assert!(compression(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn quantities_are_those_of_kubernetes_and_more_than_nothing() {
-        for right in ["2", "0.5", "500m", "512Mi", "1.5Gi", "1e3", "2E9", "4G"] {
-            assert_eq!(quantity("--memory", right.to_owned()).unwrap(), right);
-        }
-        for wrong in ["", "0", "-1", "512MB", "1 Gi", "Gi", "1.2.3", "1gi", "2x", "1e"] {
-            assert!(quantity("--memory", wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 

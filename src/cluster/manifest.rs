@@ -33,7 +33,11 @@ const STARTED_BY: &str = "kaniko-local/started-by";
 
 /// Capabilities without which Kaniko fails on ordinary images (v1.24.0: unpacking a Debian base and running its package
 /// manager with all others dropped).
-pub const NEEDED_CAPABILITIES: [&str; 5] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+pub const EXECUTOR_CAPABILITIES: [&str; 5] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+
+/// Capabilities without which a context is not unpacked: its directories need not let their owner write. All of it is
+/// root's, so owners are not changed.
+pub const RECEIVER_CAPABILITIES: [&str; 1] = ["DAC_OVERRIDE"];
 
 /// Label with the nonce of the build.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
@@ -98,10 +102,15 @@ fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
         let empty_dir = Some(EmptyDirVolumeSource::default());
         volumes.push(Volume { name: "context".to_owned(), empty_dir, ..Default::default() });
     }
-    let limited = |container| limited(request, container);
+    let resources = resources(request);
+    let bounded = |container, capabilities: &[&str]| Container {
+        resources: resources.clone(),
+        security_context: rights(request.security, capabilities),
+        ..container
+    };
     PodSpec {
-        init_containers: receiver.map(|receiver| vec![limited(receiver)]),
-        containers: vec![limited(executor)],
+        init_containers: receiver.map(|receiver| vec![bounded(receiver, &RECEIVER_CAPABILITIES)]),
+        containers: vec![bounded(executor, &EXECUTOR_CAPABILITIES)],
         service_account_name: request.service_account.clone(),
         volumes: (!volumes.is_empty()).then_some(volumes),
         restart_policy: Some("Never".to_owned()),
@@ -117,29 +126,31 @@ fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
     }
 }
 
-/// With the resources and the rights that were asked for. The init container gets the same: it ends before the executor
-/// starts, so the pod costs no more, and a quota wants them of every container.
-fn limited(request: &PodRequest, container: Container) -> Container {
+/// What was asked for, as requests and as limits, for every container: a quota wants them of each. The receiver ends
+/// before the executor starts, so the pod costs no more than one of them.
+fn resources(request: &PodRequest) -> Option<ResourceRequirements> {
     let asked = [("cpu", &request.cpu), ("memory", &request.memory)];
-    let asked: BTreeMap<String, Quantity> =
-        asked.into_iter().filter_map(|(name, quantity)| Some((name.to_owned(), Quantity(quantity.clone()?)))).collect();
-    let resources = (!asked.is_empty()).then(|| ResourceRequirements {
+    let asked = asked.into_iter().filter_map(|(name, quantity)| Some((name.to_owned(), Quantity(quantity.clone()?))));
+    let asked: BTreeMap<String, Quantity> = asked.collect();
+    (!asked.is_empty()).then(|| ResourceRequirements {
         requests: Some(asked.clone()),
         limits: Some(asked),
         ..Default::default()
-    });
-    let security_context = match request.security {
+    })
+}
+
+fn rights(security: Security, capabilities: &[&str]) -> Option<SecurityContext> {
+    match security {
         Security::Default => None,
         Security::Hardened => Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             capabilities: Some(Capabilities {
                 drop: Some(vec!["ALL".to_owned()]),
-                add: Some(NEEDED_CAPABILITIES.map(str::to_owned).to_vec()),
+                add: Some(capabilities.iter().map(|name| (*name).to_owned()).collect()),
             }),
             ..Default::default()
         }),
-    };
-    Container { resources, security_context, ..container }
+    }
 }
 
 fn receiver(request: &PodRequest, command: Vec<String>) -> Container {
@@ -263,23 +274,46 @@ mod tests {
     }
 
     #[test]
-    fn resources_and_rights_are_those_of_every_container() {
-        let request = PodRequest {
-            cpu: Some("500m".into()),
-            memory: Some("1Gi".into()),
-            security: Security::Hardened,
-            ..PodRequest::for_tests()
+    fn resources_are_requested_and_limited_for_every_container() {
+        let spec_of = |cpu: Option<&str>, memory: Option<&str>| {
+            let (cpu, memory) = (cpu.map(str::to_owned), memory.map(str::to_owned));
+            let request = PodRequest { cpu, memory, ..PodRequest::for_tests() };
+            pod(&request, &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap()
         };
-        let spec = pod(&request, &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap();
+        let spec = spec_of(Some("500m"), Some("1Gi"));
         for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
             let resources = container.resources.as_ref().unwrap();
             assert_eq!(resources.requests, resources.limits);
-            assert_eq!(resources.limits.as_ref().unwrap()["memory"].0, "1Gi");
+            let limits = resources.limits.as_ref().unwrap();
+            assert_eq!((&*limits["cpu"].0, &*limits["memory"].0), ("500m", "1Gi"));
+        }
+        let memory_alone = spec_of(None, Some("1Gi")).containers[0].resources.clone().unwrap();
+        assert_eq!(memory_alone.limits.unwrap().into_keys().collect::<Vec<_>>(), ["memory"]);
+        assert_eq!(spec_of(None, None).containers[0].resources, None);
+    }
+
+    #[test]
+    fn a_hardened_container_has_no_capabilities_but_those_it_needs_and_no_way_to_more() {
+        let request = PodRequest { security: Security::Hardened, ..PodRequest::for_tests() };
+        let spec = pod(&request, &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap();
+        let receiver = &spec.init_containers.as_ref().unwrap()[0];
+        for (container, needed) in
+            [(receiver, &RECEIVER_CAPABILITIES[..]), (&spec.containers[0], &EXECUTOR_CAPABILITIES)]
+        {
             let context = container.security_context.as_ref().unwrap();
             assert_eq!(context.allow_privilege_escalation, Some(false));
             let capabilities = context.capabilities.as_ref().unwrap();
             assert_eq!(capabilities.drop.as_deref(), Some(&["ALL".to_owned()][..]));
-            assert_eq!(capabilities.add.as_ref().unwrap(), &NEEDED_CAPABILITIES);
+            assert_eq!(capabilities.add.as_deref().unwrap(), needed);
         }
+        let default =
+            pod(&PodRequest::for_tests(), &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap();
+        assert_eq!(default.containers[0].security_context, None);
+    }
+
+    #[test]
+    fn the_version_is_a_label() {
+        let is_word = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        assert!(VERSION.1.len() <= 63 && VERSION.1.chars().all(is_word), "{}", VERSION.1);
     }
 }

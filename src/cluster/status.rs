@@ -55,7 +55,7 @@ pub fn stage(pod: &Pod) -> Stage {
     let name = pod.name_any();
     let status = pod.status.clone().unwrap_or_default();
     // An image that is there is there, whatever becomes of the pod.
-    if let built @ Stage::Built { .. } = executor(&status) {
+    if let built @ Stage::Built { .. } = executor(pod, &status) {
         return built;
     }
     if let Some(ended) = ended_from_outside(pod, &status, &name) {
@@ -64,17 +64,27 @@ pub fn stage(pod: &Pod) -> Stage {
     if let Some(message) = unschedulable(&status) {
         return Stage::Broken(ClusterError::Unschedulable { pod: name, message });
     }
-    if !has_receiver(pod) {
-        return match executor(&status) {
+    let stage = match has_receiver(pod) {
+        true => receiver(pod, &status),
+        false => match executor(pod, &status) {
             Stage::Starting(_) if status.container_statuses.is_none() => Stage::Waiting(Wait::new("a node")),
             Stage::Starting(wait) => Stage::Waiting(wait),
             stage => stage,
-        };
+        },
+    };
+    match (stage, in_the_way(pod, &status)) {
+        (Stage::Waiting(_), Some(Ok(wait))) => Stage::Waiting(wait),
+        (Stage::Starting(_), Some(Ok(wait))) => Stage::Starting(wait),
+        (Stage::Waiting(_) | Stage::Starting(_), Some(Err(error))) => Stage::Broken(error),
+        (stage, _) => stage,
     }
+}
+
+fn receiver(pod: &Pod, status: &PodStatus) -> Stage {
     match state(status.init_container_statuses.as_deref(), RECEIVER) {
         None => Stage::Waiting(Wait::new("a node")),
         Some((receiver, state)) => match state {
-            ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => executor(&status),
+            ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => executor(pod, status),
             ContainerState { terminated: Some(ended), .. } => Stage::Broken(receiver_ended(receiver, ended)),
             ContainerState { running: Some(_), .. } => Stage::Receiving,
             ContainerState { waiting, .. } => match waiting_for(receiver, waiting) {
@@ -83,6 +93,34 @@ pub fn stage(pod: &Pod) -> Stage {
             },
         },
     }
+}
+
+/// An init container of the user's whose turn it is, or that ended the pod. Containers that have not had their turn wait
+/// with the reason `PodInitializing`, and sidecars need not end.
+fn in_the_way(pod: &Pod, status: &PodStatus) -> Option<Result<Wait, ClusterError>> {
+    let containers = || pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+    let is_sidecar = |name: &str| {
+        containers().any(|container| container.name == name && container.restart_policy.as_deref() == Some("Always"))
+    };
+    let others = status.init_container_statuses.iter().flatten().filter(|container| container.name != RECEIVER);
+    others.into_iter().find_map(|container| match container.state.clone().unwrap_or_default() {
+        ContainerState { waiting: Some(waiting), .. } if waiting.reason.as_deref() != Some("PodInitializing") => {
+            Some(waiting_for(container, Some(waiting)))
+        }
+        _ if is_sidecar(&container.name) => None,
+        ContainerState { running: Some(_), .. } => {
+            Some(Ok(Wait::new(format!("init container `{}` to end", container.name))))
+        }
+        ContainerState { terminated: Some(ended), .. } if ended.exit_code != 0 => {
+            Some(Err(ClusterError::ContainerEnded {
+                container: container.name.clone(),
+                code: ended.exit_code,
+                reason: ended.reason.unwrap_or_default(),
+                message: ended.message.unwrap_or_default(),
+            }))
+        }
+        _ => None,
+    })
 }
 
 /// Without one the executor itself takes the context on its standard input.
@@ -110,14 +148,14 @@ fn receiver_ended(receiver: &ContainerStatus, ended: ContainerStateTerminated) -
     }
 }
 
-fn executor(status: &PodStatus) -> Stage {
+fn executor(pod: &Pod, status: &PodStatus) -> Stage {
     let Some((container, state)) = state(status.container_statuses.as_deref(), EXECUTOR) else {
         return Stage::Starting(Wait::new("the executor"));
     };
     match state {
         ContainerState { terminated: Some(ended), .. } => match (ended.exit_code, ended.reason.as_deref()) {
             (0, _) => Stage::Built { message: ended.message.unwrap_or_default() },
-            (_, Some("OOMKilled")) => Stage::BuildFailed(BuildError::OutOfMemory { limit: memory_limit(container) }),
+            (_, Some("OOMKilled")) => Stage::BuildFailed(BuildError::OutOfMemory { limit: memory_limit(pod) }),
             (_, Some(reason @ ("StartError" | "ContainerCannotRun" | "ContainerStatusUnknown"))) => {
                 Stage::Broken(ClusterError::ContainerStart {
                     container: container.name.clone(),
@@ -200,8 +238,10 @@ fn unschedulable(status: &PodStatus) -> Option<String> {
     Some(condition.message.clone().unwrap_or_default())
 }
 
-fn memory_limit(container: &ContainerStatus) -> Option<String> {
-    Some(container.resources.as_ref()?.limits.as_ref()?.get("memory")?.0.clone())
+/// The limit that the executor was admitted with: the user's, or a LimitRange's.
+fn memory_limit(pod: &Pod) -> Option<String> {
+    let executor = pod.spec.as_ref()?.containers.iter().find(|container| container.name == EXECUTOR)?;
+    Some(executor.resources.as_ref()?.limits.as_ref()?.get("memory")?.0.clone())
 }
 
 #[cfg(test)]
@@ -297,6 +337,73 @@ mod tests {
         assert!(matches!(failed, Stage::BuildFailed(BuildError::Failed { code: 127, .. })));
         let memory = executor(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
         assert!(matches!(memory, Stage::BuildFailed(BuildError::OutOfMemory { limit: None })));
+    }
+
+    /// With an init container of the user's and a sidecar before the receiver, and one of the user's after it.
+    fn among_others(states: [Value; 4], executor: &Value) -> Stage {
+        let names = ["before", "sidecar", RECEIVER, "after"];
+        let init: Vec<Value> = names.iter().zip(states).map(|(name, state)| container(name, state)).collect();
+        let pod = json!({
+            "metadata": {"name": "p"},
+            "spec": {
+                "containers": [{"name": "beside"}, {"name": EXECUTOR}],
+                "initContainers": [
+                    {"name": "before"}, {"name": "sidecar", "restartPolicy": "Always"}, {"name": RECEIVER}, {"name": "after"},
+                ],
+            },
+            "status": {
+                "initContainerStatuses": init,
+                "containerStatuses": [
+                    container("beside", json!({"waiting": {"reason": "ImagePullBackOff"}})),
+                    container(EXECUTOR, executor.clone()),
+                ],
+            },
+        });
+        stage(&serde_json::from_value(pod).unwrap())
+    }
+
+    #[test]
+    fn other_init_containers_are_waited_for_and_one_that_fails_ends_the_wait() {
+        let later = || json!({"waiting": {"reason": "PodInitializing"}});
+        let running = || json!({"running": {}});
+        let done = || json!({"terminated": {"exitCode": 0}});
+        let failed = || json!({"terminated": {"exitCode": 3, "reason": "Error", "message": "no cache"}});
+        let not_yet = later();
+        let stage = among_others([later(), later(), later(), later()], &not_yet);
+        assert!(matches!(stage, Stage::Waiting(wait) if wait.what.contains(RECEIVER)));
+        let stage = among_others([running(), later(), later(), later()], &not_yet);
+        assert!(matches!(stage, Stage::Waiting(wait) if wait.what == "init container `before` to end"));
+        let stage = among_others([failed(), later(), later(), later()], &not_yet);
+        assert!(
+            matches!(stage, Stage::Broken(ClusterError::ContainerEnded { container, code: 3, .. }) if container == "before")
+        );
+        let no_image = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
+        let stage = among_others([done(), no_image, later(), later()], &not_yet);
+        assert!(matches!(stage, Stage::Broken(ClusterError::ImagePull { container, .. }) if container == "sidecar"));
+        let stage = among_others([done(), running(), running(), later()], &not_yet);
+        assert!(matches!(stage, Stage::Receiving));
+        let stage = among_others([done(), running(), done(), running()], &not_yet);
+        assert!(matches!(stage, Stage::Starting(wait) if wait.what == "init container `after` to end"));
+        let stage = among_others([done(), running(), done(), failed()], &not_yet);
+        assert!(matches!(stage, Stage::Broken(ClusterError::ContainerEnded { container, .. }) if container == "after"));
+        let stage = among_others([done(), running(), done(), done()], &running());
+        assert!(matches!(stage, Stage::Building), "what becomes of a sidecar does not matter");
+    }
+
+    #[test]
+    fn the_memory_limit_is_the_one_the_executor_was_admitted_with() {
+        let pod = json!({
+            "metadata": {"name": "p"},
+            "spec": {"containers": [
+                {"name": "beside", "resources": {"limits": {"memory": "1Mi"}}},
+                {"name": EXECUTOR, "resources": {"limits": {"memory": "64Mi"}}},
+            ]},
+            "status": {"containerStatuses": [
+                container(EXECUTOR, json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})),
+            ]},
+        });
+        let stage = stage(&serde_json::from_value(pod).unwrap());
+        assert!(matches!(stage, Stage::BuildFailed(BuildError::OutOfMemory { limit: Some(limit) }) if limit == "64Mi"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::access::authority;
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
-use crate::cluster::template::{Template, TemplateError};
+use crate::cluster::template::Template;
 use crate::error::{Error, UsageError};
 use crate::registry::Access;
 use crate::report;
@@ -45,26 +45,27 @@ pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestF
 }
 
 /// The user's template for the Pod, if there is one.
-pub(super) struct PodTemplate {
-    file: PathBuf,
-    template: Option<Template>,
-}
+pub(super) struct PodTemplate(Option<(PathBuf, Template)>);
 
 impl PodTemplate {
     pub(super) fn read(request: &PodRequest) -> Result<Self, UsageError> {
-        let Some(file) = request.pod_template.clone() else { return Ok(Self { file: PathBuf::new(), template: None }) };
-        let text = std::fs::read_to_string(&file).map_err(|error| error.to_string());
-        let template = text.and_then(|text| Template::parse(&text).map_err(|error| error.to_string()));
-        match template {
-            Ok(template) => Ok(Self { file, template: Some(template) }),
-            Err(why) => Err(UsageError::PodTemplate { file, why }),
+        let Some(file) = request.pod_template.clone() else { return Ok(Self(None)) };
+        match std::fs::read_to_string(&file) {
+            Ok(text) => match Template::parse(&text) {
+                Ok(template) => Ok(Self(Some((file, template)))),
+                Err(why) => Err(UsageError::PodTemplate { file, why }),
+            },
+            Err(source) => Err(UsageError::NoPodTemplate { file, source }),
         }
     }
 
     pub(super) fn apply(&self, pod: Pod) -> Result<Pod, UsageError> {
-        let Some(template) = &self.template else { return Ok(pod) };
-        let broken = |why: TemplateError| UsageError::PodTemplate { file: self.file.clone(), why: why.to_string() };
-        template.apply(&pod).map_err(broken)
+        match &self.0 {
+            Some((file, template)) => {
+                template.apply(&pod).map_err(|why| UsageError::PodTemplate { file: file.clone(), why })
+            }
+            None => Ok(pod),
+        }
     }
 }
 
