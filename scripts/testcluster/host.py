@@ -160,6 +160,15 @@ def add_link(node_pid: int) -> None:
     run("ip", "route", "add", POD_NETWORK, "via", NODE_ADDRESS)
 
 
+def set_link(node_pid: int, state: str) -> None:
+    """Set the link `up` or `down`, at the node's end: like an unplugged cable.
+
+    Down at this end, this machine would lose its routes to the node with it, and send what is
+    meant for the node to whatever its default route leads to.
+    """
+    run("nsenter", f"--net=/proc/{node_pid}/ns/net", "ip", "link", "set", NODE_LINK, state)
+
+
 def remove_link() -> None:
     if not Path("/sys/class/net", HOST_LINK).exists():
         return
