@@ -7,7 +7,9 @@ USAGE = """\
 usage: scripts/cluster up|down|status|env
        scripts/cluster restart PART [--after SECONDS]
        scripts/cluster pause PART SECONDS
-       scripts/cluster link up|down [SECONDS]
+       scripts/cluster link down [SECONDS]
+       scripts/cluster link slow MBITS
+       scripts/cluster link up
 
 A real single-node Kubernetes cluster with two registries, for the integration tests.
 
@@ -20,15 +22,16 @@ For tests of what happens when the node fails; each ends when it is healthy agai
 
   restart kill a part that `status` lists, and start it again after so many seconds
   pause   let a part hang: its connections stay, nobody answers
-  link    unplug the node from this machine: for so many seconds, or until "link up"
+  link    unplug the node from this machine, for so many seconds or until "link up"; or let
+          this machine send to it no more than so many Mbit/s, until "link up"
 
 It needs root on Debian or a derivative, and Go for the first `up`. To use a cluster of
 your own (kind, minikube, k3s), set KANIKO_LOCAL_TEST_KUBECONFIG to its kubeconfig and
 KANIKO_LOCAL_TEST_REGISTRY to a registry that its pods and this machine reach.
 """
 
-# Of a strike: longer ones are for `down`.
-MAXIMAL_SECONDS = 3600
+# Seconds of a strike, Mbit/s of a link.
+MAXIMUM = 3600
 
 if sys.version_info < (3, 11):
     print(f"scripts/cluster: Python 3.11 or newer is needed, this is {sys.version.split()[0]}", file=sys.stderr)
@@ -48,19 +51,19 @@ def parse(arguments: list[str]) -> tuple | None:
             case ["restart", part]:
                 return "restart", part, 0.0
             case ["restart", part, "--after", seconds] | ["pause", part, seconds]:
-                return arguments[0], part, duration(seconds)
-            case ["link", "down", seconds]:
-                return "link", "down", duration(seconds)
+                return arguments[0], part, positive(seconds)
+            case ["link", "down" | "slow" as state, amount]:
+                return "link", state, positive(amount)
     except ValueError:
         pass
     return None
 
 
-def duration(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= MAXIMAL_SECONDS:
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= MAXIMUM:
         raise ValueError
-    return seconds
+    return value
 
 
 def main(arguments: list[str]) -> int:

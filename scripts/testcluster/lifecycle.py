@@ -86,6 +86,8 @@ def status() -> bool:
         for part in record["parts"]:
             _print_part(part["name"], running.get(part["pid"]), part["log"])
         if alive:
+            if slowed := host.slowed_link():
+                print(f"link {HOST_LINK}: slowed down to {slowed}")
             print(f"node {NODE_NAME} ({NODE_ADDRESS}, this machine {HOST_ADDRESS}): {probe.node_state()}")
             print(f"API {API_URL}, registry {REGISTRY}, TLS registry {TLS_REGISTRY} ({TLS_REGISTRY_NAME})")
     print(f"not healthy: {'; '.join(problems)}" if problems else "healthy")
@@ -196,21 +198,27 @@ def _ask(request: dict) -> dict:
     raise Failure(_with_log("the supervisor did not answer", LOGS / "node.log"))
 
 
-def link(state: str, seconds: float | None = None) -> None:
-    """Set the link up or down; with a time, down for that long."""
+def link(state: str, amount: float | None = None) -> None:
+    """Set the link down for so many seconds or for good, slow with so many Mbit/s, or up as it was at first."""
     host.check()
     with _lock():
         node = _running()["pid"]
-        if state == "down":
-            try:
+        match state, amount:
+            case "slow", megabits:
+                host.slow_link(megabits)
+                return
+            case "down", None:
                 host.set_link(node, "down")
-                if seconds is None:
-                    return
-                time.sleep(seconds)
-            except BaseException:
+                return
+            case "down", seconds:
+                try:
+                    host.set_link(node, "down")
+                    time.sleep(seconds)
+                finally:
+                    host.set_link(node, "up")
+            case "up", _:
                 host.set_link(node, "up")
-                raise
-        host.set_link(node, "up")
+                host.free_link()
         _wait_until_healthy()
 
 

@@ -54,7 +54,7 @@ def pause(part: str, seconds: float) -> None:
     _leave_alone()
 
 
-def link(state: str, seconds: float | None = None) -> None:
+def link(state: str, amount: float | None = None) -> None:
     _leave_alone()
 
 
