@@ -73,9 +73,6 @@ def _kubernetes(program: str) -> list[Part]:
             f"--kubelet-client-certificate={PKI}/apiserver-kubelet-client.crt",
             f"--kubelet-client-key={PKI}/apiserver-kubelet-client.key",
             "--allow-privileged=true",
-            # Lets a test change pods at admission, as webhooks do in many clusters.
-            "--feature-gates=MutatingAdmissionPolicy=true",
-            "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
         ], needs=("etcd",), ready=probe.api_server),
         Part("kube-controller-manager", [
             program, "kube-controller-manager",

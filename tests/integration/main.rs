@@ -9,7 +9,9 @@
 
 mod archive;
 mod cluster;
+mod nodefaults;
 mod pod;
+mod podfaults;
 mod process;
 mod registry;
 mod support;

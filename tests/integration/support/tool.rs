@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// What a user's or CI's environment may hold that would change the output.
 const SCRUBBED: [&str; 9] =
@@ -59,6 +60,30 @@ impl Tool {
     pub fn args(mut self, arguments: &[&str]) -> Self {
         self.0.args(arguments);
         self
+    }
+
+    pub fn stdout(mut self, stdout: Stdio) -> Self {
+        self.0.stdout(stdout);
+        self
+    }
+
+    pub fn stderr(mut self, stderr: Stdio) -> Self {
+        self.0.stderr(stderr);
+        self
+    }
+
+    /// Runs it with a shell's redirections, such as `>&-`; nothing is captured of what these lead elsewhere.
+    pub fn redirected(self, redirections: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("exec \"$@\" {redirections}")).arg("sh");
+        shell.arg(self.0.get_program()).args(self.0.get_args()).stdin(Stdio::null());
+        for (name, value) in self.0.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self(shell)
     }
 
     pub fn run(mut self) -> Finished {
@@ -117,6 +142,20 @@ impl Running {
         let kill =
             Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Waits for its end, which has to come within `limit`.
+    #[track_caller]
+    pub fn wait_at_most(mut self, limit: Duration) -> Finished {
+        let started = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            if started.elapsed() > limit {
+                self.child.kill().unwrap();
+                panic!("not over within {limit:?}:\n{}", self.stderr());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.wait()
     }
 
     pub fn wait(self) -> Finished {
