@@ -1,10 +1,15 @@
-"""scripts/cluster up|down|status|env: the command line."""
+"""scripts/cluster: the command line."""
 
 import signal
 import sys
 
 USAGE = """\
 usage: scripts/cluster up|down|status|env
+       scripts/cluster restart PART [--after SECONDS]
+       scripts/cluster pause PART SECONDS
+       scripts/cluster link down [SECONDS]
+       scripts/cluster link slow MBITS
+       scripts/cluster link up
 
 A real single-node Kubernetes cluster with two registries, for the integration tests.
 
@@ -13,10 +18,20 @@ A real single-node Kubernetes cluster with two registries, for the integration t
   status  one line per part; exit code 0 if healthy, 1 if not
   env     the shell lines that make the tests use it: eval "$(scripts/cluster env)"
 
+For tests of what happens when the node fails; each ends when it is healthy again:
+
+  restart kill a part that `status` lists, and start it again after so many seconds
+  pause   let a part hang: its connections stay, nobody answers
+  link    unplug the node from this machine, for so many seconds or until "link up"; or let
+          this machine send to it no more than so many Mbit/s, until "link up"
+
 It needs root on Debian or a derivative, and Go for the first `up`. To use a cluster of
 your own (kind, minikube, k3s), set KANIKO_LOCAL_TEST_KUBECONFIG to its kubeconfig and
 KANIKO_LOCAL_TEST_REGISTRY to a registry that its pods and this machine reach.
 """
+
+# Seconds of a strike, Mbit/s of a link.
+MAXIMUM = 3600
 
 if sys.version_info < (3, 11):
     print(f"scripts/cluster: Python 3.11 or newer is needed, this is {sys.version.split()[0]}", file=sys.stderr)
@@ -27,16 +42,41 @@ import owncluster
 from report import Failure, say
 
 
+def parse(arguments: list[str]) -> tuple | None:
+    """The command and what it is called with; None if that is nonsense."""
+    try:
+        match arguments:
+            case ["up" | "down" | "status" | "env"] | ["link", "up" | "down"]:
+                return tuple(arguments)
+            case ["restart", part]:
+                return "restart", part, 0.0
+            case ["restart", part, "--after", seconds] | ["pause", part, seconds]:
+                return arguments[0], part, positive(seconds)
+            case ["link", "down" | "slow" as state, amount]:
+                return "link", state, positive(amount)
+    except ValueError:
+        pass
+    return None
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= MAXIMUM:
+        raise ValueError
+    return value
+
+
 def main(arguments: list[str]) -> int:
     if arguments in (["-h"], ["--help"], ["help"]):
         print(USAGE, end="")
         return 0
-    if len(arguments) != 1 or arguments[0] not in ("up", "down", "status", "env"):
+    call = parse(arguments)
+    if call is None:
         print(USAGE, end="", file=sys.stderr)
         return 2
     commands = owncluster if owncluster.wanted() else lifecycle
     try:
-        healthy = getattr(commands, arguments[0])()
+        healthy = getattr(commands, call[0])(*call[1:])
     except Failure as failure:
         print(f"scripts/cluster {arguments[0]}: {failure}", file=sys.stderr)
         return failure.exit_code

@@ -160,6 +160,33 @@ def add_link(node_pid: int) -> None:
     run("ip", "route", "add", POD_NETWORK, "via", NODE_ADDRESS)
 
 
+def set_link(node_pid: int, state: str) -> None:
+    """Set the link `up` or `down`, at the node's end: like an unplugged cable.
+
+    Down at this end, this machine would lose its routes to the node with it, and send what is
+    meant for the node to whatever its default route leads to.
+    """
+    run("nsenter", f"--net=/proc/{node_pid}/ns/net", "ip", "link", "set", NODE_LINK, state)
+
+
+def slow_link(megabits: float) -> None:
+    """Let this machine send to the node no faster than so many Mbit/s."""
+    # A burst holds the largest packet that the two ends hand over undivided, 64 KiB.
+    run("tc", "qdisc", "replace", "dev", HOST_LINK, "root", "tbf", "rate", f"{megabits}mbit", "burst", "128kb",
+        "latency", "200ms")
+
+
+def slowed_link() -> str | None:
+    """How slow the link was made, as tc says it."""
+    [queue, *_] = json.loads(run("tc", "-json", "qdisc", "show", "dev", HOST_LINK)) or [{}]
+    return f"{queue['options']['rate'] * 8 / 1e6:g} Mbit/s" if queue.get("kind") == "tbf" else None
+
+
+def free_link() -> None:
+    if slowed_link():
+        run("tc", "qdisc", "delete", "dev", HOST_LINK, "root")
+
+
 def remove_link() -> None:
     if not Path("/sys/class/net", HOST_LINK).exists():
         return

@@ -1,8 +1,10 @@
-"""up, down, status and env for the cluster made on this machine.
+"""The commands for the cluster made on this machine.
 
 `up` never repairs: a cluster is either healthy and left alone, or removed and made anew,
 which takes seconds. Removing goes by what the cluster owns (its control groups, its
 link, its directory), each looked for on its own, so it works from any half state.
+
+restart, pause and link are for tests: they strike the node, and end when it is healthy again.
 """
 
 import fcntl
@@ -12,6 +14,7 @@ import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,13 +27,14 @@ import host
 import nodefiles
 import probe
 import supervisor
-from report import Failure, say
-from settings import (API_URL, BASE_IMAGE, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, MADE_BY, NODE_ADDRESS,
-                      NODE_NAME, PATH, PKI, RECORD, REGISTRY, SOURCE, STATE, TLS_REGISTRY, TLS_REGISTRY_NAME,
-                      TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, sources_digest)
+from report import Failure, Refused, say
+from settings import (API_URL, BASE_IMAGE, CONTROL, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, MADE_BY,
+                      NODE_ADDRESS, NODE_NAME, PATH, PKI, RECORD, REGISTRY, SOURCE, STATE, TLS_REGISTRY,
+                      TLS_REGISTRY_NAME, TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, sources_digest)
 
 LOCK_PATIENCE = 15 * 60
 START_PATIENCE = 180
+RECOVERY_PATIENCE = 60
 LOG_LINES = 12
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
@@ -82,6 +86,8 @@ def status() -> bool:
         for part in record["parts"]:
             _print_part(part["name"], running.get(part["pid"]), part["log"])
         if alive:
+            if slowed := host.slowed_link():
+                print(f"link {HOST_LINK}: slowed down to {slowed}")
             print(f"node {NODE_NAME} ({NODE_ADDRESS}, this machine {HOST_ADDRESS}): {probe.node_state()}")
             print(f"API {API_URL}, registry {REGISTRY}, TLS registry {TLS_REGISTRY} ({TLS_REGISTRY_NAME})")
     print(f"not healthy: {'; '.join(problems)}" if problems else "healthy")
@@ -153,6 +159,82 @@ def _try_lock(file) -> bool:
         return False
     # `down` deletes the file while it holds the lock, and a lock on a deleted file keeps nobody out.
     return os.fstat(file.fileno()).st_nlink > 0
+
+
+# Striking the node
+
+def restart(part: str, seconds: float) -> None:
+    _strike("restart", part, seconds)
+
+
+def pause(part: str, seconds: float) -> None:
+    _strike("pause", part, seconds)
+
+
+def _strike(how: str, part: str, seconds: float) -> None:
+    host.check()
+    # Nobody is to find the cluster broken meanwhile, and make it anew.
+    with _lock():
+        record = _running()
+        names = [part["name"] for part in record["parts"]]
+        if part not in names:
+            raise Refused(f"there is no part {part}; there are: {', '.join(names)}")
+        answer = _ask({"strike": how, "part": part, "seconds": seconds})
+        if "failed" in answer:
+            raise Failure(_with_log(f"{answer['failed']} {answer['why']}", Path(answer["log"])))
+        _wait_until_healthy()
+
+
+def _ask(request: dict) -> dict:
+    """Have the supervisor do something; its answer comes when it is done."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(request["seconds"] + START_PATIENCE)
+        connection.connect(str(CONTROL))
+        with connection.makefile("rw") as lines:
+            lines.write(json.dumps(request) + "\n")
+            lines.flush()
+            if answer := lines.readline():
+                return json.loads(answer)
+    raise Failure(_with_log("the supervisor did not answer", LOGS / "node.log"))
+
+
+def link(state: str, amount: float | None = None) -> None:
+    """Set the link down for so many seconds or for good, slow with so many Mbit/s, or up as it was at first."""
+    host.check()
+    with _lock():
+        node = _running()["pid"]
+        match state, amount:
+            case "slow", megabits:
+                host.slow_link(megabits)
+                return
+            case "down", None:
+                host.set_link(node, "down")
+                return
+            case "down", seconds:
+                try:
+                    host.set_link(node, "down")
+                    time.sleep(seconds)
+                finally:
+                    host.set_link(node, "up")
+            case "up", _:
+                host.set_link(node, "up")
+                host.free_link()
+        _wait_until_healthy()
+
+
+def _running() -> dict:
+    record = _read_record()
+    if not (record and record["complete"] and _supervisor_runs(record)):
+        raise Failure("the cluster is not up; start it with: scripts/cluster up")
+    return record
+
+
+def _wait_until_healthy() -> None:
+    deadline = time.monotonic() + RECOVERY_PATIENCE
+    while problems := _problems():
+        if time.monotonic() > deadline:
+            raise Failure(f"not healthy again within {RECOVERY_PATIENCE} s: {'; '.join(problems)}")
+        time.sleep(0.2)
 
 
 # What there is

@@ -211,6 +211,8 @@ def _write_kubelet() -> None:
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%",
                          "imagefs.available": "0%", "imagefs.inodesFree": "0%"},
+        # How late it notices that a pod takes more disk than it may; a minute otherwise.
+        "volumeStatsAggPeriod": "5s",
         # The tests start many pods at once from one client: the limits for large clusters only delay them.
         "kubeAPIQPS": 200,
         "kubeAPIBurst": 400,

@@ -46,6 +46,22 @@ def status() -> bool:
     return True
 
 
+def restart(part: str, seconds: float) -> None:
+    _leave_alone()
+
+
+def pause(part: str, seconds: float) -> None:
+    _leave_alone()
+
+
+def link(state: str, amount: float | None = None) -> None:
+    _leave_alone()
+
+
+def _leave_alone() -> None:
+    raise Refused(f"{KUBECONFIG_VARIABLE} is set, and the nodes of that cluster are left alone")
+
+
 def env() -> None:
     _check()
     lifecycle.print_exports({

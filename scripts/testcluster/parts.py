@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Callable
 
 import probe
-from settings import (API_PORT, BASE_REPOSITORY, BASE_TAGS, CONFIG, CONTAINERD_SOCKET, ETCD_URL, LOGS,
-                      NODE_ADDRESS, NODE_NAME, PKI, REGISTRY, SCHEDULER_PORT, SERVICE_NETWORK, STATE,
-                      TLS_REGISTRY, TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, VOLUME_PLUGINS)
+from settings import (API_PORT, BASE_REPOSITORY, BASE_TAGS, CONFIG, CONTAINERD_SOCKET, CONTROLLER_MANAGER_PORT,
+                      ETCD_URL, LOGS, NODE_ADDRESS, NODE_NAME, PKI, REGISTRY, SCHEDULER_PORT, SERVICE_NETWORK,
+                      STATE, TLS_REGISTRY, TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, VOLUME_PLUGINS)
 
 
 @dataclass
@@ -77,7 +77,9 @@ def _kubernetes(program: str) -> list[Part]:
         Part("kube-controller-manager", [
             program, "kube-controller-manager",
             f"--kubeconfig={CONFIG}/controller-manager.kubeconfig",
-            "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials",
+            "--leader-elect=false", "--use-service-account-credentials",
+            "--bind-address=127.0.0.1", f"--secure-port={CONTROLLER_MANAGER_PORT}",
+            f"--tls-cert-file={PKI}/apiserver.crt", f"--tls-private-key-file={PKI}/apiserver.key",
             f"--service-account-private-key-file={PKI}/service-accounts.key",
             f"--root-ca-file={PKI}/ca.crt", f"--flex-volume-plugin-dir={VOLUME_PLUGINS}",
             # The default of 20 requests a second makes its own start, and the end of a namespace, take seconds.
@@ -94,7 +96,7 @@ def _kubernetes(program: str) -> list[Part]:
             f"--config={CONFIG}/kubelet.json", f"--kubeconfig={CONFIG}/kubelet.kubeconfig",
             f"--root-dir={STATE}/kubelet", f"--cert-dir={STATE}/kubelet/pki",
             f"--node-ip={NODE_ADDRESS}", f"--hostname-override={NODE_NAME}",
-        ], needs=("containerd", "kube-apiserver"), ready=probe.node),
+        ], needs=("containerd", "kube-apiserver"), ready=probe.kubelet),
     ]
 
 

@@ -10,7 +10,8 @@ import ssl
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from settings import (API_URL, ETCD_URL, NODE_NAME, PKI, REGISTRY, SCHEDULER_PORT, TLS_REGISTRY)
+from settings import (API_URL, CONTROLLER_MANAGER_PORT, ETCD_URL, KUBELET_URL, NODE_NAME, PKI, REGISTRY,
+                      SCHEDULER_PORT, TLS_REGISTRY)
 
 TIMEOUT = 1.5
 CA_FILE = PKI / "ca.crt"
@@ -40,12 +41,16 @@ def get(url: str, token: str | None = None) -> tuple[int, bytes]:
         return 0, b""
 
 
-def _api(path: str) -> tuple[int, bytes]:
+def _as_admin(url: str) -> tuple[int, bytes]:
     try:
         token = ADMIN_TOKEN.read_text()
     except OSError:
         return 0, b""
-    return get(API_URL + path, token)
+    return get(url, token)
+
+
+def _api(path: str) -> tuple[int, bytes]:
+    return _as_admin(API_URL + path)
 
 
 def etcd() -> bool:
@@ -67,6 +72,8 @@ def api_server() -> bool:
 
 def controller_manager() -> bool:
     """Whether a namespace gets what pods need: a service account and the root CA."""
+    if get(f"https://127.0.0.1:{CONTROLLER_MANAGER_PORT}/healthz")[0] != 200:
+        return False
     namespace = "/api/v1/namespaces/default"
     wanted = ("/serviceaccounts/default", "/configmaps/kube-root-ca.crt")
     return all(_api(namespace + path)[0] == 200 for path in wanted)
@@ -92,3 +99,8 @@ def node_state() -> str:
 
 def node() -> bool:
     return node_state() == "Ready"
+
+
+def kubelet() -> bool:
+    """The node alone does not tell: its state stays for a while after the kubelet has gone."""
+    return _as_admin(f"{KUBELET_URL}/healthz")[0] == 200 and node()

@@ -24,6 +24,8 @@ PKI = STATE / "pki"
 CONFIG = STATE / "config"
 RECORD = STATE / "node.json"
 MADE_BY = STATE / "made-by"
+# Where the supervisor is asked to strike a part.
+CONTROL = STATE / "control.sock"
 KUBECONFIG = STATE / "kubeconfig"
 # Empty. The default is outside of STATE, and it would be created there.
 VOLUME_PLUGINS = STATE / "volume-plugins"
@@ -48,6 +50,8 @@ API_PORT = 6443
 API_URL = f"https://{NODE_ADDRESS}:{API_PORT}"
 ETCD_URL = "http://127.0.0.1:2379"
 SCHEDULER_PORT = 10259
+CONTROLLER_MANAGER_PORT = 10257
+KUBELET_URL = f"https://{NODE_ADDRESS}:10250"
 
 REGISTRY = f"{NODE_ADDRESS}:5000"
 TLS_REGISTRY = f"{NODE_ADDRESS}:5443"

@@ -4,13 +4,16 @@
 process 1 of the PID namespace its end is the end of everything: the kernel kills the
 rest, and with the last process go the mounts and the network. So there is no way to be
 half down, and nothing here needs to clean up after itself. A part that dies is not
-restarted: the record says so and the next `up` starts anew.
+restarted by itself: the record says so and the next `up` starts anew.
 
-It tells `up` how it goes in lines of JSON on the pipe given as its argument.
+It tells `up` how it goes in lines of JSON on the pipe given as its argument. Afterwards it
+takes requests on a socket, a line of JSON each, to restart a part or to pause it: how a
+node fails is what some tests are about. As the parts' parent it is the one that can.
 """
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,9 +22,12 @@ import time
 from pathlib import Path
 
 from parts import Part, all_parts
-from settings import (HOST_LINK, LINK_PREFIX, NODE_ADDRESS, NODE_LINK, RECORD, STATE)
+from settings import (CONTROL, HOST_LINK, LINK_PREFIX, NODE_ADDRESS, NODE_LINK, RECORD, STATE)
 
 LINK_PATIENCE = 20
+# For a request to come, once somebody has connected.
+REQUEST_PATIENCE = 2
+TICK = 0.05
 # What the kubelet wants these to be. They belong to the whole machine, and it writes to
 # those that differ; shown files with the values it wants, it leaves the machine alone.
 KERNEL_SETTINGS = {
@@ -42,17 +48,20 @@ def main() -> None:
         node.set_up_world()
         node.start()
     except Broken as broken:
-        node.tell(failed=broken.what, why=broken.why, log=str(broken.log))
+        node.tell(**broken.message)
         sys.exit(1)
-    node.tell(ready=True)
-    os.close(channel)
-    node.watch()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(CONTROL))
+        listener.listen()
+        node.tell(ready=True)
+        os.close(channel)
+        node.watch(listener)
 
 
 class Broken(Exception):
     def __init__(self, what: str, why: str, log: Path):
         super().__init__(what)
-        self.what, self.why, self.log = what, why, log
+        self.message = {"failed": what, "why": why, "log": str(log)}
 
 
 class Node:
@@ -107,11 +116,11 @@ class Node:
                 if part.name not in self.pids and self.done.issuperset(part.needs):
                     self.launch(part)
                     self.write_record()
-            if self.reap(os.WNOHANG):
-                self.write_record()
             for name in self.pids.keys() - self.done:
-                self.check(self.parts[name])
-            time.sleep(0.05)
+                if self.is_up(self.parts[name]):
+                    self.done.add(name)
+                    self.tell(done=name, seconds=round(self.since_launch(name), 1))
+            self.pass_time(TICK)
         self.write_record()
 
     def launch(self, part: Part) -> None:
@@ -127,40 +136,95 @@ class Node:
             # Python ignores these two, and an ignored signal stays ignored in a child.
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ], setsid=True)
 
-    def check(self, part: Part) -> None:
+    def is_up(self, part: Part) -> bool:
+        """Whether a service is ready, a task done."""
         code = self.exits.get(part.name)
-        took = time.monotonic() - self.started[part.name]
         if code is not None and (part.ready or code != 0):
             raise Broken(part.name, f"ended with exit code {code}", part.log)
         if code == 0 or (part.ready and part.ready()):
-            self.done.add(part.name)
-            self.tell(done=part.name, seconds=round(took, 1))
-        elif took > part.patience:
+            return True
+        if self.since_launch(part.name) > part.patience:
             raise Broken(part.name, f"was not ready within {part.patience:.0f} s", part.log)
+        return False
 
-    def reap(self, flags: int) -> bool:
-        """Collect an ended process, also one whose parent is gone; whether there was a part among them."""
+    def since_launch(self, name: str) -> float:
+        return time.monotonic() - self.started[name]
+
+    def pass_time(self, seconds: float) -> None:
+        """Sleep, and meanwhile collect what ends."""
+        end = time.monotonic() + seconds
+        self.reap()
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, TICK))
+            self.reap()
+
+    def reap(self) -> None:
+        """Collect the processes that have ended, also those whose parent is gone."""
         names = {pid: name for name, pid in self.pids.items()}
-        found = False
         while True:
             try:
-                pid, status = os.waitpid(-1, flags)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return found
+                return
             if pid == 0:
-                return found
+                return
             if pid in names:
                 self.exits[names[pid]] = os.waitstatus_to_exitcode(status)
-                found = True
-                if not flags:
-                    return found
-
-    def watch(self) -> None:
-        while True:
-            if self.reap(0):
                 self.write_record()
-            else:  # no child is left
-                return
+
+    def watch(self, listener: socket.socket) -> None:
+        """Collect what ends and do what is asked, one request after the other."""
+        while True:
+            self.reap()
+            if select.select([listener], [], [], 4 * TICK)[0]:
+                self.answer(listener.accept()[0])
+
+    def answer(self, connection: socket.socket) -> None:
+        connection.settimeout(REQUEST_PATIENCE)
+        with connection, connection.makefile("rw") as lines:
+            try:
+                request = json.loads(lines.readline())
+                strike = {"restart": self.restart, "pause": self.pause}[request["strike"]]
+                try:
+                    strike(self.parts[request["part"]], request["seconds"])
+                    answer = {}
+                except Broken as broken:
+                    answer = broken.message
+                lines.write(json.dumps(answer) + "\n")
+                lines.flush()
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                # Whoever asked is gone, or is of another version: no reason for the node to end.
+                print(f"request failed: {error!r}", file=sys.stderr, flush=True)
+
+    def restart(self, part: Part, seconds: float) -> None:
+        """End a part as a crash does, and start it again after a while."""
+        self.signal(part, signal.SIGKILL)
+        while part.name not in self.exits:
+            self.pass_time(TICK)
+        self.pass_time(seconds)
+        self.exits.pop(part.name, None)
+        self.launch(part)
+        self.write_record()
+        self.wait_until_up(part)
+
+    def pause(self, part: Part, seconds: float) -> None:
+        """Let a part hang for a while: its connections stay open, and nobody answers."""
+        self.signal(part, signal.SIGSTOP)
+        try:
+            self.pass_time(seconds)
+        finally:
+            self.signal(part, signal.SIGCONT)
+        self.started[part.name] = time.monotonic()
+        self.wait_until_up(part)
+
+    def signal(self, part: Part, number: int) -> None:
+        # What has not been collected yet still has its number.
+        if part.name not in self.exits:
+            os.kill(self.pids[part.name], number)
+
+    def wait_until_up(self, part: Part) -> None:
+        while not self.is_up(part):
+            self.pass_time(TICK)
 
 
 def start_ticks(stat: Path) -> int | None:

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::cluster::{Namespace, Rights, base_image, from, pods_of_the_tool, registry, server};
+use crate::support::cluster::{Namespace, Rights, base_image, pods_of_the_tool, registry, running_containers, server};
 use crate::support::image::{Image, Node};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::tree::{Tree, incompressible};
+use crate::support::wait_for;
 
 /// Runs last, by name: see `scripts/test`.
 mod afterwards {
@@ -281,12 +282,7 @@ fn ctrl_c_during_the_build_deletes_the_pod() {
     let namespace = Namespace::new();
     let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN sleep 600\n", base_image()));
     let running = namespace.build(&tree).spawn();
-    wait_for("the executor runs", || {
-        namespace.pods().iter().any(|pod| {
-            let executor = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-            executor.filter_map(|container| container.state.as_ref()).any(|state| state.running.is_some())
-        })
-    });
+    wait_for("the executor runs", || namespace.pods().iter().any(|pod| running_containers(pod) == ["kaniko"]));
     wait_for("the log is told while the build goes on", || running.stderr().contains("RUN sleep 600"));
     assert!(running.stderr().contains("\nwaiting for container `receive-context`"), "{}", running.stderr());
     running.signal("INT");
@@ -449,10 +445,7 @@ fn a_namespace_that_refuses_root_says_so_at_once() {
 fn an_unschedulable_pod_ends_at_once_with_the_schedulers_words() {
     let namespace = Namespace::new();
     // The tool asks for nothing, so the namespace's default decides.
-    namespace.create(&from::<k8s_openapi::api::core::v1::LimitRange>(json!({
-        "metadata": {"name": "greedy"},
-        "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "900"}, "default": {"cpu": "900"}}]},
-    })));
+    namespace.limit_containers(&json!({"cpu": "900"}));
     let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
     let finished = namespace.build(&tree).run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
@@ -526,15 +519,6 @@ fn without_a_kubeconfig_the_service_account_of_the_pod_is_used() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let image = Image::pull(String::from_utf8(output.stdout).unwrap().trim_end());
     assert_eq!(image.text("x"), "from within\n");
-}
-
-#[track_caller]
-pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(60), "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

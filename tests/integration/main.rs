@@ -10,7 +10,9 @@
 mod archive;
 mod cluster;
 mod faults;
+mod nodefaults;
 mod pod;
+mod podfaults;
 mod process;
 mod support;
 mod terminal;

@@ -3,10 +3,10 @@
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota, ServiceAccount};
 use serde_json::json;
 
-use crate::cluster::wait_for;
 use crate::support::cluster::{Namespace, base_image, from};
 use crate::support::image::{Image, Node};
 use crate::support::tree::Tree;
+use crate::support::wait_for;
 
 fn small() -> Tree {
     Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x\n")

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::cluster::wait_for;
 use crate::support::cluster::{Namespace, Rights, TlsRegistry, base_image, from, tls_registry};
 use crate::support::image::Image;
 use crate::support::tool::Tool;
 use crate::support::tree::Tree;
+use crate::support::wait_for;
 
 fn small() -> Tree {
     Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x")

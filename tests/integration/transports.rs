@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::cluster::wait_for;
 use crate::support::cluster::{Namespace, Rights, base_image, registry, server};
 use crate::support::image::Image;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::tree::{Tree, incompressible};
+use crate::support::wait_for;
 
 const TRANSPORTS: [&str; 3] = ["exec", "attach", "stdin"];
 

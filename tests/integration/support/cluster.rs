@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, LimitRange, Namespace as NamespaceObject, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::proxy::Proxy;
 use super::tool::Tool;
 use super::tree::Tree;
+use super::{wait_at_most, wait_for};
 
 /// What `scripts/cluster env` exports.
 #[track_caller]
@@ -164,6 +165,40 @@ impl Namespace {
         self.block_on(api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)));
     }
 
+    /// No pod and no Secret is left within a minute.
+    #[track_caller]
+    pub fn assert_empty_soon(&self) {
+        wait_for("the namespace is empty", || self.pods().is_empty() && self.secrets().is_empty());
+    }
+
+    /// The one pod there is has ended, and is there to be looked at.
+    #[track_caller]
+    pub fn ended_pod(&self, limit: Duration) -> Pod {
+        let ended = |pod: &Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            matches!(phase, Some("Succeeded" | "Failed")) && running_containers(pod).is_empty()
+        };
+        wait_at_most(limit, "the pod has ended", || self.pods().iter().all(ended));
+        self.pods().pop().expect("a pod")
+    }
+
+    /// Gives every container these limits, as a LimitRange does.
+    #[track_caller]
+    pub fn limit_containers(&self, limits: &Value) {
+        self.create(&from::<LimitRange>(json!({
+            "metadata": {"name": "limits"},
+            "spec": {"limits": [{"type": "Container", "default": limits, "defaultRequest": limits}]},
+        })));
+    }
+
+    /// Deletes all pods as `kubectl delete` does, as admin: their containers are asked to end first.
+    pub fn delete_pods_gracefully(&self) {
+        let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
+        for pod in self.pods() {
+            self.block_on(async { api.delete(&pod.name_any(), &DeleteParams::default()).await.map(drop) });
+        }
+    }
+
     /// Deletes all pods at once, as admin.
     pub fn delete_pods(&self) {
         let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
@@ -232,6 +267,15 @@ impl Namespace {
         std::fs::write(&path, serde_json::to_vec(&kubeconfig_value(&kubeconfig)).unwrap()).unwrap();
         path
     }
+}
+
+/// Containers of `pod` that run.
+pub fn running_containers(pod: &Pod) -> Vec<&str> {
+    let status = pod.status.iter();
+    let containers = status.flat_map(|status| status.init_container_statuses.iter().chain(&status.container_statuses));
+    let running =
+        containers.flatten().filter(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
+    running.map(|container| container.name.as_str()).collect()
 }
 
 /// `host:port` of the API server.

@@ -24,18 +24,37 @@ pub enum Node {
 
 impl Image {
     /// Pulls `reference`, which the tool printed: `repository[:tag]@sha256:…`.
+    #[track_caller]
     pub fn pull(reference: &str) -> Self {
         let (name, digest) = reference.split_once('@').expect("a reference by digest");
         let tag = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
         let repository = &name[..tag.unwrap_or(name.len())];
+        Self::copy(&format!("{repository}@{digest}")).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The image at `destination`, a name with a tag, if there is one.
+    #[track_caller]
+    pub fn at(destination: &str) -> Option<Self> {
+        match Self::copy(destination) {
+            Ok(image) => Some(image),
+            // The registry knows the repository and not the tag, or not even the repository.
+            Err(said) if said.contains("manifest unknown") || said.contains("name unknown") => None,
+            Err(said) => panic!("{said}"),
+        }
+    }
+
+    /// Pulls an image, or says why not in skopeo's words.
+    fn copy(name: &str) -> Result<Self, String> {
         let directory = tempfile::tempdir().unwrap();
         let skopeo = Command::new("skopeo")
             .args(["--insecure-policy", "copy", "-q", "--src-tls-verify=false"])
-            .arg(format!("docker://{repository}@{digest}"))
+            .arg(format!("docker://{name}"))
             .arg(format!("dir:{}", directory.path().display()))
             .output()
             .expect("skopeo is needed: scripts/test installs it");
-        assert!(skopeo.status.success(), "{}", String::from_utf8_lossy(&skopeo.stderr));
+        if !skopeo.status.success() {
+            return Err(String::from_utf8_lossy(&skopeo.stderr).into_owned());
+        }
 
         let blob =
             |descriptor: &Value| directory.path().join(descriptor["digest"].as_str().unwrap().replace("sha256:", ""));
@@ -46,7 +65,7 @@ impl Image {
         for layer in manifest["layers"].as_array().unwrap() {
             apply(File::open(blob(layer)).unwrap(), &mut files);
         }
-        Self { files, config }
+        Ok(Self { files, config })
     }
 
     /// Whether the registry has anything by the name `repository:tag`.

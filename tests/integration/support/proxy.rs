@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What happens to a connection once it has carried so many bytes to the server.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +20,41 @@ pub enum Fault {
     CutOnce(usize),
     /// Nothing more is passed on to the server, and nothing is closed.
     Stall(usize),
+    /// The same, until [`Proxy::go_on`].
+    Hold(usize),
+}
+
+/// What the connections of a proxy share.
+#[derive(Default)]
+struct Course {
+    /// The fault that strikes once has done so.
+    spent: AtomicBool,
+    /// What is held goes on.
+    go_on: AtomicBool,
+    /// Nothing passes any more, in either direction.
+    silent: AtomicBool,
+}
+
+impl Course {
+    fn wait_until_going_on(&self) {
+        while !self.go_on.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Never returns once the proxy is silent.
+    fn keep_silence(&self) {
+        while self.silent.load(Ordering::Relaxed) {
+            thread::park();
+        }
+    }
 }
 
 /// A listening proxy; its threads end with the test's process.
 pub struct Proxy {
     pub address: SocketAddr,
     struck: Receiver<()>,
+    course: Arc<Course>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -36,16 +66,18 @@ impl Proxy {
         let server = server.to_owned();
         let connections = Arc::new(Mutex::new(Vec::new()));
         let open = Arc::clone(&connections);
-        let spent = Arc::new(AtomicBool::new(false));
+        let course = Arc::<Course>::default();
+        let steered = Arc::clone(&course);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                steered.keep_silence();
                 let Ok(server) = TcpStream::connect(&server) else { continue };
                 open.lock().unwrap().push(client.try_clone().unwrap());
-                let (tell, spent) = (tell.clone(), Arc::clone(&spent));
-                thread::spawn(move || pass(client, server, fault, &spent, &tell));
+                let (tell, course) = (tell.clone(), Arc::clone(&steered));
+                thread::spawn(move || pass(client, server, fault, &tell, &course));
             }
         });
-        Self { address, struck, connections }
+        Self { address, struck, course, connections }
     }
 
     /// Breaks every connection there is; new ones are taken.
@@ -55,16 +87,34 @@ impl Proxy {
         }
     }
 
+    /// Lets what is held go on, and holds nothing more.
+    pub fn go_on(&self) {
+        self.course.go_on.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the server seems to be behind a middlebox that drops everything without a word.
+    pub fn fall_silent(&self) {
+        self.course.silent.store(true, Ordering::Relaxed);
+    }
+
     /// Waits until the fault has struck.
     pub fn wait_until_struck(&self) {
-        self.struck.recv_timeout(std::time::Duration::from_secs(60)).expect("no connection carried that much");
+        self.struck.recv_timeout(Duration::from_secs(60)).expect("no connection carried that much");
     }
 }
 
-fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, spent: &AtomicBool, struck: &Sender<()>) {
+fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, struck: &Sender<()>, course: &Arc<Course>) {
     let (mut to_client, mut from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let back = Arc::clone(course);
     thread::spawn(move || {
-        let _ = std::io::copy(&mut from_server, &mut to_client);
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(count @ 1..) = from_server.read(&mut buffer) {
+            back.keep_silence();
+            if to_client.write_all(&buffer[..count]).is_err() {
+                break;
+            }
+        }
+        back.keep_silence();
         let _ = to_client.shutdown(Shutdown::Both);
     });
     let mut buffer = [0; 16 * 1024];
@@ -72,7 +122,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, spent: &Atom
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         passed += count;
         match fault {
-            Fault::CutOnce(limit) if passed <= limit || spent.swap(true, Ordering::Relaxed) => {}
+            Fault::CutOnce(limit) if passed <= limit || course.spent.swap(true, Ordering::Relaxed) => {}
             Fault::Cut(limit) | Fault::CutOnce(limit) if passed > limit => {
                 let _ = server.shutdown(Shutdown::Both);
                 let _ = client.shutdown(Shutdown::Both);
@@ -85,8 +135,13 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, spent: &Atom
                     thread::park();
                 }
             }
-            Fault::None | Fault::Cut(_) | Fault::CutOnce(_) | Fault::Stall(_) => {}
+            Fault::Hold(limit) if passed > limit && !course.go_on.load(Ordering::Relaxed) => {
+                let _ = struck.send(());
+                course.wait_until_going_on();
+            }
+            Fault::None | Fault::Cut(_) | Fault::CutOnce(_) | Fault::Stall(_) | Fault::Hold(_) => {}
         }
+        course.keep_silence();
         if server.write_all(&buffer[..count]).is_err() {
             break;
         }

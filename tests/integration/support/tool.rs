@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// What a user's or CI's environment may hold that would change the output.
 const SCRUBBED: [&str; 9] =
@@ -61,20 +62,21 @@ impl Tool {
         self
     }
 
-    pub fn run(mut self) -> Finished {
-        let output = self.0.output().unwrap();
-        Finished {
-            code: output.status.code(),
-            stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).expect("standard error is text"),
-        }
+    pub fn stdout(mut self, stdout: Stdio) -> Self {
+        self.0.stdout(stdout);
+        self
     }
 
-    /// Through a shell with this redirection.
-    pub fn redirected(self, redirection: &str) -> Self {
+    pub fn stderr(mut self, stderr: Stdio) -> Self {
+        self.0.stderr(stderr);
+        self
+    }
+
+    /// Runs it with a shell's redirections, such as `>&-`; nothing is captured of what these lead elsewhere.
+    pub fn redirected(self, redirections: &str) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]).arg(self.0.get_program());
-        shell.args(self.0.get_args()).stdin(Stdio::null());
+        shell.arg("-c").arg(format!("exec \"$@\" {redirections}")).arg("sh");
+        shell.arg(self.0.get_program()).args(self.0.get_args()).stdin(Stdio::null());
         for (name, value) in self.0.get_envs() {
             match value {
                 Some(value) => shell.env(name, value),
@@ -82,6 +84,15 @@ impl Tool {
             };
         }
         Self(shell)
+    }
+
+    pub fn run(mut self) -> Finished {
+        let output = self.0.output().unwrap();
+        Finished {
+            code: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).expect("standard error is text"),
+        }
     }
 
     /// Starts it and leaves it running.
@@ -131,6 +142,20 @@ impl Running {
         let kill =
             Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Waits for its end, which has to come within `limit`.
+    #[track_caller]
+    pub fn wait_at_most(mut self, limit: Duration) -> Finished {
+        let started = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            if started.elapsed() > limit {
+                self.child.kill().unwrap();
+                panic!("not over within {limit:?}:\n{}", self.stderr());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.wait()
     }
 
     pub fn wait(self) -> Finished {
