@@ -145,11 +145,10 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// `user@machine`, as far as they are known: so that whoever finds the pod knows whom to ask.
 fn started_by() -> Option<String> {
-    let user = environment("USER").or_else(|| environment("LOGNAME"))?.into_string().ok()?;
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Some(format!("{user}@{machine}"))
+    let user = environment("USER").or_else(|| environment("LOGNAME")).unwrap_or_default();
+    let system = rustix::system::uname();
+    cluster::manifest::started_by(&user.to_string_lossy(), &system.nodename().to_string_lossy())
 }
 
 fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {

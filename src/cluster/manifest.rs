@@ -222,6 +222,20 @@ fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
+/// `user@machine`, as far as they are known: so that whoever finds the pod knows whom to ask. Without characters that a
+/// terminal would obey.
+pub fn started_by(user: &str, machine: &str) -> Option<String> {
+    let is_plain = |character: &char| character.is_alphanumeric() || "-_.+@$\\".contains(*character);
+    let [user, machine] =
+        [user, machine].map(|text| text.chars().filter(is_plain).take(NAME_LENGTH).collect::<String>());
+    match (&*user, &*machine) {
+        ("", "") => None,
+        (user, "") => Some(user.to_owned()),
+        ("", machine) => Some(machine.to_owned()),
+        (user, machine) => Some(format!("{user}@{machine}")),
+    }
+}
+
 /// `kaniko-<directory>-<nonce>`: an RFC 1123 label, cut to what Kubernetes takes.
 fn pod_name(directory: &str, nonce: &Nonce) -> String {
     let suffix = &nonce.as_str()[8..];
@@ -309,6 +323,21 @@ mod tests {
         let default =
             pod(&PodRequest::for_tests(), &Access::default(), Transport::Exec, "app", &Nonce::random()).spec.unwrap();
         assert_eq!(default.containers[0].security_context, None);
+    }
+
+    #[test]
+    fn who_started_a_build_is_told_as_far_as_it_is_known_and_in_plain_characters() {
+        for (user, machine, told) in [
+            ("alice", "laptop", Some("alice@laptop")),
+            ("", "runner-7", Some("runner-7")),
+            ("root", "", Some("root")),
+            ("CORP\\jörg", "pc.example.com", Some("CORP\\jörg@pc.example.com")),
+            ("\u{1b}[2Jbob\n", "\u{202e}pc", Some("2Jbob@pc")),
+            ("", "", None),
+        ] {
+            assert_eq!(started_by(user, machine).as_deref(), told);
+        }
+        assert_eq!(started_by(&"a".repeat(1000), "").map(|told| told.len()), Some(63));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What users say about the Pod, in a real cluster.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota, ServiceAccount};
 use serde_json::json;
 
@@ -79,6 +83,105 @@ fn a_hardened_executor_changes_owners_and_modes_and_users_in_run() {
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
+fn a_hardened_receiver_unpacks_directories_and_files_that_nobody_may_write_or_read() {
+    let namespace = Namespace::new();
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\nCOPY c /c\n")
+        .file("c/locked/deep/x", "behind a directory that cannot be written\n")
+        .file("c/secret", "nobody may read it\n")
+        .executable("c/set", "#!/bin/sh\n");
+    let modes = [("c/locked/deep", 0o500), ("c/locked", 0o555), ("c/secret", 0o400), ("c/set", 0o6755)];
+    for (path, mode) in modes {
+        fs::set_permissions(tree.path().join(path), Permissions::from_mode(mode)).unwrap();
+    }
+    for transport in ["exec", "attach", "stdin"] {
+        let arguments = ["--security", "hardened", "--transport", transport];
+        let finished = namespace.build(&tree).args(&arguments).run();
+        let plain = Image::pull(namespace.build(&tree).args(&["--transport", transport]).run().reference());
+        let image = Image::pull(finished.reference());
+        assert_eq!(image.text("c/locked/deep/x"), "behind a directory that cannot be written\n", "{transport}");
+        assert!(image.nodes() == plain.nodes(), "{transport}: the image is the one without --security hardened");
+    }
+    // So that it can be deleted by those who are not root.
+    for (path, _) in modes.iter().rev() {
+        fs::set_permissions(tree.path().join(path), Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+/// A template with init containers around the receiver, which run these commands.
+fn around_the_receiver(before: &str, after: &str) -> String {
+    let image = base_image();
+    let container = |name: &str, command: &str| {
+        json!({
+            "name": name, "image": image, "command": ["sh", "-c", command],
+            "volumeMounts": [{"name": "context", "mountPath": "/seen"}],
+        })
+    };
+    let sidecar = json!({
+        "name": "sidecar", "image": image, "command": ["sleep", "600"], "restartPolicy": "Always",
+    });
+    let receiver = json!({"name": "receive-context"});
+    let containers = [container("before", before), sidecar, receiver, container("after", after)];
+    json!({"spec": {"initContainers": containers, "nodeSelector": {"kubernetes.io/os": "linux"}}}).to_string()
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn init_containers_run_where_the_template_puts_them_and_are_waited_for_by_name() {
+    let namespace = Namespace::new();
+    let elsewhere = Tree::new();
+    let template = elsewhere.write(
+        "pod.json",
+        around_the_receiver(
+            "sleep 3; ! test -e /seen/context",
+            "sleep 3; test -f /seen/context/x && echo changed >/seen/context/x",
+        ),
+    );
+    for transport in ["exec", "attach"] {
+        let arguments = ["--transport", transport, "--pod-template"];
+        let finished = namespace.build(&small()).args(&arguments).arg(&template).run();
+        assert_eq!(Image::pull(finished.reference()).text("x"), "changed\n", "{transport}");
+        for name in ["before", "after"] {
+            let line = format!("waiting for init container `{name}` to end");
+            assert!(finished.stderr.contains(&line), "{transport} {line}: {}", finished.stderr);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_init_container_that_fails_ends_the_build_at_once() {
+    let namespace = Namespace::new();
+    let elsewhere = Tree::new();
+    for (before, after, failed) in [("exit 3", "true", "before"), ("true", "exit 3", "after")] {
+        let template = elsewhere.write("pod.json", around_the_receiver(before, after));
+        let started = Instant::now();
+        let finished = namespace.build(&small()).arg("--pod-template").arg(&template).run();
+        assert_eq!((finished.code, finished.stdout()), (Some(3), ""), "{}", finished.stderr);
+        assert!(
+            finished.stderr.contains(&format!("error: container `{failed}` ended with 3: Error\n")),
+            "{}",
+            finished.stderr
+        );
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+        assert!(namespace.pods().is_empty(), "{}", finished.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_template_that_breaks_the_build_makes_no_pod() {
+    let namespace = Namespace::new();
+    let elsewhere = Tree::new();
+    let template = elsewhere.write("pod.yaml", "spec: {hostNetwork: true}\n");
+    let finished = namespace.build(&small()).arg("--pod-template").arg(&template).run();
+    assert_eq!((finished.code, finished.stdout()), (Some(2), ""), "{}", finished.stderr);
+    assert!(finished.stderr.contains("may not ask for `spec.hostNetwork`"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("pod: "), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
 fn a_quota_that_wants_limits_is_met_with_cpu_and_memory() {
     let namespace = Namespace::new();
     namespace.create(&from::<ResourceQuota>(json!({
@@ -112,6 +215,20 @@ fn memory_wins_over_the_namespaces_default() {
     assert!(small.stderr.contains("executor was out of memory\nnote: its memory limit is 32Mi"), "{}", small.stderr);
     assert!(small.stderr.contains("help: give it more with `--memory"), "{}", small.stderr);
     namespace.build(&tree).args(&["--memory", "1Gi"]).run().reference();
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_template_may_ask_for_the_service_accounts_token() {
+    let namespace = Namespace::new();
+    let elsewhere = Tree::new();
+    let template = elsewhere.write("pod.yaml", "spec: {automountServiceAccountToken: true}\n");
+    let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    let tree = Tree::new().file("Dockerfile", format!("FROM {}\nRUN wc -c <{token} >/size\n", base_image()));
+    let finished = namespace.build(&tree).arg("--pod-template").arg(&template).run();
+    let image = Image::pull(finished.reference());
+    assert!(image.text("size").trim().parse::<u32>().unwrap() > 100, "{}", image.text("size"));
+    assert!(!image.paths().iter().any(|path| path.ends_with("/token")), "a mount is no part of the image");
 }
 
 #[test]

@@ -207,30 +207,54 @@ fn a_manifest_shows_no_login_and_asks_no_helper() {
     assert!(!tree.path().join("asked").exists());
 }
 
+/// The example in README.md, "The pod".
+fn documented_template() -> &'static str {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("```yaml\n").filter_map(|rest| Some(rest.split_once("\n```")?.0));
+    blocks.into_iter().find(|yaml| yaml.contains("name: kaniko\n")).expect("README.md has a pod template")
+}
+
 #[test]
-fn a_pod_template_is_merged_and_its_mistakes_are_named() {
+fn a_pod_template_is_merged_over_the_pod() {
+    let tree = small().file("app/Dockerfile", "").file("pod.yaml", documented_template());
+    let arguments = ["manifest", "-t", "app", "--transport", "stdin", "--pod-template", "pod.yaml", "app"];
+    assert_transcript!("manifest_template", run_in(&tree, &arguments));
+}
+
+#[test]
+fn a_pod_template_that_cannot_be_used_is_refused_with_the_field_and_the_reason() {
+    let container = |fields: &str| format!("spec: {{containers: [{{name: kaniko, {fields}}}]}}\n");
     let tree = small()
-        .file(
-            "pod.yaml",
-            "spec:\n  nodeSelector: {disk: ssd}\n  containers:\n  - name: kaniko\n    volumeMounts: [{name: m2, mountPath: \
-             /root/.m2}]\n  volumes: [{name: m2, persistentVolumeClaim: {claimName: m2}}]\n",
-        )
         .file("typo.yaml", "spec: {tolerationss: []}\n")
-        .file("breaks.yaml", "spec: {containers: [{name: kaniko, securityContext: {privileged: true}}]}\n")
-        .file("kind.yaml", "kind: Deployment\n");
+        .file("type.yaml", "metadata: {annotations: {sidecar.istio.io/inject: false}}\n")
+        .file("kind.yaml", "apiVersion: v1\nkind: PodTemplate\n")
+        .file("syntax.yaml", "spec: {\n")
+        .file("directive.yaml", "spec: {$setElementOrder/containers: [{name: kaniko}]}\n")
+        .file("no-key.yaml", "spec: {volumes: [{emptyDir: {}}]}\n")
+        .file("breaks.yaml", container("args: [--no-push]"))
+        .file("hides.yaml", container("volumeMounts: [{name: cache, mountPath: /kaniko}]"))
+        .file("deadline.yaml", "spec: {activeDeadlineSeconds: 60}\n")
+        .file("privileged.yaml", container("securityContext: {privileged: true}"));
     let manifest = |template: &str| run_in(&tree, &["manifest", "-t", "app", "--pod-template", template]);
-    let merged = manifest("pod.yaml");
-    let pod: Value = serde_json::from_slice(
-        &run_in(&tree, &["manifest", "-o", "json", "-t", "app", "--pod-template", "pod.yaml"]).stdout,
-    )
-    .unwrap();
-    assert_eq!(merged.code, Some(0), "{}", merged.stderr);
-    assert_eq!(pod["spec"]["nodeSelector"]["disk"], "ssd");
     assert_transcript!("template_typo", manifest("typo.yaml"));
-    assert_transcript!("template_breaks", manifest("breaks.yaml"));
+    assert_transcript!("template_type", manifest("type.yaml"));
     assert_transcript!("template_kind", manifest("kind.yaml"));
+    assert_transcript!("template_syntax", manifest("syntax.yaml"));
+    assert_transcript!("template_directive", manifest("directive.yaml"));
+    assert_transcript!("template_no_key", manifest("no-key.yaml"));
+    assert_transcript!("template_breaks", manifest("breaks.yaml"));
+    assert_transcript!("template_hides", manifest("hides.yaml"));
+    assert_transcript!("template_deadline", manifest("deadline.yaml"));
+    assert_transcript!("template_privileged", manifest("privileged.yaml"));
     assert_transcript!("template_missing", manifest("no.yaml"));
-    assert_transcript!("quantity", run_in(&tree, &["manifest", "-t", "app", "--memory", "2GB"]));
+}
+
+#[test]
+fn quantities_that_are_none_are_refused_with_how_to_write_them() {
+    let manifest = |flag: &str, typed: &str| run_in(&small(), &["manifest", "-t", "app", flag, typed]);
+    assert_transcript!("quantity", manifest("--memory", "2GB"));
+    assert_transcript!("quantity_of_bytes", manifest("--memory", "512m"));
+    assert_transcript!("quantity_of_cpu", manifest("--cpu", "two"));
 }
 
 #[test]
