@@ -9,6 +9,8 @@ if sys.version_info < (3, 11):
     print(f"scripts/bench: Python 3.11 or newer is needed, this is {sys.version.split()[0]}", file=sys.stderr)
     sys.exit(2)
 
+import cluster
+import cluster_table
 import contestants
 import gate
 import measure
@@ -18,6 +20,7 @@ import tools as toolbox
 import workloads
 from measure import Results
 from report import run, say
+from targets import Verdict
 from tools import Tools
 from workloads import Workload
 
@@ -26,6 +29,10 @@ Measures `kaniko-local context pack` and `context ls` against other ways of pack
 turns, and prints the times, the ratios and how they stand to the targets, as Markdown on standard output.
 
 Before anything is timed, every archive is compared with what Docker's own packer makes of the same tree.
+
+With --cluster it measures builds in the test cluster instead: uploads against `kubectl exec`, a tiny build against the
+same Pod by `kubectl apply`, memory, and many builds at a time. It uses the cluster that `scripts/cluster env` has set, or
+brings one up, and works in a namespace of its own that it deletes at the end.
 """
 
 EPILOGUE = """\
@@ -33,7 +40,7 @@ exit codes: 0 measured, whatever the result; 1 something failed, an archive is w
 --strict was given; 2 the call or the machine does not fit.
 
 A full run needs 12 GB of disk for its trees, and some 45 minutes on two processors, ten of them to check the
-archives of WS and WM.
+archives of WS and WM. With --cluster it needs 8 GB, and some 15 minutes.
 """
 
 
@@ -45,15 +52,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--also", action="append", default=[], type=_named_path, metavar="NAME=PATH",
                         help="another build of it, measured in the same rounds with gzip:1, for example one with an "
                              "optional compressor; judged by that one's targets; may be repeated")
-    parser.add_argument("--workloads", type=_names, default=list(workloads.RECIPES), metavar="W1,W3",
+    parser.add_argument("--cluster", action="store_true", help="measure builds in the test cluster instead of packing")
+    parser.add_argument("--kubectl", type=Path, metavar="PATH",
+                        help="the peer of --cluster (default: built, of the version of the test cluster)")
+    parser.add_argument("--workloads", type=_names, metavar="W1,W3",
                         help="which ones (default: all): " + "; ".join(
                             f"{(recipe.__doc__ or '').strip().rstrip('.')}" for recipe in workloads.RECIPES.values()))
-    parser.add_argument("--runs", type=_positive, default=5, metavar="N",
-                        help="rounds that count, after one that does not (default: 5); W0 has ten times as many, W1 "
-                             "and W2 four times; WS and WM are run once")
+    parser.add_argument("--runs", type=_positive, metavar="N",
+                        help="rounds that count, after one that does not (default: 5; with --cluster 3); W0 has ten "
+                             "times as many, W1, W2 and the tiny build four times; WS and WM are run once")
     parser.add_argument("--quick", action="store_true",
-                        help="small workloads and one round: shows within a minute that everything runs, and nothing "
-                             "else; targets are not judged")
+                        help="small workloads and one round: shows within a minute, with --cluster two, that everything "
+                             "runs, and nothing else; targets are not judged")
     parser.add_argument("--keep", type=Path, default=toolbox.cache() / "bench", metavar="DIR",
                         help="where the trees are kept for later runs (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report to this file too")
@@ -61,6 +71,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.strict and options.quick:
         parser.error("--quick judges no targets, so --strict has nothing to be strict about")
+    if options.cluster and (options.also or options.workloads):
+        parser.error("--also and --workloads are about packing, --cluster measures builds")
+    if options.kubectl and not options.cluster:
+        parser.error("--kubectl is the peer of --cluster")
     return options
 
 
@@ -92,21 +106,7 @@ def main(arguments: list[str]) -> int:
     binary = options.binary.resolve() if options.binary else None
     keep = options.keep.resolve()
     with workloads.locked(keep):
-        return bench(options, keep, binary)
-
-
-def bench(options: argparse.Namespace, keep: Path, binary: Path | None) -> int:
-    tools = toolbox.provide(binary, dict(options.also))
-    for name in tools.missing:
-        say(f"left out: {name} is not installed")
-    # All trees first: making them leaves the disk busy for a while.
-    made = [workloads.provide(name, options.quick, keep) for name in options.workloads]
-    os.sync()
-    load_before, _, _ = os.getloadavg()
-    runs = 1 if options.quick else options.runs
-    results = {workload.name: measured(workload, tools, runs, options.quick) for workload in made}
-    verdicts = targets.judge(results, list(tools.also))
-    text = table.report(results, verdicts, tools, options.quick, load_before)
+        text, verdicts = (in_cluster if options.cluster else packing)(options, keep, binary)
     print(text)
     if options.output:
         options.output.write_text(text)
@@ -116,6 +116,28 @@ def bench(options: argparse.Namespace, keep: Path, binary: Path | None) -> int:
     say(f"{len(missed)} of {len(verdicts)} targets missed, "
         f"{sum(verdict.measured is None for verdict in verdicts)} not measured")
     return 1 if options.strict and missed else 0
+
+
+def packing(options: argparse.Namespace, keep: Path, binary: Path | None) -> tuple[str, list[Verdict]]:
+    tools = toolbox.provide(binary, dict(options.also))
+    for name in tools.missing:
+        say(f"left out: {name} is not installed")
+    # All trees first: making them leaves the disk busy for a while.
+    made = [workloads.provide(name, options.quick, keep) for name in options.workloads or workloads.RECIPES]
+    os.sync()
+    load_before, _, _ = os.getloadavg()
+    runs = 1 if options.quick else options.runs or 5
+    results = {workload.name: measured(workload, tools, runs, options.quick) for workload in made}
+    verdicts = targets.judge(results, list(tools.also))
+    return table.report(results, verdicts, tools, options.quick, load_before), verdicts
+
+
+def in_cluster(options: argparse.Namespace, keep: Path, binary: Path | None) -> tuple[str, list[Verdict]]:
+    tools = toolbox.provide_for_cluster(binary, options.kubectl.resolve() if options.kubectl else None)
+    load_before, _, _ = os.getloadavg()
+    found = cluster.run(tools, cluster.Sizes.of(options.runs or 3, options.quick), keep, options.quick)
+    verdicts = cluster.judge(found)
+    return cluster_table.report(found, verdicts, tools, options.quick, load_before), verdicts
 
 
 def measured(workload: Workload, tools: Tools, runs: int, quick: bool) -> Results:

@@ -7,7 +7,6 @@ nothing."""
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import time
@@ -15,13 +14,12 @@ from pathlib import Path
 
 import tools as toolbox
 import workloads
+from ours import UNITS, UPLOADED
 from report import Failure, run
 
 COMPRESSIONS = ["none", "gzip:1", "gzip:3", "gzip:6", "gzip:9", "auto"]
 RATES = {"100 Mbit/s": 100e6 / 8, "1 Gbit/s": 1e9 / 8, "unlimited": float("inf")}
 CHUNK = 64 * 1024
-UPLOADED = re.compile(r"uploaded: .* as ([0-9.]+) (B|KiB|MiB|GiB) in ([0-9.]+) s")
-UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

@@ -16,7 +16,7 @@ def report(results: dict[str, Results], verdicts: list[Verdict], tools: Tools, q
            load_before: float) -> str:
     parts = [_head(tools, quick, load_before)]
     parts += [_workload(found) for found in results.values()]
-    parts.append(_targets(verdicts, quick))
+    parts.append(verdict_table(verdicts, quick))
     return "\n".join(parts)
 
 
@@ -27,10 +27,10 @@ def _head(tools: Tools, quick: bool, load_before: float) -> str:
     if quick:
         lines += ["**Made with --quick: the workloads are small, the ratios mean nothing.**", ""]
     lines += [
-        f"- {time.strftime('%Y-%m-%d %H:%M')}, {_processor()}, {len(os.sched_getaffinity(0))} processors, "
+        f"- {time.strftime('%Y-%m-%d %H:%M')}, {processor()}, {len(os.sched_getaffinity(0))} processors, "
         f"Linux {platform.release()}; load of the minute before {load_before:.1f}",
-        f"- under test: {_program(tools.binary)}{f', built from {tools.commit}' if tools.commit else ''}",
-        *(f"- {name}: {_program(path)}" for name, path in tools.also.items()),
+        f"- under test: {program(tools.binary)}{f', built from {tools.commit}' if tools.commit else ''}",
+        *(f"- {name}: {program(path)}" for name, path in tools.also.items()),
         f"- peers: {', '.join(version for version in versions if version)}; Docker's packers as in dockerpack/go.mod",
         *(f"- **left out: {name} is not installed**" for name in tools.missing),
         "- MB/s is kept content by wall time. The time column is the median (fastest–slowest) of the rounds, the ratio "
@@ -40,13 +40,13 @@ def _head(tools: Tools, quick: bool, load_before: float) -> str:
     return "\n".join(lines)
 
 
-def _program(path: Path) -> str:
+def program(path: Path) -> str:
     """Which one it was: its version alone does not say."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return f"{first_line(str(path), '--version') or path.name}, SHA-256 {digest}…"
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -85,7 +85,7 @@ def _seconds(value: float) -> str:
     return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 1 else f"{value:.2f}"
 
 
-def _targets(verdicts: list[Verdict], quick: bool) -> str:
+def verdict_table(verdicts: list[Verdict], quick: bool) -> str:
     lines = ["## Targets", "", "| | target | measured | |", "|---|---|---|---|"]
     for verdict in verdicts:
         word = "not judged" if quick and verdict.measured is not None else verdict.word

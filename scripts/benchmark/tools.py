@@ -5,6 +5,7 @@ up to date.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -22,24 +23,51 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kaniko-local"
 
 
-@dataclass
-class Tools:
+@dataclass(kw_only=True)
+class Measured:
+    """What every measurement needs."""
+
     binary: Path
     runner: Path
+    commit: str = ""  # of the binary, if it was built here
+
+
+@dataclass(kw_only=True)
+class Tools(Measured):
     floor: Path
     dockerpack: Path
     also: dict[str, Path] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)  # peers that are not installed
-    commit: str = ""  # of the binary, if it was built here
+
+
+@dataclass(kw_only=True)
+class ClusterTools(Measured):
+    kubectl: Path
 
 
 def provide(binary: Path | None, also: dict[str, Path]) -> Tools:
-    for path in [binary, *also.values()]:
+    _check_programs(binary, *also.values())
+    instruments = _instruments()
+    return Tools(binary=binary or build_binary(), runner=instruments / "runner", floor=instruments / "floor",
+                 dockerpack=_dockerpack(), also=also,
+                 missing=[name for name in ("pigz", "igzip") if not shutil.which(name)],
+                 commit="" if binary else commit())
+
+
+def provide_for_cluster(binary: Path | None, kubectl: Path | None) -> ClusterTools:
+    _check_programs(binary, kubectl)
+    return ClusterTools(binary=binary or build_binary(), runner=_instruments() / "runner",
+                        kubectl=kubectl or _kubectl(), commit="" if binary else commit())
+
+
+def _check_programs(*paths: Path | None) -> None:
+    for path in paths:
         if path is not None and not os.access(path, os.X_OK):
             raise Refused(f"{path} is no program")
-    instruments = _cargo("the instruments", SOURCE / "instruments/Cargo.toml", cache() / "bench-instruments")
-    return Tools(binary or build_binary(), instruments / "runner", instruments / "floor", _dockerpack(), also,
-                 [name for name in ("pigz", "igzip") if not shutil.which(name)], "" if binary else commit())
+
+
+def _instruments() -> Path:
+    return _cargo("the instruments", SOURCE / "instruments/Cargo.toml", cache() / "bench-instruments")
 
 
 def build_binary() -> Path:
@@ -60,6 +88,29 @@ def _dockerpack() -> Path:
     _build(["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", str(out), "."],
            SOURCE / "dockerpack", {"CGO_ENABLED": "0", "GOWORK": "off"})
     return out
+
+
+def _kubectl() -> Path:
+    """The kubectl of the test cluster's version: what is on PATH may be old, or a wrapper that starts another."""
+    say("building kubectl")
+    source, out = SOURCE / "kubectl", cache() / "bench-kubectl"
+    version = _kubernetes(source / "go.mod")
+    cluster = _kubernetes(SOURCE.parent / "testcluster/kubernetes/go.mod")
+    if version != cluster:
+        raise Failure(f"{source}/go.mod requires k8s.io/kubernetes {version}, the test cluster's {cluster}")
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    variables = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    flags = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in variables.items())
+    _build(["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {flags}", "-o", str(out),
+            "k8s.io/kubernetes/cmd/kubectl"], source, {"CGO_ENABLED": "0", "GOWORK": "off"})
+    return out
+
+
+def _kubernetes(manifest: Path) -> str:
+    found = re.search(r"^\s*(?:require )?k8s\.io/kubernetes (v\S+)", manifest.read_text(), re.M)
+    if not found:
+        raise Failure(f"{manifest} requires no k8s.io/kubernetes")
+    return found[1]
 
 
 def _build(argv: list[str], directory: Path, env: dict[str, str] | None = None) -> None:

@@ -136,8 +136,12 @@ def node(tree: Tree, quick: bool) -> None:
 
 def monorepo(tree: Tree, quick: bool) -> None:
     """W3: a large repository of sources, without an ignore file."""
+    source_files(tree, *((2_000, 22_600_000) if quick else (100_000, 1_130_000_000)))
+
+
+def source_files(tree: Tree, count: int, total: int) -> None:
+    """As many files of source code, with that many bytes together."""
     text = Text("W3")
-    count, total = (2_000, 22_600_000) if quick else (100_000, 1_130_000_000)
     tree.add("Dockerfile", DOCKERFILE)
     suffixes = ("go", "ts", "java", "py", "proto", "md")
     for number, size in enumerate(sizes("W3", count - 1, total)):
@@ -238,9 +242,34 @@ def million(tree: Tree, quick: bool) -> None:
             tree.add(f"d{directory:04}/f{file:04}.txt", b"%d\n" % (directory * 1000 + file))
 
 
+def upload(tree: Tree, quick: bool) -> None:
+    """C1: one file that does not compress."""
+    _build_of_next_to_nothing(tree)
+    # In pieces: the generator needs several times the memory of what it makes.
+    tree.add("blob", b"".join(noise(f"C1 {piece}", 1 << 20) for piece in range(64 if quick else 1024)))
+
+
+def repository(tree: Tree, quick: bool) -> None:
+    """C2: a repository of sources like W3, with fewer files."""
+    source_files(tree, *((2_000, 22_600_000) if quick else (27_000, 300_000_000)))
+
+
+def zeros(tree: Tree, quick: bool) -> None:
+    """C3: one huge file of zeros."""
+    _build_of_next_to_nothing(tree)
+    tree.add_sparse("disk.img", (256 << 20) if quick else (4 << 30), {})
+
+
+def _build_of_next_to_nothing(tree: Tree) -> None:
+    tree.add("Dockerfile", b"FROM scratch\nCOPY hello /\n")
+    tree.add("hello", b"hello\n")
+
+
 RECIPES: dict[str, Callable[[Tree, bool], None]] = {
     "W0": listing, "W1": java, "W2": node, "W3": monorepo, "W4": jars, "W5": exclusions, "WS": sparse, "WM": million,
 }
+# What is sent into a cluster.
+CLUSTER_RECIPES: dict[str, Callable[[Tree, bool], None]] = {"C1": upload, "C2": repository, "C3": zeros}
 
 
 @dataclass
@@ -279,7 +308,7 @@ def locked(keep: Path):
 
 def provide(name: str, quick: bool, keep: Path) -> Workload:
     """The workload of that name, made if it is not there or its recipe changed."""
-    recipe = RECIPES[name]
+    recipe = {**RECIPES, **CLUSTER_RECIPES}[name]
     digest = _recipe_digest(recipe)
     place = keep / (f"{name}-quick" if quick else name)
     record = place / "workload.json"
@@ -295,13 +324,15 @@ def provide(name: str, quick: bool, keep: Path) -> Workload:
 
 
 def _recipe_digest(recipe: Callable) -> str:
-    parts = [recipe, Tree, sizes, noise, corpus, DOCKERFILE, HOSTILE, MODULE, TIME]
+    parts = [recipe, source_files, _build_of_next_to_nothing, Tree, sizes, noise, corpus, DOCKERFILE, HOSTILE, MODULE,
+             TIME]
     sources = [repr(part) if isinstance(part, (bytes, tuple, int)) else inspect.getsource(part) for part in parts]
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
 
 
 # Generous: bytes on disk and files, for the largest workload of all.
-_NEEDED = {"W3": (2 << 30, 110_000), "W4": (2 << 30, 100), "W5": (2 << 30, 220_000), "WM": (6 << 30, 1_100_000)}
+_NEEDED = {"W3": (2 << 30, 110_000), "W4": (2 << 30, 100), "W5": (2 << 30, 220_000), "WM": (6 << 30, 1_100_000),
+           "C1": (2 << 30, 100)}
 
 
 def _make(name: str, recipe: Callable[[Tree, bool], None], digest: str, quick: bool, place: Path) -> dict:
