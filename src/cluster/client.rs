@@ -181,7 +181,7 @@ impl Cluster {
     }
 
     /// How long the server wants to be left alone.
-    fn wanted_pause(&self) -> Duration {
+    pub fn wanted_pause(&self) -> Duration {
         let not_before = *self.shared.not_before.lock().unwrap_or_else(PoisonError::into_inner);
         not_before.map(|time| time.saturating_duration_since(Instant::now())).unwrap_or_default()
     }

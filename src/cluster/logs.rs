@@ -68,7 +68,7 @@ pub async fn follow(cluster: Cluster, pod: String, container: &'static str, list
                 return;
             }
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(AGAIN.max(cluster.wanted_pause())).await;
     }
 }
 

@@ -219,7 +219,7 @@ impl Session {
             }
             number += 1;
             self.listener.event(Event::UploadBroke { why: Error::from(error).one_line(), attempt: number });
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.max(self.cluster.wanted_pause())).await;
             pause *= 2;
             // A token may have run out meanwhile.
             self.cluster.renew().await;

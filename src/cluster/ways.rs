@@ -46,7 +46,7 @@ impl Ways {
             return true;
         }
         // An upload by exec was tried again on the same pod already.
-        let broke = step != Step::Start && self.current != Transport::Exec && is_upload(error);
+        let broke = self.current != Transport::Exec && error.may_pass() && is_upload(step, error);
         if broke && self.pods < PODS {
             self.pods += 1;
             return true;
@@ -74,9 +74,13 @@ fn is_receivers(error: &ClusterError) -> bool {
     }
 }
 
-/// Whether the context did not arrive.
-fn is_upload(error: &ClusterError) -> bool {
-    matches!(error, ClusterError::UploadBroken { .. } | ClusterError::Receiver { .. }) && error.may_pass()
+/// Whether the context did not arrive: a request to attach may have used the standard input up, whatever became of it.
+fn is_upload(step: Step, error: &ClusterError) -> bool {
+    match step {
+        Step::Start => false,
+        Step::Upload => true,
+        Step::Build => matches!(error, ClusterError::UploadBroken { .. } | ClusterError::Receiver { .. }),
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +122,16 @@ mod tests {
         let mut ways = Ways::new(Some(Transport::Exec));
         assert!(!ways.another(Step::Upload, &forbidden()));
         assert!(!ways.another(Step::Start, &no_image(RECEIVER)));
+    }
+
+    #[test]
+    fn a_request_to_attach_that_broke_is_an_upload_that_broke() {
+        let lost = || Error::from(ClusterError::Request { action: String::new(), why: String::new() });
+        let mut ways = Ways::new(Some(Transport::Attach));
+        assert!(!ways.another(Step::Start, &lost()));
+        assert!(ways.another(Step::Upload, &lost()));
+        assert!(!ways.another(Step::Build, &lost()));
+        assert!(!ways.another(Step::Upload, &forbidden()));
     }
 
     #[test]
