@@ -186,10 +186,10 @@ impl Cluster {
         not_before.map(|time| time.saturating_duration_since(Instant::now())).unwrap_or_default()
     }
 
-    /// Whether asking again may help. A cluster that has never answered is more likely misnamed.
+    /// Whether asking again may help. A cluster that was never reached is more likely misnamed.
     fn may_pass(&self, error: &ClusterError) -> bool {
-        let is_refusal = matches!(error, ClusterError::Refused { .. });
-        error.may_pass() && (is_refusal || self.shared.answered.load(Ordering::Relaxed))
+        let never_reached = matches!(error, ClusterError::Unreachable { .. });
+        error.may_pass() && (!never_reached || self.shared.answered.load(Ordering::Relaxed))
     }
 
     /// Gives a failed request its name.
