@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Wait before a request is repeated: at first, and at most.
 const AGAIN: Duration = Duration::from_millis(250);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(4);
+/// For so long after a connection failed, a missing right may be there a moment later: an API server that has just
+/// started takes requests before it has read the RoleBindings.
+const JUST_BACK: Duration = Duration::from_secs(20);
 
 /// Which cluster, as asked for.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +77,8 @@ struct Shared {
     answered: AtomicBool,
     /// Until when the server wants to be left alone: it said `Retry-After`.
     not_before: NotBefore,
+    /// When a connection last failed.
+    failed: Mutex<Option<Instant>>,
     listener: Arc<dyn Listener>,
 }
 
@@ -94,6 +99,7 @@ impl Cluster {
             client: RwLock::new(client(config, options, &not_before)?),
             answered: AtomicBool::new(false),
             not_before,
+            failed: Mutex::default(),
             listener,
         };
         Ok(Self { namespace, shared: Arc::new(shared) })
@@ -174,10 +180,22 @@ impl Cluster {
                 why: format!("{} did not answer within {} s", self.shared.server, bound.as_secs()),
             }),
         };
-        if let Ok(_) | Err(ClusterError::Refused { .. }) = result {
-            self.shared.answered.store(true, Ordering::Relaxed);
+        match result {
+            Ok(_) | Err(ClusterError::Refused { .. }) => self.shared.answered.store(true, Ordering::Relaxed),
+            Err(_) => self.connection_failed(),
         }
         result
+    }
+
+    /// Whoever watches or reads a log tells it here: the API server may be about to restart.
+    pub fn connection_failed(&self) {
+        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a missing right may be there a moment later.
+    pub fn is_just_back(&self) -> bool {
+        let failed = *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|failed| failed.elapsed() < JUST_BACK)
     }
 
     /// How long the server wants to be left alone.
@@ -188,8 +206,11 @@ impl Cluster {
 
     /// Whether asking again may help. A cluster that was never reached is more likely misnamed.
     fn may_pass(&self, error: &ClusterError) -> bool {
-        let never_reached = matches!(error, ClusterError::Unreachable { .. });
-        error.may_pass() && (!never_reached || self.shared.answered.load(Ordering::Relaxed))
+        match error {
+            ClusterError::Refused { code: 403, .. } => self.is_just_back(),
+            ClusterError::Unreachable { .. } => self.shared.answered.load(Ordering::Relaxed),
+            _ => error.may_pass(),
+        }
     }
 
     /// Gives a failed request its name.

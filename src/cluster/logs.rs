@@ -56,8 +56,13 @@ pub async fn follow(cluster: Cluster, pod: String, container: &'static str, list
         let told = match result {
             Ok(()) => Some(Told::NoMore),
             Err(kube::Error::Api(status)) if status.code == 404 => Some(Told::NoMore),
-            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => Some(Told::Refused(status.message)),
+            Err(kube::Error::Api(status)) if status.code == 401 || status.code == 403 && !cluster.is_just_back() => {
+                Some(Told::Refused(status.message))
+            }
             Err(error) => {
+                if !matches!(error, kube::Error::Api(_)) {
+                    cluster.connection_failed();
+                }
                 tracing::debug!(pod, container, %error, "log stream broke");
                 None
             }

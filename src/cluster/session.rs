@@ -22,7 +22,7 @@ use super::secret;
 use super::status::{Stage, Wait, running_container, stage};
 use super::stream::Ended;
 use super::upload::{Delivered, Packer, Upload, Wire};
-use super::watch::{Seen, Snapshot, contact_lost, follow, look};
+use super::watch::{Seen, Snapshot, contact_lost, follow, look, until_it_answers};
 use crate::context::Compression;
 use crate::error::{BuildError, ClusterError, Error};
 use crate::event::{Event, Listener};
@@ -223,6 +223,12 @@ impl Session {
             pause *= 2;
             // A token may have run out meanwhile.
             self.cluster.renew().await;
+            // Attempts are for uploads that break, not for a cluster that is away.
+            let (cluster, name) = (self.cluster.clone(), self.name.clone());
+            let answers = async { until_it_answers(&cluster, &name).await.map_err(Error::from) };
+            if self.unless_over(answers).await?.is_none() {
+                return Ok(());
+            }
         }
     }
 

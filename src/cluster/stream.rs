@@ -7,8 +7,8 @@
 //!
 //! Reading and writing never wait for each other. A missing status is never success.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -123,12 +123,12 @@ pub async fn run(
     input: Input,
     stdout: mpsc::UnboundedSender<Bytes>,
     sent: Arc<AtomicU64>,
+    heard: Arc<Heard>,
 ) -> Ended {
     let can_close = connection.supports_stream_close();
     let (sink, source) = connection.into_stream().split();
-    let mut heard = Heard::default();
     let outcome = {
-        let listen = listen(source, &mut heard, &stdout);
+        let listen = listen(source, &heard, &stdout);
         let speak = speak(sink, input, can_close, &sent);
         tokio::pin!(listen);
         tokio::select! {
@@ -142,27 +142,31 @@ pub async fn run(
     Ended { outcome, stderr: heard.stderr() }
 }
 
-#[derive(Default)]
-struct Heard {
-    stderr: Vec<u8>,
+/// What was heard of a command so far. Its words are there before its status, which may never come.
+#[derive(Debug, Default)]
+pub struct Heard {
+    stderr: Mutex<Vec<u8>>,
 }
 
 impl Heard {
-    fn keep_stderr(&mut self, chunk: &[u8]) {
-        self.stderr.extend_from_slice(chunk);
-        let over = self.stderr.len().saturating_sub(STDERR_KEPT);
-        self.stderr.drain(..over);
+    fn keep_stderr(&self, chunk: &[u8]) {
+        let mut stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        stderr.extend_from_slice(chunk);
+        let over = stderr.len().saturating_sub(STDERR_KEPT);
+        stderr.drain(..over);
     }
 
-    fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    /// The end of what it wrote to standard error.
+    pub fn stderr(&self) -> String {
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&stderr).trim().to_owned()
     }
 }
 
 /// Reads until a status arrives or the connection ends.
 async fn listen(
     mut source: impl futures_util::Stream<Item = Result<Message, SocketError>> + Unpin,
-    heard: &mut Heard,
+    heard: &Heard,
     stdout: &mpsc::UnboundedSender<Bytes>,
 ) -> Outcome {
     loop {
@@ -313,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_end_of_standard_error_is_kept() {
-        let mut heard = Heard::default();
+        let heard = Heard::default();
         (0..1000).for_each(|_| heard.keep_stderr(&[b'x'; 100]));
         heard.keep_stderr(b"last words");
         assert!(heard.stderr().len() <= STDERR_KEPT && heard.stderr().ends_with("last words"));

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::client::Cluster;
 use super::receiver::{self, Attempt, Framing, Nonce, RECEIVER, Reply};
-use super::stream::{self, Ended, Input, Outcome, Target};
+use super::stream::{self, Ended, Heard, Input, Outcome, Target};
 use crate::context::Compression;
 use crate::context::pack::{Coding, Incompressible, Packing, Sink};
 use crate::error::{CUT_OFF, ClusterError, Error};
@@ -111,7 +111,8 @@ impl Upload {
         let stream = stream::connect(&self.cluster, &self.pod, RECEIVER, &target).await?;
         let (chunks, input, _) = channel();
         let (stdout, mut replies) = mpsc::unbounded_channel();
-        let engine = stream::run(stream, input, stdout, Arc::clone(&counters.sent));
+        let heard = Arc::new(Heard::default());
+        let engine = stream::run(stream, input, stdout, Arc::clone(&counters.sent), Arc::clone(&heard));
         tokio::pin!(engine);
         let mut lines = Lines::default();
         // Until it is ready the process in the pod may not exist: what is sent before that may be lost.
@@ -145,7 +146,7 @@ impl Upload {
                         // Its last words are on their way; its exit code may be stuck behind our input.
                         break match timeout(LAST_WORDS, &mut engine).await {
                             Ok(ended) => ended,
-                            Err(_) => Ended { outcome: Outcome::Exited(code), stderr: String::new() },
+                            Err(_) => Ended { outcome: Outcome::Exited(code), stderr: heard.stderr() },
                         };
                     }
                 }
@@ -176,7 +177,7 @@ impl Upload {
         let (chunks, input, mut handed_over) = channel();
         let (stdout, _) = mpsc::unbounded_channel();
         let mut engine = JoinSet::new();
-        engine.spawn(stream::run(stream, input, stdout, Arc::clone(&counters.sent)));
+        engine.spawn(stream::run(stream, input, stdout, Arc::clone(&counters.sent), Arc::default()));
         let mut packing = self.start_packing(wire, chunks, &counters);
         let mut packed = false;
         let mut progress = tokio::time::interval(PROGRESS);

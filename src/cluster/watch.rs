@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, ObjectList};
 use kube::core::Status;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watch_object};
+use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -93,8 +93,11 @@ pub async fn follow(cluster: Cluster, name: String, seen: watch::Sender<Seen>, l
                     // Once both listing and watching were allowed, a refusal is a passing one: an API server that
                     // restarts, a token that is being renewed.
                     Some(status) if state.answers <= 1 => Snapshot::Refused(status),
-                    _ => {
+                    refused => {
                         tracing::debug!(%error, "watch broke");
+                        if refused.is_none() {
+                            cluster.connection_failed();
+                        }
                         continue;
                     }
                 },
@@ -131,14 +134,23 @@ impl State {
 /// # Errors
 /// No answer, or a refusal.
 pub async fn look(cluster: &Cluster, name: &str) -> Result<Option<Pod>, ClusterError> {
-    let named = ListParams::default().fields(&format!("metadata.name={name}"));
-    let found = cluster
-        .request_once("look at the pod", |client| async {
-            let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
-            pods.list(&named).await
-        })
-        .await?;
+    let found = cluster.request_once(LOOK, |client| list(client, cluster, name)).await?;
     Ok(found.items.into_iter().next())
+}
+
+/// Waits for a cluster that is away.
+///
+/// # Errors
+/// It does not come back, or refuses even to show the pod.
+pub async fn until_it_answers(cluster: &Cluster, name: &str) -> Result<(), ClusterError> {
+    cluster.request(LOOK, |client| list(client, cluster, name)).await.map(drop)
+}
+
+const LOOK: &str = "look at the pod";
+
+async fn list(client: Client, cluster: &Cluster, name: &str) -> kube::Result<ObjectList<Pod>> {
+    let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
+    pods.list(&ListParams::default().fields(&format!("metadata.name={name}"))).await
 }
 
 /// Returns when the cluster has not been heard of for `limit`.

@@ -46,9 +46,13 @@ impl Upload {
 
 /// The upload was under way, and a right image comes of it.
 fn upload_survives(strike: impl FnOnce(&Node)) -> Finished {
+    upload_with_survives(&[], strike)
+}
+
+fn upload_with_survives(flags: &[&str], strike: impl FnOnce(&Node)) -> Finished {
     let node = Node::take();
     let upload = Upload::new();
-    let running = upload.start(&node, &[]);
+    let running = upload.start(&node, flags);
     strike(&node);
     node.plug_in();
     let finished = running.wait_at_most(LIMIT);
@@ -82,7 +86,7 @@ impl Counting {
         assert_eq!(Image::pull(finished.reference()).text("x"), "byte-exact\n");
         let counted: Vec<&str> = finished.stderr.lines().filter_map(|line| line.strip_prefix("counted ")).collect();
         let expected: Vec<String> = (1..=self.to).map(|count| count.to_string()).collect();
-        assert_eq!(counted, expected, "each line once");
+        assert_eq!(counted, expected, "each line once: {}", finished.stderr);
         self.namespace.assert_empty_soon();
     }
 }
@@ -101,6 +105,14 @@ fn build_survives(seconds: u32, strike: impl FnOnce(&Node)) {
 fn an_api_server_stopped_for_10_s_during_the_upload_delays_the_image() {
     let finished = upload_survives(|node| node.restart("kube-apiserver", 10));
     assert!(finished.stderr.contains(", attempt 2\n"), "{}", finished.stderr);
+}
+
+/// The executor's input cannot be taken up again.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_api_server_stopped_for_10_s_during_an_upload_to_the_executor_takes_another_pod() {
+    let finished = upload_with_survives(&["--transport", "stdin"], |node| node.restart("kube-apiserver", 10));
+    assert!(finished.stderr.contains("; trying another pod, with `stdin`\n"), "{}", finished.stderr);
 }
 
 #[test]

@@ -172,10 +172,27 @@ fn a_build_that_eats_all_memory_ends_it_with_1_and_the_limit() {
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
-fn a_helper_image_without_a_shell_ends_it_with_3_and_the_runtimes_words() {
+fn a_helper_image_without_a_shell_is_told_and_done_without() {
     let namespace = Namespace::new();
     let tree = running("true");
     let finished = namespace.build(&tree).args(&["--helper-image", NO_SHELL]).spawn().wait_at_most(SOON);
+    assert_eq!(Image::pull(finished.reference()).text("x"), "byte-exact\n");
+    assert!(
+        finished.stderr.contains("\ncontainer `receive-context` ended with 128: StartError: "),
+        "{}",
+        finished.stderr
+    );
+    assert!(finished.stderr.contains("; trying another pod, with `stdin`\n"), "{}", finished.stderr);
+    namespace.assert_empty_soon();
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_helper_image_without_a_shell_ends_an_exec_with_3_and_the_runtimes_words() {
+    let namespace = Namespace::new();
+    let tree = running("true");
+    let finished =
+        namespace.build(&tree).args(&["--helper-image", NO_SHELL, "--transport", "exec"]).spawn().wait_at_most(SOON);
     let words =
         ["error: container `receive-context` ended with 128: StartError\n", "exec: \"sh\": executable file not found"];
     assert_failed(&finished, 3, &words);
@@ -201,17 +218,24 @@ fn a_second_interrupt_ends_it_though_the_pod_cannot_be_deleted() {
     upload.assert_nothing();
 }
 
+/// The proxy keeps the connection open, so the pod hears nothing of it: as when a machine loses its power.
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
-fn killed_during_the_upload_it_leaves_a_pod_that_ends_at_its_deadline() {
-    let upload = Upload::new(Fault::Stall(MIDDLE));
-    let running = upload.start_with(&["--timeout", "20s"]);
-    running.signal("KILL");
-    assert_eq!(running.wait().code, None);
-    let pod = upload.namespace.ended_pod(SOON);
-    assert_eq!(pod.status.unwrap().reason.as_deref(), Some("DeadlineExceeded"));
-    upload.namespace.delete_pods();
-    upload.assert_nothing();
+fn killed_during_the_upload_it_leaves_a_pod_that_ends_by_itself_without_an_image() {
+    let ways = ["exec", "attach", "stdin"];
+    let uploads = ways.map(|transport| {
+        let upload = Upload::new(Fault::Stall(MIDDLE));
+        let running = upload.start_with(&["--timeout", "20s", "--transport", transport]);
+        running.signal("KILL");
+        assert_eq!(running.wait().code, None);
+        upload
+    });
+    for (transport, upload) in ways.into_iter().zip(uploads) {
+        let status = upload.namespace.ended_pod(SOON).status.unwrap();
+        assert_eq!(status.reason.as_deref(), Some("DeadlineExceeded"), "{transport}: {status:?}");
+        upload.namespace.delete_pods();
+        upload.assert_nothing();
+    }
 }
 
 #[test]

@@ -1,29 +1,45 @@
 //! The node of the test cluster, to be struck with `scripts/cluster`. Whoever strikes it has to be alone with it.
 
+use std::cell::Cell;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The one node. When it goes, its link is as it was.
-pub struct Node(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+/// What waits longer and longer between its attempts to reach an API server that is away.
+const CLIENTS: [&str; 3] = ["kube-controller-manager", "kube-scheduler", "kubelet"];
+
+/// The one node. When it goes, its link is as it was, and nothing waits for an API server that is back.
+pub struct Node {
+    _alone: MutexGuard<'static, ()>,
+    api_server_was_away: Cell<bool>,
+}
 
 static ONE: Mutex<()> = Mutex::new(());
 
 impl Node {
     /// Waits until no other test has it.
     pub fn take() -> Self {
-        Self(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+        let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { _alone, api_server_was_away: Cell::new(false) }
     }
 
     /// Kills a part, starts it again after so many seconds, and returns when it is ready.
     #[track_caller]
     pub fn restart(&self, part: &str, seconds: u32) {
+        self.note(part);
         scripts_cluster(&["restart", part, "--after", &seconds.to_string()]);
     }
 
     /// Lets a part hang for so many seconds.
     #[track_caller]
     pub fn pause(&self, part: &str, seconds: u32) {
+        self.note(part);
         scripts_cluster(&["pause", part, &seconds.to_string()]);
+    }
+
+    fn note(&self, part: &str) {
+        if part == "kube-apiserver" {
+            self.api_server_was_away.set(true);
+        }
     }
 
     /// From now on this machine sends to it no more than so many Mbit/s.
@@ -51,9 +67,13 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let output = call(&["link", "up"]);
-        // A test that has failed already has said why.
-        assert!(output.status.success() || std::thread::panicking(), "{output:?}");
+        let clients = if self.api_server_was_away.get() { &CLIENTS[..] } else { &[] };
+        let restarts = clients.iter().map(|client| vec!["restart", client]);
+        for arguments in std::iter::once(vec!["link", "up"]).chain(restarts) {
+            let output = call(&arguments);
+            // A test that has failed already has said why.
+            assert!(output.status.success() || std::thread::panicking(), "{output:?}");
+        }
     }
 }
 
