@@ -14,10 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator
 
 import images
 import kube
@@ -40,7 +38,6 @@ LEFT_PATIENCE = 60
 AT_ONCE = 8
 TRANSPORTS = ("exec", "attach", "stdin")
 
-RECEIVER = "receiver"
 VOLUME = "/kaniko/buildcontext"
 
 OURS = "kaniko-local build"
@@ -159,32 +156,29 @@ def run(tools: ClusterTools, sizes: Sizes, keep: Path, quick: bool) -> Measureme
         builder = Builder(tools, kubectl.namespace)
         bench = Bench(tools, kubectl, builder, registry, sizes, Path(scratch))
         try:
-            parts = [_upload(bench, upload), _sources(bench, sources), _tiny(bench), _zeros(bench, zeros)]
-            return Measurements(*parts, _series(bench))
+            # Sources near the end: they leave many deleted files behind, see there.
+            return Measurements(upload=_upload(bench, upload), tiny=_tiny(bench), zeros=_zeros(bench, zeros),
+                                sources=_sources(bench, sources), series=_series(bench))
         finally:
             builder.stop()
 
 
-@contextmanager
-def _receiver(bench: Bench, context: Path) -> Iterator[None]:
-    """A running pod for the peer to send to: the tool's own receiver, which waits for nothing.
-
-    For every turn a new one, as the tool has: unpacking many files into a pod that did so before, and deleted them, took
-    the kernel up to seven times as long.
-    """
+def _start_receiver(bench: Bench, context: Path) -> str:
+    """A running pod for the peer to send to: the tool's own receiver, which waits for nothing. Its name."""
     pod = bench.manifest(context, "--no-push")
     [container] = pod["spec"].pop("initContainers")
     container["command"] = ["sh", "-c", "trap 'exit 0' TERM; sleep 7200 & wait"]
     pod["spec"]["containers"] = [container]
-    pod["metadata"] = {"name": RECEIVER}
     pod["spec"]["activeDeadlineSeconds"] = 7200
     kube.create(bench.kubectl, pod, bench.scratch)
-    bench.kubectl.run("wait", "--for=condition=Ready", f"pod/{RECEIVER}", f"--timeout={BUILD_PATIENCE}s",
+    name = pod["metadata"]["name"]
+    bench.kubectl.run("wait", "--for=condition=Ready", f"pod/{name}", f"--timeout={BUILD_PATIENCE}s",
                       patience=BUILD_PATIENCE + 10)
-    try:
-        yield
-    finally:
-        bench.kubectl.run("delete", "pod", RECEIVER, "--now")
+    return name
+
+
+def _delete_pods(bench: Bench) -> None:
+    bench.kubectl.run("delete", "pods", "--all", "--now", patience=UPLOAD_PATIENCE)
 
 
 def _rounds(title: str, count: int, warm: bool, turn: Callable[[bool], None]) -> None:
@@ -207,11 +201,12 @@ def _upload(bench: Bench, workload: Workload) -> Part:
     def turn(counts: bool) -> None:
         os.sync()
         build = bench.builder.build(workload.tree, "--no-push", patience=UPLOAD_PATIENCE)
-        with _receiver(bench, workload.tree):
-            start = _cat(bench, None)
-            os.sync()
-            wall = _cat(bench, blob)
-            [received, _] = bench.kubectl.shell(RECEIVER, f"sha256sum <{VOLUME}/f", UPLOAD_PATIENCE).split()
+        receiver = _start_receiver(bench, workload.tree)
+        start = _cat(bench, receiver, None)
+        os.sync()
+        wall = _cat(bench, receiver, blob)
+        [received, _] = bench.kubectl.shell(receiver, f"sha256sum <{VOLUME}/f", UPLOAD_PATIENCE).split()
+        _delete_pods(bench)
         if received != wanted:
             raise Failure(f"{CAT}: what arrived is not what was sent")
         if counts:
@@ -225,10 +220,10 @@ def _upload(bench: Bench, workload: Workload) -> Part:
     return part
 
 
-def _cat(bench: Bench, source: Path | None) -> float:
+def _cat(bench: Bench, receiver: str, source: Path | None) -> float:
     began = time.monotonic()
     # Without the echo at the end kubectl loses data and says nothing.
-    said = bench.kubectl.run("exec", "-i", RECEIVER, "--", "sh", "-c", f"cat > {VOLUME}/f; echo done", stdin=source,
+    said = bench.kubectl.run("exec", "-i", receiver, "--", "sh", "-c", f"cat > {VOLUME}/f; echo done", stdin=source,
                              patience=UPLOAD_PATIENCE)
     wall = time.monotonic() - began
     if said != "done\n":
@@ -237,39 +232,49 @@ def _cat(bench: Bench, source: Path | None) -> float:
 
 
 def _sources(bench: Bench, workload: Workload) -> Part:
+    """Nothing is deleted before the end: on an ext4 without a journal, creating files within a minute after many were
+    deleted takes ten times the processor (`recently_deleted` in Linux' fs/ext4/ialloc.c), and who comes second pays."""
     part = Part(f"C2, {workload.megabytes:.0f} MB of sources in {workload.files} files",
                 f"{OURS}: from the command's start, the pod's creation and start included, to the first line of the "
-                "executor's log. The peer: the whole pipeline, into a new pod that runs already.", workload.megabytes)
-    directory = f"{VOLUME}/sources"
-    peer = Contestant(TAR, (("tar", "-czf", "-", "."), (*bench.kubectl.command, "exec", "-i", RECEIVER, "--", "tar",
-                                                       "-xzf", "-", "-C", directory)))
+                "executor's log. The peer: the whole pipeline, into a new pod that runs already. No pod is deleted "
+                "meanwhile. Each --transport once, after the rounds.", workload.megabytes)
     dockerfile = bench.scratch / "sources.Dockerfile"
     dockerfile.write_text("FROM scratch\nLABEL of=bench\n")
-    ways = {OURS: ()}
-    if "--transport" in _help(bench.tools.binary):
-        ways |= {f"{OURS} --transport {way}": ("--transport", way) for way in TRANSPORTS}
+
+    def build(name: str, *arguments: str, counts: bool = True) -> None:
+        os.sync()
+        build = bench.builder.build(workload.tree, "-f", str(dockerfile), "--no-push", "--keep", "always", *arguments,
+                                    patience=UPLOAD_PATIENCE)
+        if counts:
+            part.add_build(name, build.first_line, build)
 
     def turn(counts: bool) -> None:
-        with _receiver(bench, workload.tree):
-            bench.kubectl.shell(RECEIVER, f"mkdir {directory}")
-            os.sync()
-            theirs = measure.run(peer, workload, bench.tools)
-            received = bench.kubectl.shell(
-                RECEIVER, f"cd {directory} && find . -type f -print0 | xargs -0 cat | wc -c", UPLOAD_PATIENCE)
-        if int(received) != workload.kept_bytes:
-            raise Failure(f"{TAR}: {int(received)} of {workload.kept_bytes} bytes arrived")
+        wall = _tar(bench, workload)
         if counts:
-            part.add(TAR, theirs.wall)
-        for name, arguments in ways.items():
-            os.sync()
-            build = bench.builder.build(workload.tree, "-f", str(dockerfile), "--no-push", *arguments,
-                                        patience=UPLOAD_PATIENCE)
-            if counts:
-                part.add_build(name, build.first_line, build)
+            part.add(TAR, wall)
+        build(OURS, counts=counts)
 
     _rounds("C2", bench.sizes.uploads, bench.sizes.warm, turn)
+    if "--transport" in _help(bench.tools.binary):
+        for way in TRANSPORTS:
+            say(f"C2: --transport {way}")
+            build(f"{OURS} --transport {way}", "--transport", way)
+    _delete_pods(bench)
     part.notes.append("All bytes of the peer's files arrived every time; kaniko-local proves its own.")
     return part
+
+
+def _tar(bench: Bench, workload: Workload) -> float:
+    receiver = _start_receiver(bench, workload.tree)
+    peer = Contestant(TAR, (("tar", "-czf", "-", "."), (*bench.kubectl.command, "exec", "-i", receiver, "--", "tar",
+                                                       "-xzf", "-", "-C", VOLUME)))
+    os.sync()
+    wall = measure.run(peer, workload, bench.tools).wall
+    count = f"cd {VOLUME} && find . -type f -print0 | xargs -0 cat | wc -c"
+    received = int(bench.kubectl.shell(receiver, count, UPLOAD_PATIENCE))
+    if received != workload.kept_bytes:
+        raise Failure(f"{TAR}: {received} of {workload.kept_bytes} bytes arrived")
+    return wall
 
 
 def _help(binary: Path) -> str:

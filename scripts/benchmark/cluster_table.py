@@ -49,7 +49,7 @@ def _row(part: Part, name: str, peer: str | None, title: str) -> str:
     median = part.median(name)
     spread = f" ({min(walls):.2f}–{max(walls):.2f})" if len(walls) > 1 else ""
     ours = name in part.peaks
-    if not ours or not peer:
+    if not ours or not peer or len(walls) != len(part.walls[peer]):
         against = ""
     elif part.megabytes:
         against = f"{part.times_faster(name, peer):.2f} times as fast"
