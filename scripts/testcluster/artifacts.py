@@ -26,6 +26,7 @@ GO_PATIENCE = 20 * 60
 @dataclass
 class Artifacts:
     kubernetes: Path  # control plane and kubelet in one program
+    executor: Path  # Kaniko's, as it is in its images
     node_images: Path  # archive of the images the node has from the start
     base_image: Path  # archive of the base image, for the registries
 
@@ -43,7 +44,7 @@ def provide() -> Artifacts:
                      host.package_version("ca-certificates"), (SOURCE / "images.py").read_text())
     node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor, busybox))
     base_image = _cached("base-image.tar", recipe, lambda out: images.write_base_image(out, busybox))
-    return Artifacts(kubernetes, node_images, base_image)
+    return Artifacts(kubernetes, executor, node_images, base_image)
 
 
 def _static_busybox() -> Path:

@@ -28,7 +28,7 @@ import nodefiles
 import probe
 import supervisor
 from report import Failure, Refused, say
-from settings import (API_URL, BASE_IMAGE, CONTROL, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, MADE_BY,
+from settings import (API_URL, BASE_IMAGE, EXECUTOR, CONTROL, HOST_ADDRESS, HOST_LINK, KUBECONFIG, LOCK, LOGS, MADE_BY,
                       NODE_ADDRESS, NODE_NAME, PATH, PKI, RECORD, REGISTRY, SOURCE, STATE, TLS_REGISTRY,
                       TLS_REGISTRY_NAME, TLS_REGISTRY_PASSWORD, TLS_REGISTRY_USER, sources_digest)
 
@@ -106,6 +106,7 @@ def env() -> None:
         "KUBECONFIG": KUBECONFIG,
         "KANIKO_LOCAL_TEST_REGISTRY": REGISTRY,
         "KANIKO_LOCAL_TEST_BASE_IMAGE": BASE_IMAGE,
+        "KANIKO_LOCAL_TEST_EXECUTOR": EXECUTOR,
         "KANIKO_LOCAL_TEST_TLS_REGISTRY": TLS_REGISTRY,
         "KANIKO_LOCAL_TEST_TLS_REGISTRY_CA": PKI / "ca.crt",
         "KANIKO_LOCAL_TEST_TLS_REGISTRY_USER": TLS_REGISTRY_USER,
@@ -302,6 +303,8 @@ def _start(made: artifacts.Artifacts) -> None:
     MADE_BY.write_text(sources_digest())
     nodefiles.write()
     placed = [_place(path) for path in (made.kubernetes, made.node_images, made.base_image)]
+    # Tests run it without the cluster, too.
+    EXECUTOR.symlink_to(_place(made.executor))
     say("starting the node")
     receive, send = os.pipe()
     with open(receive, "rb", buffering=0) as channel:

@@ -27,6 +27,7 @@ MADE_BY = STATE / "made-by"
 # Where the supervisor is asked to strike a part.
 CONTROL = STATE / "control.sock"
 KUBECONFIG = STATE / "kubeconfig"
+EXECUTOR = STATE / "executor"
 # Empty. The default is outside of STATE, and it would be created there.
 VOLUME_PLUGINS = STATE / "volume-plugins"
 CONTAINERD_SOCKET = STATE / "containerd.sock"

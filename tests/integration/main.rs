@@ -9,6 +9,7 @@
 
 mod archive;
 mod cluster;
+mod cuts;
 mod faults;
 mod nodefaults;
 mod pod;
