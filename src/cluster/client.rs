@@ -213,6 +213,14 @@ impl Cluster {
         }
     }
 
+    /// Whether nothing came of a request that failed: the server refused it, or never saw it.
+    pub fn was_not_done(&self, error: &kube::Error) -> bool {
+        match error {
+            kube::Error::Api(status) => status.code < 500,
+            error => is_connect(error),
+        }
+    }
+
     /// Gives a failed request its name.
     pub fn named(&self, action: &str, error: kube::Error) -> ClusterError {
         match error {

@@ -94,8 +94,8 @@ async fn read(
     let stream = pods.log_stream(pod, &params).await?;
     futures_util::pin_mut!(stream);
     let mut resume = position.resume();
-    // Whether the piece before was told and had no line end: then this one goes on where that stopped.
-    let mut told_unended: Option<bool> = None;
+    // The line that the piece before began, if it had no line end.
+    let mut begun: Option<Line> = None;
     loop {
         let mut piece = Vec::new();
         let mut limited = (&mut stream).take(PIECE as u64);
@@ -111,18 +111,39 @@ async fn read(
         if ended {
             piece.pop();
         }
-        let (tell, text) = match told_unended {
-            Some(told) => (told, piece),
+        let (mut line, mut text) = match begun.take() {
+            Some(line) => (line, piece),
             None => {
                 let (time, text) = split_time(piece);
-                (resume.is_new(time, position), text)
+                (resume.line(time), text)
             }
         };
-        told_unended = if ended { None } else { Some(tell) };
+        let skipped = line.skip.min(text.len());
+        text.drain(..skipped);
+        line.skip -= skipped;
+        let tell = line.is_new && (skipped == 0 || !text.is_empty());
+        if line.is_new {
+            position.told(line.time, text.len());
+        }
+        if line.is_new && ended {
+            position.advance(line.time);
+        }
+        if !ended {
+            begun = Some(line);
+        }
         if tell && listener.send(Told::Line(text)).await.is_err() {
             return Ok(());
         }
     }
+}
+
+/// A line that is being read.
+struct Line {
+    time: Option<Timestamp>,
+    /// It has not been told, or not to its end.
+    is_new: bool,
+    /// Bytes that were told before the log broke.
+    skip: usize,
 }
 
 /// The kubelet's timestamp and what follows it. A line without one is told as it is.
@@ -134,11 +155,13 @@ fn split_time(mut line: Vec<u8>) -> (Option<Timestamp>, Vec<u8>) {
     }
 }
 
-/// Where in the log the telling is: the time of the last line, and how many lines of that very time were told.
+/// Where in the log the telling is: the time of the last line, how many lines of that very time were told, and how much
+/// of the one after it.
 #[derive(Debug, Clone, Default)]
 struct Position {
     time: Option<Timestamp>,
     told: usize,
+    part: Option<(Timestamp, usize)>,
 }
 
 impl Position {
@@ -148,10 +171,18 @@ impl Position {
     }
 
     fn resume(&self) -> Resume {
-        Resume { from: self.clone(), seen: 0 }
+        Resume { part: self.part, from: self.clone(), seen: 0 }
     }
 
+    /// Some of a line was told.
+    fn told(&mut self, time: Option<Timestamp>, bytes: usize) {
+        let before = self.part.filter(|(begun, _)| Some(*begun) == time).map_or(0, |(_, before)| before);
+        self.part = time.map(|time| (time, before + bytes));
+    }
+
+    /// A line was told to its end.
     fn advance(&mut self, time: Option<Timestamp>) {
+        self.part = None;
         if time.is_some() && self.time == time {
             self.told += 1;
         } else if time.is_some() {
@@ -165,11 +196,21 @@ impl Position {
 struct Resume {
     from: Position,
     seen: usize,
+    /// What was told of the first line that is new, if it is of this time.
+    part: Option<(Timestamp, usize)>,
 }
 
 impl Resume {
-    /// Whether a line of that time has not been told yet; if so, it counts as told from now on.
-    fn is_new(&mut self, time: Option<Timestamp>, position: &mut Position) -> bool {
+    /// The next line, of that time.
+    fn line(&mut self, time: Option<Timestamp>) -> Line {
+        let is_new = self.is_new(time);
+        let part = if is_new { self.part.take() } else { None };
+        let skip = part.filter(|(begun, _)| Some(*begun) == time).map_or(0, |(_, told)| told);
+        Line { time, is_new, skip }
+    }
+
+    /// Whether a line of that time has not been told to its end yet.
+    fn is_new(&mut self, time: Option<Timestamp>) -> bool {
         let old = match (time, self.from.time) {
             (Some(time), Some(last)) if time == last => {
                 self.seen += 1;
@@ -178,9 +219,6 @@ impl Resume {
             (Some(time), Some(last)) => time < last,
             _ => false,
         };
-        if !old {
-            position.advance(time);
-        }
         !old
     }
 }
@@ -195,7 +233,8 @@ mod tests {
         let mut texts = Vec::new();
         for line in lines {
             let (time, text) = split_time(line.as_bytes().to_vec());
-            if resume.is_new(time, position) {
+            if resume.is_new(time) {
+                position.advance(time);
                 texts.push(String::from_utf8(text).unwrap());
             }
         }

@@ -4,6 +4,7 @@
 //! success, on failure and on Ctrl-C alike.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
@@ -22,7 +23,7 @@ use super::secret;
 use super::status::{Stage, Wait, running_container, stage};
 use super::stream::Ended;
 use super::upload::{Delivered, Packer, Upload, Wire};
-use super::watch::{Seen, Snapshot, contact_lost, follow, look, until_it_answers};
+use super::watch::{Seen, Snapshot, contact_lost, follow, look_again, until_it_answers};
 use crate::context::Compression;
 use crate::error::{BuildError, ClusterError, Error};
 use crate::event::{Event, Listener};
@@ -65,7 +66,7 @@ pub struct Session {
 /// What became of the request for the pod.
 enum Creation {
     /// No answer yet.
-    Asked(JoinHandle<Result<Pod, ClusterError>>),
+    Asked(JoinHandle<Result<Pod, NotCreated>>),
     /// This pod was made.
     Made(Box<Pod>),
     /// None was made.
@@ -391,10 +392,8 @@ impl Session {
         let Creation::Asked(asked) = &mut self.creation else { return Ok(()) };
         let (creation, result) = match asked.await {
             Ok(Ok(pod)) => (Creation::Made(Box::new(pod)), Ok(())),
-            Ok(Err(error @ (ClusterError::Refused { code: ..500, .. } | ClusterError::Unreachable { .. }))) => {
-                (Creation::NotMade, Err(error.into()))
-            }
-            Ok(Err(error)) => (Creation::Unknown, Err(error.into())),
+            Ok(Err(NotCreated { error, in_doubt: false })) => (Creation::NotMade, Err(error.into())),
+            Ok(Err(NotCreated { error, in_doubt: true })) => (Creation::Unknown, Err(error.into())),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         self.creation = creation;
@@ -454,18 +453,39 @@ impl Session {
     }
 }
 
-/// Creates the pod. Asked twice, it is the same pod: its name is ours.
-async fn create(cluster: &Cluster, pod: &Pod) -> Result<Pod, ClusterError> {
+/// Why the creation failed, and whether there may be a pod all the same.
+struct NotCreated {
+    error: ClusterError,
+    in_doubt: bool,
+}
+
+/// Creates the pod. Asked twice, it is the same pod: its name is ours. Where an answer was lost, a later refusal says
+/// nothing of the pod: a quota may be full of it.
+async fn create(cluster: &Cluster, pod: &Pod) -> Result<Pod, NotCreated> {
     let action = format!("create a pod in namespace `{}`", cluster.namespace);
+    let doubt = AtomicBool::new(false);
     let created = cluster.request(&action, |client| async {
-        Api::namespaced(client, &cluster.namespace).create(&PostParams::default(), pod).await
+        // Until there is an answer that tells; a request that is given up has none.
+        let before = doubt.swap(true, Ordering::Relaxed);
+        let result = Api::namespaced(client, &cluster.namespace).create(&PostParams::default(), pod).await;
+        if result.as_ref().is_err_and(|error| cluster.was_not_done(error)) {
+            doubt.store(before, Ordering::Relaxed);
+        }
+        result
     });
-    match created.await {
-        Err(refused @ ClusterError::Refused { code: 409, .. }) => match look(cluster, &pod.name_any()).await {
-            Ok(Some(found)) if found.labels().get(INSTANCE) == pod.labels().get(INSTANCE) => Ok(found),
-            _ => Err(refused),
-        },
-        other => other,
+    let error = match created.await {
+        Ok(created) => return Ok(created),
+        Err(error) => error,
+    };
+    let in_doubt = doubt.into_inner();
+    let ClusterError::Refused { code, .. } = error else { return Err(NotCreated { error, in_doubt }) };
+    if code != 409 && !in_doubt {
+        return Err(NotCreated { error, in_doubt });
+    }
+    match look_again(cluster, &pod.name_any()).await {
+        Ok(Some(found)) if found.labels().get(INSTANCE) == pod.labels().get(INSTANCE) => Ok(found),
+        Ok(Some(_)) => Err(NotCreated { error, in_doubt: false }),
+        Ok(None) | Err(_) => Err(NotCreated { error, in_doubt }),
     }
 }
 

@@ -138,12 +138,21 @@ pub async fn look(cluster: &Cluster, name: &str) -> Result<Option<Pod>, ClusterE
     Ok(found.items.into_iter().next())
 }
 
+/// The same, asked again where that may help.
+///
+/// # Errors
+/// No answer, or a refusal.
+pub async fn look_again(cluster: &Cluster, name: &str) -> Result<Option<Pod>, ClusterError> {
+    let found = cluster.request(LOOK, |client| list(client, cluster, name)).await?;
+    Ok(found.items.into_iter().next())
+}
+
 /// Waits for a cluster that is away.
 ///
 /// # Errors
 /// It does not come back, or refuses even to show the pod.
 pub async fn until_it_answers(cluster: &Cluster, name: &str) -> Result<(), ClusterError> {
-    cluster.request(LOOK, |client| list(client, cluster, name)).await.map(drop)
+    look_again(cluster, name).await.map(drop)
 }
 
 const LOOK: &str = "look at the pod";

@@ -11,6 +11,10 @@ use crate::support::double::{Ask, Double, Fate, Fault, What};
 use crate::support::tool::{Finished, Tool};
 use crate::support::tree::{Tree, incompressible};
 
+mod answers;
+mod hostile;
+mod local;
+
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 const DOCKERFILE: &str = "FROM scratch\nCOPY . /\n";

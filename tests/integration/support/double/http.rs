@@ -78,6 +78,7 @@ impl Request {
             ("GET", ["api", "v1", "namespaces", _, "pods", _, "exec"]) => Ask::Exec,
             ("GET", ["api", "v1", "namespaces", _, "pods", _, "attach"]) => Ask::Attach,
             ("GET", ["api", "v1", "namespaces", _, "events"]) => Ask::Events,
+            ("POST", ["api", "v1", "namespaces", _, "secrets"]) => Ask::Secret,
             _ => return None,
         })
     }
@@ -122,6 +123,13 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
         return respond(client, 404, None, &status(404, "NotFound", "no such path"));
     };
     let fault = world.asked(ask);
+    let authorization = request.header("authorization").unwrap_or_default();
+    if let Some(What::TokenExpires) = fault {
+        world.state().expired.push(authorization.to_owned());
+    }
+    if world.state().expired.iter().any(|expired| expired == authorization) {
+        return respond(client, 401, None, &status(401, "Unauthorized", "Unauthorized"));
+    }
     match fault {
         Some(What::Status(code, retry_after)) => {
             let reason = if code == 403 { "Forbidden" } else { "" };
@@ -129,6 +137,11 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
             return respond(client, code, retry_after, &status(code, reason, &message));
         }
         Some(What::NoAnswer) => return None,
+        Some(What::Silent) => {
+            // Until the client gives up.
+            let _ = (&*client).read(&mut [0]);
+            return None;
+        }
         Some(What::Garbage(bytes)) => {
             (&*client).write_all(bytes).ok()?;
             return None;
@@ -137,11 +150,15 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
     }
     let done_but = |client, code: u16, body: &Value| match fault {
         Some(What::DoneBut(code)) => respond(client, code, None, &status(code, "", "done, but")),
+        Some(What::DoneUnanswered) => None,
         _ => respond(client, code, None, body),
     };
     match ask {
         Ask::Create => {
             let pod: Value = serde_json::from_slice(&request.body).unwrap();
+            if let Some(What::Taken) = fault {
+                world.take(&pod);
+            }
             match pod::create(world, pod) {
                 Some(pod) => done_but(client, 201, &pod),
                 None => respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name")),
@@ -177,6 +194,20 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
             }
             websocket::serve(world, client, request, ask, fault);
             None
+        }
+        Ask::Secret => {
+            let secret: Value = serde_json::from_slice(&request.body).unwrap();
+            let owner = secret["metadata"]["ownerReferences"][0]["name"].as_str().unwrap();
+            let mut state = world.state();
+            if !state.pods.contains_key(owner) {
+                return respond(client, 404, None, &status(404, "NotFound", "its owner is gone"));
+            }
+            if state.secrets.iter().any(|other| other == owner) {
+                return respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name"));
+            }
+            state.secrets.push(owner.to_owned());
+            drop(state);
+            done_but(client, 201, &secret)
         }
         Ask::Events => {
             respond(client, 200, None, &json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []}))

@@ -31,6 +31,7 @@ pub enum Ask {
     Exec,
     Attach,
     Events,
+    Secret,
 }
 
 /// What goes wrong, and when.
@@ -70,6 +71,14 @@ pub enum What {
     DoneBut(u16),
     /// The connection is closed without an answer.
     NoAnswer,
+    /// It is done, and then the connection is closed without an answer.
+    DoneUnanswered,
+    /// Nothing is answered, and the connection stays open.
+    Silent,
+    /// The token of this request has run out: it is refused from now on, whatever it is shown for.
+    TokenExpires,
+    /// A pod of that name was made by somebody else a moment before.
+    Taken,
     /// Something that is no answer.
     Garbage(&'static [u8]),
     /// After so many bytes: of the client's once upgraded, of ours in a watch or log.
@@ -92,6 +101,8 @@ pub enum What {
     ResetInStatus,
     /// Messages that no server sends come first.
     Messages(&'static [&'static [u8]]),
+    /// Bytes that need be no messages come first.
+    Raw(&'static [u8]),
 }
 
 /// What becomes of the pod without anybody's doing.
@@ -101,6 +112,14 @@ pub enum Fate {
     Builds,
     /// Its init container's image has no shell.
     NoShell,
+    /// Its init container's image cannot be pulled.
+    NoImage,
+    /// Somebody deletes it while it waits for its context.
+    DeletedEarly,
+    /// It is evicted while it waits for its context.
+    EvictedEarly,
+    /// It makes room for another while it waits for its context: it is marked as deleted, and still there.
+    PreemptedEarly,
     /// The kernel ends the executor.
     OutOfMemory,
     /// It is evicted while the executor runs.
@@ -144,6 +163,10 @@ struct State {
     /// The pod that was built from.
     built: Option<String>,
     stdin: BTreeMap<String, pod::Stdin>,
+    /// Values of `Authorization` that have run out.
+    expired: Vec<String>,
+    /// Names of the Secrets that are there, and of pods that own them.
+    secrets: Vec<String>,
 }
 
 impl Double {
@@ -260,6 +283,19 @@ impl World {
         self.changed.notify_all();
     }
 
+    /// Puts a pod under the name of this one that is somebody else's.
+    fn take(&self, pod: &Value) {
+        let mut state = self.state();
+        state.version += 1;
+        let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+        let version = state.version.to_string();
+        let theirs = json!({
+            "metadata": {"name": name, "namespace": "ns", "uid": "theirs", "resourceVersion": version},
+            "spec": {"containers": []},
+        });
+        state.pods.insert(name, theirs);
+    }
+
     fn delete(&self, name: &str) -> bool {
         let mut state = self.state();
         state.version += 1;
@@ -270,6 +306,7 @@ impl World {
             state.deleted.push((version, pod));
         }
         state.stdin.remove(name);
+        state.secrets.retain(|owner| owner != name);
         self.changed.notify_all();
         found.is_some()
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use super::{Fate, World};
 
 /// How long the node takes for each of its steps.
 const STEP: Duration = Duration::from_millis(20);
+/// When something becomes of a pod that waits for its context.
+const EARLY: Duration = Duration::from_millis(300);
 
 /// The standard input of a container that waits for its one client; dropped with it.
 pub(super) type Stdin = SyncSender<Vec<u8>>;
@@ -71,6 +73,11 @@ fn live(world: &Arc<World>, name: &str, pod: &Value) {
             return world
                 .change(name, |pod| pod["status"]["initContainerStatuses"] = container("receive-context", ended));
         }
+        if world.fate == Fate::NoImage {
+            let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}});
+            return world
+                .change(name, |pod| pod["status"]["initContainerStatuses"] = container("receive-context", waiting));
+        }
         let mut command = command(&volume, &strings(&receiver["command"]));
         let takes_stdin = receiver["stdin"] == true;
         command.stdin(if takes_stdin { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
@@ -80,7 +87,12 @@ fn live(world: &Arc<World>, name: &str, pod: &Value) {
         }
         let running = container("receive-context", json!({"running": {}}));
         world.change(name, |pod| pod["status"]["initContainerStatuses"] = running);
+        let mut strikes = Some(Instant::now() + EARLY);
         let code = loop {
+            if strikes.is_some_and(|time| time <= Instant::now()) {
+                strikes = None;
+                strike(world, name);
+            }
             if let Some(status) = child.try_wait().unwrap() {
                 break status.code().unwrap_or(137);
             }
@@ -115,6 +127,29 @@ fn live(world: &Arc<World>, name: &str, pod: &Value) {
     build(world, name);
 }
 
+/// What becomes of a pod that waits for its context.
+fn strike(world: &World, name: &str) {
+    match world.fate {
+        Fate::DeletedEarly => {
+            world.delete(name);
+        }
+        Fate::EvictedEarly => world.change(name, |pod| evict(pod, "The node was low on resource: memory.")),
+        Fate::PreemptedEarly => world.change(name, |pod| {
+            pod["metadata"]["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
+            pod["status"]["conditions"] = json!([{
+                "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
+                "message": "making room for another pod",
+            }]);
+        }),
+        _ => {}
+    }
+}
+
+fn evict(pod: &mut Value, message: &str) {
+    pod["status"]["reason"] = json!("Evicted");
+    pod["status"]["message"] = json!(message);
+}
+
 fn build(world: &Arc<World>, name: &str) {
     world.state().built = Some(name.to_owned());
     for line in &world.log {
@@ -126,16 +161,13 @@ fn build(world: &Arc<World>, name: &str) {
         Fate::NoDigest => json!({"terminated": {"exitCode": 0, "reason": "Completed", "message": "none"}}),
         Fate::Evicted => {
             let message = "The node was low on resource: ephemeral-storage.";
-            return world.change(name, |pod| {
-                pod["status"]["reason"] = json!("Evicted");
-                pod["status"]["message"] = json!(message);
-            });
+            return world.change(name, |pod| evict(pod, message));
         }
         Fate::Deleted => {
             world.delete(name);
             return;
         }
-        Fate::Builds | Fate::NoShell => {
+        _ => {
             let digest = format!("sha256:{}", "0a".repeat(32));
             json!({"terminated": {"exitCode": 0, "reason": "Completed", "message": digest}})
         }

@@ -113,6 +113,9 @@ pub(super) fn serve(world: &Arc<World>, client: &TcpStream, request: &Request, a
             let _ = out.message(message[0], &message[1..]);
         }
     }
+    if let Some(What::Raw(bytes)) = &fault {
+        let _ = out.0.lock().unwrap().write_all(bytes);
+    }
     let (target, outputs) = match ask {
         Ask::Exec => {
             let words: Vec<String> = request.all("command").map(str::to_owned).collect();
