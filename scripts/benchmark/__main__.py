@@ -31,8 +31,8 @@ turns, and prints the times, the ratios and how they stand to the targets, as Ma
 Before anything is timed, every archive is compared with what Docker's own packer makes of the same tree.
 
 With --cluster it measures builds in the test cluster instead: uploads against `kubectl exec`, a tiny build against the
-same Pod by `kubectl apply`, memory, and many builds at a time. It uses the cluster that `scripts/cluster env` has set, or
-brings one up, and works in a namespace of its own that it deletes at the end.
+same Pod by `kubectl apply`, memory, and many builds at a time. It uses the cluster that `scripts/cluster env` has set,
+or brings one up, and works in a namespace of its own that it deletes at the end.
 """
 
 EPILOGUE = """\
@@ -62,8 +62,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help="rounds that count, after one that does not (default: 5; with --cluster 3); W0 has ten "
                              "times as many, W1, W2 and the tiny build four times; WS and WM are run once")
     parser.add_argument("--quick", action="store_true",
-                        help="small workloads and one round: shows within a minute, with --cluster two, that everything "
-                             "runs, and nothing else; targets are not judged")
+                        help="small workloads and one round: shows within a minute, with --cluster two, that "
+                             "everything runs, and nothing else; targets are not judged")
     parser.add_argument("--keep", type=Path, default=toolbox.cache() / "bench", metavar="DIR",
                         help="where the trees are kept for later runs (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report to this file too")

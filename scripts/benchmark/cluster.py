@@ -1,7 +1,7 @@
 """scripts/bench --cluster: builds in a real cluster beside what kubectl alone can do there, taking turns.
 
-Each part gives a table's worth of numbers; what they have to be is in judge(). The clock is outside of the cluster: what
-a user waits for. What was received is checked after every turn, while no clock runs.
+Each part gives rows of one table; what their numbers have to be is in judge(). The clock is outside of the cluster:
+what a user waits for. What was received is checked after every turn, while no clock runs.
 """
 
 import base64
