@@ -79,7 +79,7 @@ fn build(executor: &Path, context: &[u8]) -> Built {
     let mut child = Command::new("unshare")
         .args(["--mount", "--pid", "--fork", "--kill-child", "--net", "sh", "-c", script])
         .arg(root.path())
-        .args(["--force", "--no-push", "--tar-path=/tmp/image.tar", "--destination=x", "--context=tar://stdin"])
+        .args(["--force", "--no-push", "--tar-path=/tmp/image.tar", "--destination=cut/cut", "--context=tar://stdin"])
         .arg(format!("--context-sub-path={CONTEXT_DIRECTORY}"))
         .arg(format!("--dockerfile=/kaniko/buildcontext/{}", place().dockerfile()))
         .env_clear()
