@@ -53,6 +53,10 @@ pub enum ExcessKind {
     HostPath(String),
     /// A capability that the runtime does not give by default.
     Capability(String),
+    /// A profile of seccomp or AppArmor that confines nothing.
+    Unconfined,
+    /// The parts of `/proc` that the runtime hides.
+    Unmasked,
     /// A service account's token, which `RUN` can read and use.
     Token,
 }
@@ -64,6 +68,10 @@ impl fmt::Display for ExcessKind {
             Self::HostNamespace => formatter.write_str("it shares a namespace with the node"),
             Self::HostPath(path) => write!(formatter, "it mounts `{path}` of the node, which gives the node away"),
             Self::Capability(name) => write!(formatter, "no container of `docker build` has the capability {name}"),
+            Self::Unconfined => {
+                formatter.write_str("nothing confines what is built: containers have a default profile")
+            }
+            Self::Unmasked => formatter.write_str("it shows the parts of `/proc` that are hidden from containers"),
             Self::Token => formatter.write_str("what is built can read the service account's token"),
         }
     }
@@ -80,6 +88,7 @@ pub fn excess(spec: &Value) -> Vec<Excess> {
     if spec["automountServiceAccountToken"] == true {
         found.push(Excess { path: "automountServiceAccountToken".to_owned(), kind: ExcessKind::Token });
     }
+    unconfined("securityContext", &spec["securityContext"], &mut found);
     for volume in list(&spec["volumes"]) {
         if let Some(path) = volume["hostPath"]["path"].as_str()
             && gives_node_away(path)
@@ -101,12 +110,24 @@ fn of_container(path: &str, container: &Value, found: &mut Vec<Excess>) {
     if context["privileged"] == true {
         found.push(Excess { path: format!("{path}.privileged"), kind: ExcessKind::Privileged });
     }
+    unconfined(path, context, found);
+    if context["procMount"] == "Unmasked" {
+        found.push(Excess { path: format!("{path}.procMount"), kind: ExcessKind::Unmasked });
+    }
     for added in list(&context["capabilities"]["add"]).iter().filter_map(Value::as_str) {
         let plain = added.to_ascii_uppercase();
         let plain = plain.strip_prefix("CAP_").unwrap_or(&plain);
         if !DEFAULT_CAPABILITIES.contains(&plain) {
             let kind = ExcessKind::Capability(plain.to_owned());
             found.push(Excess { path: format!("{path}.capabilities.add"), kind });
+        }
+    }
+}
+
+fn unconfined(path: &str, context: &Value, found: &mut Vec<Excess>) {
+    for profile in ["seccompProfile", "appArmorProfile"] {
+        if context[profile]["type"] == "Unconfined" {
+            found.push(Excess { path: format!("{path}.{profile}.type"), kind: ExcessKind::Unconfined });
         }
     }
 }
@@ -149,7 +170,8 @@ mod tests {
                 {"name": "run", "hostPath": {"path": "/run/containerd/"}},
                 {"name": "cache", "hostPath": {"path": "/mnt/cache"}},
             ],
-            "initContainers": [{"name": "a", "securityContext": {"privileged": true}}],
+            "securityContext": {"seccompProfile": {"type": "Unconfined"}},
+            "initContainers": [{"name": "a", "securityContext": {"privileged": true, "procMount": "Unmasked"}}],
             "containers": [{"name": "b", "securityContext": {"capabilities": {"add": ["SYS_ADMIN", "CAP_CHOWN", "all"]}}}],
         });
         assert_eq!(
@@ -157,10 +179,12 @@ mod tests {
             [
                 "hostPID: it shares a namespace with the node",
                 "automountServiceAccountToken: what is built can read the service account's token",
+                "securityContext.seccompProfile.type: nothing confines what is built: containers have a default profile",
                 "volumes[root].hostPath: it mounts `/` of the node, which gives the node away",
                 "volumes[socket].hostPath: it mounts `/var/run/docker.sock` of the node, which gives the node away",
                 "volumes[run].hostPath: it mounts `/run/containerd/` of the node, which gives the node away",
                 "initContainers[a].securityContext.privileged: it makes whatever is built root on the node",
+                "initContainers[a].securityContext.procMount: it shows the parts of `/proc` that are hidden from containers",
                 "containers[b].securityContext.capabilities.add: no container of `docker build` has the capability SYS_ADMIN",
                 "containers[b].securityContext.capabilities.add: no container of `docker build` has the capability ALL",
             ]
@@ -173,6 +197,7 @@ mod tests {
             json!({}),
             json!({"containers": "no list", "volumes": 7}),
             json!({"containers": [{"securityContext": {"runAsUser": 0, "capabilities": {"add": ["CHOWN"]}}}]}),
+            json!({"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}),
             json!({"volumes": [{"name": "x", "emptyDir": {}}, {"hostPath": {"path": "/data"}}]}),
         ] {
             assert_eq!(paths(&spec), Vec::<String>::new(), "{spec}");
