@@ -72,6 +72,9 @@ pub enum Command {
     /// Build an image in the cluster from a local directory and push it
     #[command(after_help = BUILD_EXAMPLES)]
     Build(BuildArgs),
+    /// Tell what can be known before a pod exists, of a build context or of somebody's manifest
+    #[command(after_help = CHECK_NOTES)]
+    Check(CheckArgs),
     /// Show or pack what would be sent
     #[command(subcommand)]
     Context(ContextCommand),
@@ -229,6 +232,9 @@ pub struct BuildArgs {
     #[arg(long, value_name = "on-failure|always|never", default_value = "never", hide_possible_values = true)]
     #[arg(help_heading = "Pod")]
     pub keep: KeepChoice,
+    /// Skip what is checked before the pod is created: whether the namespace refuses Kaniko
+    #[arg(long, help_heading = "Pod")]
+    pub no_check: bool,
     /// Write the image's digest and name as JSON, under BuildKit's keys
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub metadata_file: Option<PathBuf>,
@@ -264,6 +270,34 @@ pub enum ProgressHow {
     Tty,
     /// Lines.
     Plain,
+}
+
+const CHECK_NOTES: &str = "\
+Examples:
+  kaniko-local check                       of this directory: Dockerfile, ignore file, what is sent
+  kaniko-local check --manifest pod.yaml   what a pod that runs Kaniko gets too much of
+  kubectl get pods -o yaml | kaniko-local check --manifest -
+
+Findings go to standard output, each with a code that TROUBLESHOOTING.md explains. Exit codes:
+  0  no error among them
+  1  an error
+  2  the command line or what it names is wrong";
+
+/// `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Build context; `-` reads a tar archive from standard input [default: .]
+    #[arg(value_name = "CONTEXT")]
+    pub build_context: Option<PathBuf>,
+    /// Dockerfile, relative to the current directory, else to CONTEXT [default: CONTEXT/Dockerfile]
+    #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Manifests to check instead, YAML or JSON; `-` reads them from standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["build_context", "file"])]
+    pub manifest: Option<PathBuf>,
+    /// Format of the findings
+    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub output: DocumentFormat,
 }
 
 /// `context …`.

@@ -2,13 +2,16 @@
 //!
 //! A variant carries what its message needs. [`Error::exit_code`] matches without a wildcard: a new variant does not
 //! compile until someone decides its code. The text has three parts, shown by [`crate::report`]: the message (one
-//! phrase that names the thing), notes (the evidence) and a help (one action).
+//! phrase that names the thing), notes (the evidence) and a help (one action). What is a finding has a [`Code`] too.
 
 use std::io;
 use std::path::PathBuf;
 
+use crate::cluster::refusal::{ANOTHER_NAMESPACE, Refusal, has_no_shell, pod_end};
 use crate::cluster::template::TemplateError;
+use crate::code::Code;
 use crate::context::tarball::TarballError;
+use crate::executor::Failure;
 use crate::quantity::Resource;
 use crate::reference::ReferenceError;
 
@@ -92,6 +95,18 @@ impl Error {
             Self::Interrupted(Signal::Hangup) => 129,
             Self::Interrupted(Signal::Interrupt) => 130,
             Self::Interrupted(Signal::Terminate) => 143,
+        }
+    }
+
+    /// What it is as a finding. Of what was typed only a missing Dockerfile is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Usage(UsageError::NoDockerfile { .. }) => Some(Code::DockerfileNotFound),
+            Self::Usage(_) | Self::Interrupted(_) | Self::System { .. } | Self::Output { .. } => None,
+            Self::Context(error) => Some(error.code()),
+            Self::Cluster(error) => Some(error.code()),
+            Self::Build(error) => Some(error.code()),
+            Self::Deadline { .. } => Some(Code::Deadline),
         }
     }
 
@@ -194,6 +209,14 @@ pub enum UsageError {
         file: PathBuf,
         /// Why not.
         why: TemplateError,
+    },
+    /// A manifest that cannot be read.
+    #[error("manifest `{}` cannot be read", .file.display())]
+    Manifest {
+        /// As typed; `-` for standard input.
+        file: PathBuf,
+        /// Why not.
+        why: String,
     },
     /// A `config.json` that cannot be used.
     #[error("logins in `{}` cannot be used", .file.display())]
@@ -308,9 +331,10 @@ impl UsageError {
                 vec!["the kubeconfig has no contexts".to_owned()]
             }
             Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
-            Self::Kubeconfig { why } | Self::RegistryAuth { why, .. } | Self::RegistryCa { why, .. } => {
-                vec![why.clone()]
-            }
+            Self::Kubeconfig { why }
+            | Self::Manifest { why, .. }
+            | Self::RegistryAuth { why, .. }
+            | Self::RegistryCa { why, .. } => vec![why.clone()],
             Self::NoPodTemplate { source, .. } => vec![source.to_string()],
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
@@ -341,7 +365,7 @@ impl UsageError {
             Self::Compression { .. } => "use `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`".to_owned(),
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
             Self::Quantity { of, typed } => of.help(typed),
-            Self::NoPodTemplate { .. } | Self::RegistryCa { .. } => return None,
+            Self::NoPodTemplate { .. } | Self::Manifest { .. } | Self::RegistryCa { .. } => return None,
             Self::PodTemplate { why, .. } => return why.help(),
             Self::RegistryAuth { .. } | Self::Helper(_) => {
                 "build without this machine's logins: `--registry-auth none`, or name a Secret: `--registry-secret NAME`"
@@ -428,6 +452,15 @@ pub enum ContextError {
 }
 
 impl ContextError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Io { .. } => Code::ContextUnreadable,
+            Self::Shrank { .. } => Code::ContextChanged,
+            Self::Stdin { .. } | Self::StdinCompressed { .. } => Code::ContextArchive,
+            Self::IgnoreFile { .. } => Code::IgnoreFile,
+        }
+    }
+
     fn notes(&self) -> Vec<String> {
         match self {
             Self::Io { source, .. } => vec![source.to_string()],
@@ -481,6 +514,14 @@ pub enum ClusterError {
         action: String,
         /// Why.
         why: String,
+    },
+    /// The namespace's labels say that the pod would be refused.
+    #[error("namespace `{namespace}` enforces the Pod Security Standard `restricted`, and Kaniko needs root")]
+    PodSecurity {
+        /// The namespace.
+        namespace: String,
+        /// The label that says so.
+        label: String,
     },
     /// No node takes the pod.
     #[error("pod `{pod}` is unschedulable")]
@@ -564,7 +605,8 @@ impl ClusterError {
             Self::Unreachable { .. } | Self::Request { .. } | Self::UploadBroken { .. } => true,
             Self::Refused { code, .. } => matches!(code, 401 | 429 | 500..),
             Self::Receiver { code, .. } => *code == DAMAGED,
-            Self::Unschedulable { .. }
+            Self::PodSecurity { .. }
+            | Self::Unschedulable { .. }
             | Self::ImagePull { .. }
             | Self::ContainerStart { .. }
             | Self::ContainerEnded { .. }
@@ -572,12 +614,42 @@ impl ClusterError {
         }
     }
 
+    fn code(&self) -> Code {
+        match self {
+            Self::Unreachable { .. } => Code::ClusterUnreachable,
+            Self::Request { .. } => Code::RequestFailed,
+            Self::Refused { code, message, .. } => Refusal::read(*code, message).code(),
+            Self::PodSecurity { .. } => Code::PodSecurityRestricted,
+            Self::Unschedulable { .. } => Code::Unschedulable,
+            Self::ImagePull { .. } => Code::ImagePull,
+            Self::ContainerStart { container, message, .. } | Self::ContainerEnded { container, message, .. }
+                if has_no_shell(container, message) =>
+            {
+                Code::NoShell
+            }
+            Self::ContainerStart { .. } => Code::ContainerStart,
+            Self::ContainerEnded { .. } => Code::ContainerEnded,
+            Self::PodEnded { reason, message, .. } => pod_end(reason, message),
+            Self::UploadBroken { .. } => Code::UploadBroken,
+            Self::Receiver { said, .. } if said.contains("No space left on device") => Code::OutOfDisk,
+            Self::Receiver { .. } => Code::ReceiverRefused,
+        }
+    }
+
     fn notes(&self) -> Vec<String> {
         let lines = |text: &str| text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect();
         match self {
             Self::Unreachable { why, .. } | Self::Request { why, .. } => lines(why),
-            Self::Refused { message, .. }
-            | Self::Unschedulable { message, .. }
+            Self::Refused { code, message, .. } => {
+                let mut notes: Vec<String> = lines(message);
+                notes.extend(Refusal::read(*code, message).note());
+                notes
+            }
+            Self::PodSecurity { label, .. } => vec![
+                format!("its label: `{label}`"),
+                "nothing was created; if the cluster exempts you, `--no-check` asks it all the same".to_owned(),
+            ],
+            Self::Unschedulable { message, .. }
             | Self::ImagePull { message, .. }
             | Self::ContainerStart { message, .. }
             | Self::ContainerEnded { message, .. }
@@ -598,15 +670,12 @@ impl ClusterError {
             Self::Unreachable { .. } => {
                 Some("check the cluster and the kube context with `kubectl cluster-info`".to_owned())
             }
-            Self::Refused { code: 403, message, .. } if message.contains("cannot create resource \"secrets\"") => Some(
-                "name a Secret that is there: `--registry-secret NAME`, or send no logins: `--registry-auth none`"
-                    .to_owned(),
-            ),
-            Self::Refused { code: 403, message, .. } if message.contains("cannot ") => {
-                Some("the Role in README.md, \"In your own cluster\", grants what is needed".to_owned())
+            Self::Refused { code, message, .. } => Refusal::read(*code, message).help(message),
+            Self::PodSecurity { .. } => Some(ANOTHER_NAMESPACE.to_owned()),
+            Self::ContainerStart { .. } | Self::ContainerEnded { .. } if self.code() == Code::NoShell => {
+                Some("use an image that has a shell: `--helper-image IMAGE`".to_owned())
             }
-            Self::Refused { .. }
-            | Self::Request { .. }
+            Self::Request { .. }
             | Self::Unschedulable { .. }
             | Self::ImagePull { .. }
             | Self::ContainerStart { .. }
@@ -650,6 +719,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Failed { said, .. } => Failure::read(said.as_deref().unwrap_or_default()).code(),
+            Self::NoDigest { .. } => Code::NoDigest,
+            Self::Incomplete { .. } => Code::ImageIncomplete,
+            Self::OutOfMemory { .. } => Code::ExecutorOomKilled,
+        }
+    }
+
     fn notes(&self) -> Vec<String> {
         match self {
             Self::Failed { said, .. } => said.iter().cloned().collect(),
@@ -666,10 +744,8 @@ impl BuildError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Failed { said: Some(said), .. } if said.contains("x509: certificate signed by unknown authority") => {
-                Some("trust it with `--registry-ca FILE`".to_owned())
-            }
-            Self::Failed { .. } | Self::NoDigest { .. } => None,
+            Self::Failed { said, .. } => Failure::read(said.as_deref()?).help(),
+            Self::NoDigest { .. } => None,
             Self::Incomplete { .. } => Some("remove the symlink named above, or name it in the ignore file".to_owned()),
             Self::OutOfMemory { .. } => Some("give it more with `--memory 4Gi`".to_owned()),
         }

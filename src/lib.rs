@@ -7,7 +7,8 @@
 //! ```text
 //! cli         what was typed (clap)
 //! request     typed -> asked: validated plain data
-//! error       every way to fail, and its exit code
+//! error       every way to fail, its exit code and its code
+//! code        the codes of findings
 //! event       what happens during a build, as data
 //! reference   image references and digests
 //! quantity    amounts of CPU and memory
@@ -16,6 +17,7 @@
 //!             why (I/O)
 //! dockerfile  what a Dockerfile's text tells (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
+//! diagnose    findings, and what is one in a manifest (pure)
 //! executor    what is known about Kaniko's executor (pure)
 //! cluster     manifest, template, privileges, status, receiver, ways (pure); client, stream, upload, watch, logs,
 //!             secret, session (network)
@@ -30,7 +32,9 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod code;
 pub mod context;
+pub mod diagnose;
 pub mod dockerfile;
 pub mod error;
 pub mod event;
@@ -57,6 +61,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
 use cluster::client::ClusterOptions;
+use diagnose::Severity;
 use error::Error;
 use ops::{ManifestForm, WhyForm};
 use report::{LogForm, Style};
@@ -70,7 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     set_up_output(&cli.global);
     match dispatch(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             report::print_error(&error);
             ExitCode::from(error.exit_code())
@@ -78,8 +83,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<(), Error> {
+fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
+        Command::Check(args) => {
+            let worst = ops::check(&args.try_into()?)?;
+            return Ok(ExitCode::from(u8::from(worst == Some(Severity::Error))));
+        }
         Command::Build(args) => {
             let style = style(args.progress, args.quiet, cli.global.verbose);
             let log = match args.output {
@@ -116,6 +125,7 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
         }
         Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Does not wait for a thread that is still reading a slow disk when everything else is over.

@@ -125,6 +125,8 @@ pub struct BuildRequest {
     pub pod: PodRequest,
     /// What becomes of the pod in the end.
     pub keep: Keep,
+    /// Look at the cluster before the pod is created.
+    pub check: bool,
     /// Where digest and name of the image are written to.
     pub metadata_file: Option<PathBuf>,
 }
@@ -138,6 +140,7 @@ impl BuildRequest {
         Ok(Self {
             pod: PodRequest::new(args.pod, environment)?,
             keep: args.keep.into(),
+            check: !args.no_check,
             metadata_file: args.metadata_file,
         })
     }
@@ -244,6 +247,55 @@ impl From<cli::ContextWhyArgs> for WhyRequest {
         };
         let dockerfile = args.file.map_or(DockerfileSource::Default, DockerfileSource::new);
         Self { directory: args.build_context, dockerfile, paths: args.paths, dialect }
+    }
+}
+
+/// What is checked, and how it is told.
+#[derive(Debug, Clone)]
+pub struct CheckRequest {
+    /// What is checked.
+    pub subject: Subject,
+    /// In which form it is told.
+    pub form: FindingsForm,
+}
+
+/// What is checked.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// A build context.
+    Context(ContextRequest),
+    /// The manifests in this file, as typed.
+    Manifest(PathBuf),
+    /// The manifests on standard input.
+    ManifestOnStdin,
+}
+
+/// Form of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingsForm {
+    /// As errors are told.
+    Text,
+    /// A JSON document.
+    Json,
+}
+
+impl TryFrom<cli::CheckArgs> for CheckRequest {
+    type Error = UsageError;
+
+    fn try_from(args: cli::CheckArgs) -> Result<Self, UsageError> {
+        let subject = match args.manifest {
+            Some(file) if file.as_os_str() == "-" => Subject::ManifestOnStdin,
+            Some(file) => Subject::Manifest(file),
+            None => {
+                let context = args.build_context.unwrap_or_else(|| PathBuf::from("."));
+                Subject::Context(ContextRequest::new(context, args.file)?)
+            }
+        };
+        let form = match args.output {
+            cli::DocumentFormat::Text => FindingsForm::Text,
+            cli::DocumentFormat::Json => FindingsForm::Json,
+        };
+        Ok(Self { subject, form })
     }
 }
 

@@ -1,14 +1,16 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
-//! [`manifest`], [`template`], [`privileges`], [`status`], [`receiver`] and [`ways`] are pure; [`client`], [`stream`], [`upload`], [`watch`], [`logs`],
-//! [`events`], [`secret`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
+//! [`manifest`], [`template`], [`privileges`], [`refusal`], [`status`], [`receiver`] and [`ways`] are pure; [`client`],
+//! [`stream`], [`upload`], [`watch`], [`logs`], [`events`], [`secret`], [`pod_security`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
 pub mod client;
 pub mod events;
 pub mod logs;
 pub mod manifest;
+pub mod pod_security;
 pub mod privileges;
 pub mod receiver;
+pub mod refusal;
 pub mod secret;
 pub mod session;
 pub mod status;

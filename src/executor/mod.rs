@@ -1,8 +1,10 @@
 //! What is known about Kaniko's executor: its images, its arguments and where it finds things. Pure.
 
 mod args;
+mod failure;
 
 pub use args::{executor_args, reserved_flag};
+pub use failure::Failure;
 
 /// Executor image used unless `--executor-image` names another: the last upstream release.
 pub const EXECUTOR_IMAGE: &str = "gcr.io/kaniko-project/executor:v1.24.0";

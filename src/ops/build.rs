@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::access::access;
 use super::manifest::{PodTemplate, context_name};
+use super::preflight::Preflight;
 use super::sent::SentContext;
 use super::signals::Signals;
 use crate::cluster::client::{Cluster, ClusterOptions};
@@ -40,6 +41,7 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
     let progress = Arc::new(Progress::new(style, log));
     // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
     let cluster = Cluster::new(&options, progress.clone()).await?;
+    let preflight = Preflight::start(&cluster, request.check);
     let sent = Arc::new(SentContext::read(&request.pod.context)?);
     progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
     if style != Style::Quiet {
@@ -47,6 +49,8 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
     }
 
     let access = access(&request.pod, sent.dockerfile()).await?;
+
+    preflight.verdict().await?;
 
     let mut signals = Signals::listen()?;
     let kubectl = options.kubectl(&cluster.namespace);

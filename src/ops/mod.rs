@@ -4,15 +4,18 @@
 mod access;
 #[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
 mod build;
+mod check;
 mod list;
 mod manifest;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
 mod pack;
+mod preflight;
 mod sent;
 mod signals;
 mod why;
 
 pub use build::build;
+pub use check::check;
 pub use list::list;
 pub use manifest::{ManifestForm, manifest};
 pub use pack::{pack_to_file, pack_to_stdout};

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
+use anstream::adapter::strip_str;
 use serde_json::{Value, json};
 
+use crate::diagnose::{Finding, Span};
 use crate::error::Error;
 use crate::reference::{Digest, Reference};
 
@@ -17,6 +19,44 @@ pub fn write_stdout(bytes: &[u8]) -> Result<(), Error> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|source| Error::Output { what: "standard output".to_owned(), source }),
     }
+}
+
+/// The same for text with colours: they are left out where nobody sees them.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn write_stdout_coloured(text: &str) -> Result<(), Error> {
+    match anstream::stdout().current_choice() {
+        anstream::ColorChoice::Never => write_stdout(strip_str(text).to_string().as_bytes()),
+        _ => write_stdout(text.as_bytes()),
+    }
+}
+
+/// A finding, in the form that all documents have it in.
+pub(super) fn finding_json(finding: &Finding) -> Value {
+    let span = |Span { file, place }: &Span| {
+        json!({
+            "file": file.to_string_lossy(),
+            "line": place.line,
+            "column": place.column,
+            "end_line": place.end_line,
+            "end_column": place.end_column,
+        })
+    };
+    json!({
+        "code": finding.code.name(),
+        "severity": finding.severity.name(),
+        "message": finding.message,
+        "spans": finding.spans.iter().map(span).collect::<Vec<_>>(),
+        "notes": finding.notes,
+        "help": finding.help,
+    })
+}
+
+/// `check -o json`. How the paths of the executor's arguments resolve is not looked at yet.
+pub fn check_json(findings: &[Finding]) -> Value {
+    let findings: Vec<Value> = findings.iter().map(finding_json).collect();
+    json!({ "schema": "kaniko-local/check/v1", "findings": findings, "resolution": null })
 }
 
 /// `--metadata-file`, under BuildKit's keys.

@@ -1,4 +1,4 @@
-//! Errors as people read them: what, the evidence, one action.
+//! Errors and findings as people read them: what, the evidence, one action.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,12 +6,15 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 
 use super::terminal::sanitise;
+use crate::code::Code;
 use crate::context::advice::{ALIKE, Advice};
 use crate::context::listing::Totals;
+use crate::diagnose::{Finding, Severity};
 use crate::error::Error;
 use crate::words;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const ADVICE: Style = AnsiColor::Yellow.on_default();
 const NOTE: Style = AnsiColor::Cyan.on_default();
 const HELP: Style = AnsiColor::Green.on_default();
@@ -19,16 +22,42 @@ const HELP: Style = AnsiColor::Green.on_default();
 /// Pieces of advice that are printed.
 const ADVICE_LIMIT: usize = 20;
 
-/// Prints an error to standard error. The text is the same with and without colour.
+/// Prints an error to standard error.
 pub fn print_error(error: &Error) {
-    let mut text = labelled(ERROR, "error", &error.to_string());
-    for note in error.notes() {
-        text.push_str(&labelled(NOTE, "note", &note));
+    print(&error_text(error));
+}
+
+/// An error. The text is the same with and without colour.
+pub fn error_text(error: &Error) -> String {
+    let mut text = titled(Severity::Error, error.code(), &error.to_string());
+    explain(&mut text, &error.notes(), error.help().as_deref());
+    text
+}
+
+/// A finding; the file it is about is on a line of its own.
+pub fn finding_text(finding: &Finding) -> String {
+    let mut text = titled(finding.severity, Some(finding.code), &finding.message);
+    for span in &finding.spans {
+        let line = format!("{}:{}:{}", span.file.display(), span.place.line, span.place.column);
+        text.push_str(&format!("  {NOTE}-->{NOTE:#} {}\n", sanitise(line.as_bytes()).replace('\n', "\\n")));
     }
-    if let Some(help) = error.help() {
-        text.push_str(&labelled(HELP, "help", &help));
-    }
-    print(&text);
+    explain(&mut text, &finding.notes, finding.help.as_deref());
+    text
+}
+
+fn titled(severity: Severity, code: Option<Code>, message: &str) -> String {
+    let style = match severity {
+        Severity::Error => ERROR,
+        Severity::Warning => WARNING,
+        Severity::Advice => ADVICE,
+    };
+    let code = code.map(|code| format!("[{}]", code.name())).unwrap_or_default();
+    labelled(style, &format!("{}{code}", severity.name()), message)
+}
+
+fn explain(text: &mut String, notes: &[String], help: Option<&str>) {
+    notes.iter().for_each(|note| text.push_str(&labelled(NOTE, "note", note)));
+    text.extend(help.map(|help| labelled(HELP, "help", help)));
 }
 
 /// Prints one line on what is sent and, if it was counted, on what is not.
@@ -37,20 +66,25 @@ pub fn print_totals(sent: &Totals, excluded: Option<&Totals>) {
     print(&format!("context: {}{excluded}\n", words::totals(sent)));
 }
 
-/// Prints advice to standard error, as much of it as anybody reads. What one line leaves out is told together.
+/// Prints advice to standard error.
 pub fn print_advice(advice: &[Advice]) {
+    print(&advice_text(advice));
+}
+
+/// Advice, as much of it as anybody reads. What one line leaves out is told together.
+pub fn advice_text(advice: &[Advice]) -> String {
     let mut text = String::new();
     let share_line =
         |left: &Advice, right: &Advice| left.ignore_line.is_some() && left.ignore_line == right.ignore_line;
     let mut told = 0;
     for alike in advice.chunk_by(share_line).take(ADVICE_LIMIT) {
-        text.push_str(&advice_text(alike));
+        text.push_str(&alike_text(alike));
         told += alike.len();
     }
     if let more @ 1.. = advice.len() - told {
         text.push_str(&labelled(NOTE, "note", &format!("and {more} more; `-o json` has all of them")));
     }
-    print(&text);
+    text
 }
 
 /// Prints that `path` cannot be sent.
@@ -59,11 +93,11 @@ pub fn print_special(path: &Path) {
 }
 
 /// Pieces of advice with one help.
-fn advice_text(alike: &[Advice]) -> String {
+fn alike_text(alike: &[Advice]) -> String {
     let mut text = String::new();
     for advice in alike.iter().take(ALIKE) {
-        text.push_str(&labelled(ADVICE, "advice", &advice.message));
-        advice.notes.iter().for_each(|note| text.push_str(&labelled(NOTE, "note", note)));
+        text.push_str(&titled(Severity::Advice, Some(advice.code), &advice.message));
+        explain(&mut text, &advice.notes, None);
     }
     if let more @ 1.. = alike.len().saturating_sub(ALIKE) {
         text.push_str(&labelled(NOTE, "note", &format!("and {more} more of that name; `-o json` has all of them")));
@@ -72,6 +106,22 @@ fn advice_text(alike: &[Advice]) -> String {
         alike.iter().take(1).filter_map(|advice| advice.help.as_ref()).map(|help| labelled(HELP, "help", help)),
     );
     text
+}
+
+/// Prints how many findings there are, the worst first.
+pub fn print_count(findings: &[Finding]) {
+    let nouns = [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Advice, "piece of advice", "pieces of advice"),
+    ];
+    let count = |(severity, one, many)| match findings.iter().filter(|finding| finding.severity == severity).count() {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let counts: Vec<String> = nouns.into_iter().filter_map(count).collect();
+    print(&format!("check: {}\n", if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }));
 }
 
 /// Prints one note to standard error.

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::document::finding_json;
 use super::terminal::sanitise;
 use crate::context::advice::Advice;
 use crate::context::listing::{Kind, LeftOut, Listing};
 use crate::context::sizes::Sizes;
+use crate::diagnose::Finding;
 use crate::error::Error;
 use crate::request::{ListRequest, ListingForm, Order, Part};
 use crate::words;
@@ -131,7 +133,7 @@ pub fn listing_json(listing: &Listing, left_out: &[LeftOut], request: &ListReque
             "excluded_files": listing.excluded.files,
             "excluded_bytes": listing.excluded.bytes,
         },
-        "advice": advice.iter().map(finding).collect::<Vec<_>>(),
+        "advice": advice.iter().map(|advice| finding_json(&Finding::of_advice(advice, None))).collect::<Vec<_>>(),
     });
     if request.part == Part::Excluded {
         let excluded = in_order(left_out, request.order).into_iter().map(|left| {
@@ -169,20 +171,4 @@ fn entries(listing: &Listing, order: Order) -> Vec<Value> {
         value
     });
     sorted.collect()
-}
-
-/// A piece of advice in the form that all findings have.
-fn finding(advice: &Advice) -> Value {
-    let span = |line| {
-        let file = advice.path.to_string_lossy();
-        json!({ "file": file, "line": line, "column": 1, "end_line": line, "end_column": 1 })
-    };
-    json!({
-        "code": advice.code.name(),
-        "severity": "advice",
-        "message": advice.message,
-        "spans": advice.line.map(span).into_iter().collect::<Vec<_>>(),
-        "notes": advice.notes,
-        "help": advice.help,
-    })
 }

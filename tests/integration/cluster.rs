@@ -244,7 +244,9 @@ fn a_failing_run_ends_with_1_and_its_output_on_stderr() {
     assert_eq!((finished.code, finished.stdout()), (Some(1), ""), "{}", finished.stderr);
     assert!(finished.stderr.lines().any(|line| line == "this line tells why"), "{}", finished.stderr);
     assert!(
-        finished.stderr.contains("error: build failed: executor ended with 7\nnote: error building image:"),
+        finished
+            .stderr
+            .contains("error[build-failed]: build failed: executor ended with 7\nnote: error building image:"),
         "{}",
         finished.stderr
     );
@@ -338,7 +340,7 @@ fn an_image_from_which_the_executor_left_files_out_is_no_success() {
         .file("zzz", "missing from the image");
     let finished = namespace.build(&tree).run();
     assert_eq!((finished.code, finished.stdout()), (Some(1), ""), "{}", finished.stderr);
-    assert!(finished.stderr.contains("error: image is incomplete"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error[image-incomplete]: image is incomplete"), "{}", finished.stderr);
     assert!(finished.stderr.contains("Couldn't eval /c/loop"), "{}", finished.stderr);
 }
 
@@ -358,7 +360,7 @@ fn a_cut_upload_ends_with_3_and_the_executor_is_never_started() {
     namespace.patch_pod(&guard);
     let finished = running.wait();
     assert_eq!((finished.code, finished.stdout()), (Some(3), ""), "{}", finished.stderr);
-    assert!(finished.stderr.contains("error: upload broke off after "), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error[upload-broken]: upload broke off after "), "{}", finished.stderr);
 
     let pods = namespace.pods();
     let [pod] = &pods[..] else { panic!("{pods:?}") };
@@ -413,7 +415,7 @@ fn what_keeps_a_pod_from_starting_is_told_while_it_is_waited_for() {
 
     let late = namespace.build(&tree).args(&["--registry-secret", "no-such-secret", "--timeout", "12s"]).run();
     assert_eq!(late.code, Some(124), "{}", late.stderr);
-    let end = late.stderr.split_once("error: not done within 12s\n").expect("it names the time").1;
+    let end = late.stderr.split_once("error[deadline]: not done within 12s\n").expect("it names the time").1;
     assert!(end.starts_with("note: FailedMount: ") && end.contains("no-such-secret"), "{end}");
 }
 
@@ -464,7 +466,8 @@ fn an_image_that_cannot_be_pulled_ends_it_with_the_kubelets_words() {
     let image = format!("{}/no/such:image", registry());
     let finished = namespace.build(&tree).args(&["--transport", "exec", "--helper-image", &image]).run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
-    let title = format!("error: image `{image}` of container `receive-context` cannot be pulled: ImagePullBackOff");
+    let title =
+        format!("error[image-pull]: image `{image}` of container `receive-context` cannot be pulled: ImagePullBackOff");
     assert!(finished.stderr.contains(&title), "{}", finished.stderr);
     assert!(finished.stderr.contains("not found"), "{}", finished.stderr);
 }

@@ -16,7 +16,7 @@ macro_rules! assert_transcript {
     ($name:literal, $finished:expr) => {
         insta::with_settings!({filters => vec![
             (r"/tmp/[A-Za-z0-9._/-]*context-[A-Za-z0-9]+", "[CONTEXT]"),
-            (r"context-[a-z0-9]{6}", "[CONTEXT]"),
+            (r"kaniko-context-[a-z0-9]{6}", "kaniko-[CONTEXT]"),
             (r"-[0-9a-f]{8}\b", "-[NONCE]"),
             (r"\bk[0-9a-f]{15}\b", "[NONCE]"),
             (r"kaniko-local \d+\.\d+\.\d+", "kaniko-local [VERSION]"),
@@ -322,7 +322,7 @@ fn context_ls_shows_what_is_left_out_and_what_is_large() {
 }
 
 /// A crate whose ignore file forgot something.
-fn careless() -> Tree {
+pub(crate) fn careless() -> Tree {
     let tree = Tree::new()
         .file("Dockerfile", "FROM rust AS build\nCOPY . .\nRUN cargo build\nCOPY --from=build /target/app /\n")
         .file(".dockerignore", "*.log\n")
@@ -444,20 +444,79 @@ fn a_secret_is_not_looked_for_behind_a_link_or_in_a_fifo() {
     );
 }
 
-/// Each code of an advice has a heading in TROUBLESHOOTING.md, below which is what the tool prints.
 #[test]
-fn the_samples_in_troubleshooting_are_what_is_printed() {
-    let text = include_str!("../../TROUBLESHOOTING.md");
-    let finished = run_in(&careless(), &["context", "ls"]);
-    for (code, heading) in [
-        ("context-unintended", "## `<path>` is sent and looks unintended"),
-        ("context-secret", "## `<path>` is sent and looks like a secret"),
-    ] {
-        let section =
-            text.split("\n## ").find(|section| heading.ends_with(section.lines().next().unwrap())).expect(code);
-        assert!(section.contains(&format!("`{code}`")), "{code} is named below its heading");
-        let sample = section.split("```").nth(1).expect("a sample").trim_start_matches("text\n");
-        assert!(finished.stderr.contains(sample), "{sample} is not in:\n{}", finished.stderr);
+fn help_of_check() {
+    assert_transcript!("help_check", Tool::new(&["check", "--help"]).run());
+}
+
+#[test]
+fn check_tells_of_a_context_what_context_ls_and_build_would() {
+    assert_transcript!("check_advice", run_in(&careless(), &["check"]));
+    assert_transcript!("check_nothing", run_in(&small(), &["check"]));
+    let broken = Tree::new().file("deploy/Dockerfile", "FROM scratch\n").file(".dockerignore", "x\n[a\n");
+    assert_transcript!("check_errors", run_in(&broken, &["check"]));
+    assert_eq!(run_in(&broken, &["check", "nowhere"]).code, Some(2), "that is no finding");
+}
+
+#[test]
+fn check_reads_an_archive_too() {
+    let packed = run_in(&careless(), &["context", "pack", "--compression", "none"]).stdout;
+    let finished = Tool::new(&["check", "-"]).input(&packed).run();
+    assert_eq!((finished.code, finished.stdout().matches("advice[").count()), (Some(0), 4), "{}", finished.stdout());
+    let cut = Tool::new(&["check", "-"]).input(&packed[..packed.len() / 2]).run();
+    assert_eq!(cut.code, Some(1));
+    assert!(cut.stdout().starts_with("error[context-archive]: "), "{}", cut.stdout());
+}
+
+const MANIFESTS: &str = "\
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: nightly
+spec:
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          hostPID: true
+          volumes:
+            - name: docker
+              hostPath: { path: /var/run/docker.sock }
+            - name: cache
+              hostPath: { path: /mnt/cache }
+          containers:
+            - name: kaniko
+              image: gcr.io/kaniko-project/executor:v1.24.0
+              securityContext:
+                privileged: true
+                capabilities: { add: [SYS_ADMIN, CHOWN] }
+---
+kind: Pod
+metadata: { name: database }
+spec: { hostPID: true, containers: [{ name: db, image: postgres }] }
+";
+
+#[test]
+fn check_warns_of_manifests_that_give_kaniko_too_much() {
+    let tree =
+        Tree::new().file("ci/build.yaml", MANIFESTS).file("none.yaml", "kind: Pod\n").file("helm.yaml", "a: {{ b }}\n");
+    assert_transcript!("check_manifest", run_in(&tree, &["check", "--manifest", "ci/build.yaml"]));
+    assert_transcript!("check_manifest_json", run_in(&tree, &["check", "--manifest", "ci/build.yaml", "-o", "json"]));
+    assert_transcript!("check_manifest_none", run_in(&tree, &["check", "--manifest", "none.yaml"]));
+    assert_transcript!("check_manifest_template", run_in(&tree, &["check", "--manifest", "helm.yaml"]));
+    assert_transcript!("check_manifest_missing", run_in(&tree, &["check", "--manifest", "nowhere.yaml"]));
+    let piped = Tool::new(&["check", "--manifest", "-"]).input(MANIFESTS).run();
+    assert_eq!((piped.code, piped.stdout().matches("--> -:").count()), (Some(0), 4), "{}", piped.stdout());
+    assert_eq!(run_in(&tree, &["check", "--manifest", "-", "ci"]).code, Some(2));
+}
+
+/// What the tool itself makes is what it asks of others.
+#[test]
+fn check_finds_nothing_in_the_tools_own_pods() {
+    for security in ["default", "hardened"] {
+        let pod = run_in(&small(), &["manifest", "-t", "registry.example.com/a/b", "--security", security]);
+        let checked = Tool::new(&["check", "--manifest", "-"]).input(&pod.stdout).run();
+        assert_eq!(checked.transcript(), "exit code: 0\n--- stdout ---\n--- stderr ---\ncheck: no findings\n");
     }
 }
 
@@ -545,7 +604,7 @@ fn sparse_entries_of_an_archive_are_refused_in_every_format() {
         let archive =
             tar.args(["-S", "--format", format, "-cf", "-", "-C"]).arg(tree.path()).arg(".").output().unwrap();
         let listed = Tool::new(&["context", "ls", "-"]).input(archive.stdout).run();
-        let said = "error: the build context on standard input cannot be used\n\
+        let said = "error[context-archive]: the build context on standard input cannot be used\n\
                     note: `sparse` is a sparse entry: pack it without `--sparse`\n";
         assert_eq!((listed.code, listed.stderr.as_str()), (Some(1), said), "{format}");
     }
@@ -681,7 +740,7 @@ fn a_file_that_cannot_be_read_is_named() {
     let output = command.args(["context", "pack", "-o", "/dev/null"]).arg(tree.path()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert_eq!(stderr, "error: cannot read `private/key`\nnote: Permission denied (os error 13)\n");
+    assert_eq!(stderr, "error[context-unreadable]: cannot read `private/key`\nnote: Permission denied (os error 13)\n");
 }
 
 #[test]
@@ -738,7 +797,7 @@ fn an_ignore_file_that_is_a_fifo_is_refused_and_not_waited_for() {
     assert!(made.unwrap().success());
     let finished = run_in(&tree, &["context", "ls"]);
     assert_eq!(finished.code, Some(1));
-    assert_eq!(finished.stderr, "error: cannot read `.dockerignore`\nnote: not a regular file\n");
+    assert_eq!(finished.stderr, "error[context-unreadable]: cannot read `.dockerignore`\nnote: not a regular file\n");
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn an_executor_that_got_nothing_but_a_cut_context_builds_nothing() {
     let kubeconfig = namespace.kubeconfig_through(&proxy, elsewhere.path());
     let finished = namespace.build(&tree).args(&["--transport", "stdin"]).env("KUBECONFIG", kubeconfig).run();
     assert_eq!((finished.code, finished.stdout()), (Some(3), ""), "{}", finished.stderr);
-    assert!(finished.stderr.contains("error: upload broke off"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error[upload-broken]: upload broke off"), "{}", finished.stderr);
     assert!(!Image::exists(&namespace.destination()));
     assert!(namespace.pods().is_empty(), "{}", finished.stderr);
 }

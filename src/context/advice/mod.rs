@@ -27,6 +27,7 @@ use self::mentions::Mentions;
 pub use self::secret::{Exposed, HEAD};
 use super::dockerignore::Matcher;
 use super::listing::{Kind, Listing};
+use crate::code::Code;
 
 /// More secrets than this that have one name get one line for all, and no more of them are printed.
 pub const ALIKE: usize = 5;
@@ -55,25 +56,6 @@ pub struct IgnoreFile {
     pub path: PathBuf,
     /// Its content, if there is such a file.
     pub content: Option<Vec<u8>>,
-}
-
-/// What an advice is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// Something big that looks as if nobody wanted to send it.
-    Unintended,
-    /// Something that looks like a secret.
-    Secret,
-}
-
-impl Code {
-    /// As documents have it, and TROUBLESHOOTING.md.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unintended => "context-unintended",
-            Self::Secret => "context-secret",
-        }
-    }
 }
 
 /// One piece of advice. It never holds content of a file.
@@ -111,7 +93,7 @@ fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose<'_>, fac
     let deliberate = purpose.of_path(path);
     let ignore_line = if deliberate.is_none() { ignore_line(path, false) } else { None };
     Advice {
-        code: Code::Secret,
+        code: Code::ContextSecret,
         path: path.clone(),
         line: exposed.line,
         message: secret_message(listing, exposed),

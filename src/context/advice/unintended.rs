@@ -97,7 +97,7 @@ pub(super) fn advice(listing: &Listing, facts: &Facts, purpose: &Purpose<'_>) ->
         let totals = sizes.totals(index);
         let ignore_line = ignore_line(&entry.path, entry.kind == Kind::Directory);
         let advice = Advice {
-            code: Code::Unintended,
+            code: Code::ContextUnintended,
             path: entry.path.clone(),
             line: None,
             message: message(&shown(&entry.path, &entry.kind), &entry.kind, totals, whole),

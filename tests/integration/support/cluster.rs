@@ -145,6 +145,19 @@ impl Namespace {
         self.block_on(api.create(&PostParams::default(), object));
     }
 
+    /// Creates an object of the whole cluster, as admin; it goes with what is returned.
+    #[track_caller]
+    pub fn create_global<K>(&self, object: &K) -> Global<'_, K>
+    where
+        K: kube::Resource<Scope = kube::core::ClusterResourceScope> + serde::Serialize + DeserializeOwned,
+        K: Clone + std::fmt::Debug,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = Api::all(self.client());
+        self.block_on(api.create(&PostParams::default(), object));
+        Global { namespace: self, api, name: object.name_any() }
+    }
+
     /// The pods in it.
     pub fn pods(&self) -> Vec<Pod> {
         let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
@@ -276,6 +289,20 @@ pub fn running_containers(pod: &Pod) -> Vec<&str> {
     let running =
         containers.flatten().filter(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
     running.map(|container| container.name.as_str()).collect()
+}
+
+/// An object of the whole cluster that a test has made for its namespace.
+pub struct Global<'a, K: Clone + std::fmt::Debug + DeserializeOwned> {
+    namespace: &'a Namespace,
+    api: Api<K>,
+    name: String,
+}
+
+impl<K: Clone + std::fmt::Debug + DeserializeOwned> Drop for Global<'_, K> {
+    fn drop(&mut self) {
+        let deleted = self.namespace.runtime.block_on(self.api.delete(&self.name, &DeleteParams::default()));
+        assert!(deleted.is_ok() || std::thread::panicking(), "{:?}", deleted.err());
+    }
 }
 
 /// `host:port` of the API server.

@@ -1,0 +1,141 @@
+//! Codes of findings: in brackets after `error`, in documents, and as samples in TROUBLESHOOTING.md. Pure.
+
+/// Declares [`Code`] with a name for each variant, and the list of all of them.
+macro_rules! codes {
+    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
+        /// What a finding is about. Its name is a promise to scripts, and TROUBLESHOOTING.md has a sample of each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// As it is printed.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No Dockerfile where it was looked for.
+    DockerfileNotFound = "dockerfile-not-found",
+    /// A file of the build context, or what governs it, cannot be read.
+    ContextUnreadable = "context-unreadable",
+    /// A file changed while it was packed.
+    ContextChanged = "context-changed",
+    /// An archive on standard input that cannot be built.
+    ContextArchive = "context-archive",
+    /// An ignore file that Docker would refuse too.
+    IgnoreFile = "ignore-file",
+    /// Something big that looks as if nobody wanted to send it.
+    ContextUnintended = "context-unintended",
+    /// Something that looks like a secret and is sent.
+    ContextSecret = "context-secret",
+    /// A manifest gives a Kaniko pod more than a container of `docker build` has.
+    ExcessPrivileges = "excess-privileges",
+    /// A manifest in which nothing runs Kaniko.
+    NoKaniko = "no-kaniko",
+
+    /// No answer from the API server.
+    ClusterUnreachable = "cluster-unreachable",
+    /// A request was not answered, or broke off.
+    RequestFailed = "request-failed",
+    /// A request was refused for a reason that has no code of its own.
+    RequestRefused = "request-refused",
+    /// The API server does not know who asks.
+    NotAuthenticated = "not-authenticated",
+    /// RBAC, or another authorizer, does not allow it.
+    AccessDenied = "access-denied",
+    /// The namespace is not there.
+    NamespaceNotFound = "namespace-not-found",
+    /// The namespace is being deleted.
+    NamespaceTerminating = "namespace-terminating",
+    /// The pod's service account is not there.
+    ServiceAccountNotFound = "service-account-not-found",
+    /// A ResourceQuota is used up.
+    QuotaExceeded = "quota-exceeded",
+    /// A ResourceQuota wants requests or limits.
+    QuotaNeedsResources = "quota-needs-resources",
+    /// A LimitRange allows less, or wants more.
+    LimitRange = "limit-range",
+    /// The Pod Security Standard `restricted` is enforced.
+    PodSecurityRestricted = "pod-security-restricted",
+    /// The Pod Security Standard `baseline` is enforced, and the pod goes beyond it.
+    PodSecurityBaseline = "pod-security-baseline",
+    /// OpenShift has no security context constraint that fits.
+    SecurityContextConstraint = "security-context-constraint",
+    /// An admission webhook or policy says no.
+    AdmissionDenied = "admission-denied",
+    /// An admission webhook that has to be asked does not answer.
+    AdmissionUnavailable = "admission-unavailable",
+    /// A field of the Pod has a value that the API server does not take.
+    PodFieldRefused = "pod-field-refused",
+
+    /// No node takes the pod.
+    Unschedulable = "unschedulable",
+    /// An image cannot be pulled.
+    ImagePull = "image-pull",
+    /// A container cannot be started.
+    ContainerStart = "container-start",
+    /// The helper image has no shell.
+    NoShell = "no-shell",
+    /// A container ended before it did its work.
+    ContainerEnded = "container-ended",
+    /// The kubelet ended the pod because its node ran short of something.
+    Evicted = "evicted",
+    /// A disk, or what may be used of it, is full.
+    OutOfDisk = "out-of-disk",
+    /// Somebody deleted the pod.
+    PodDeleted = "pod-deleted",
+    /// The cluster ended the pod otherwise.
+    PodEnded = "pod-ended",
+    /// The upload broke off.
+    UploadBroken = "upload-broken",
+    /// The receiver refused the upload.
+    ReceiverRefused = "receiver-refused",
+    /// `--timeout` is over.
+    Deadline = "deadline",
+
+    /// The executor failed for a reason that has no code of its own.
+    BuildFailed = "build-failed",
+    /// The kernel ended the executor.
+    ExecutorOomKilled = "executor-oom-killed",
+    /// The executor left files out of the image.
+    ImageIncomplete = "image-incomplete",
+    /// The executor left no digest.
+    NoDigest = "no-digest",
+    /// The registry wants a login, or another one.
+    RegistryUnauthorized = "registry-unauthorized",
+    /// The registry's certificate is of an authority that nobody told the executor of.
+    RegistryUnknownAuthority = "registry-unknown-authority",
+    /// The registry speaks plain HTTP.
+    RegistryPlainHttp = "registry-plain-http",
+    /// The pod does not reach the registry.
+    RegistryUnreachable = "registry-unreachable",
+    /// An image that the Dockerfile names is not in its registry.
+    BaseImageNotFound = "base-image-not-found",
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_kebab_case_and_each_is_one_codes() {
+        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for name in names {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
+            assert!(!name.starts_with('-') && !name.ends_with('-') && !name.contains("--"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! One finding.
+
+use std::path::{Path, PathBuf};
+
+use crate::code::Code;
+use crate::context::advice::Advice;
+use crate::error::Error;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something could be better.
+    Advice,
+    /// Something is likely wrong.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+impl Severity {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Advice => "advice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One finding: what, where, the evidence, one action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One phrase that names the thing.
+    pub message: String,
+    /// Where it is.
+    pub spans: Vec<Span>,
+    /// The evidence.
+    pub notes: Vec<String>,
+    /// One action, if one is sure to help.
+    pub help: Option<String>,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The file, as a user would name it.
+    pub file: PathBuf,
+    /// Where in it.
+    pub place: Place,
+}
+
+/// Lines and columns count from 1, columns in characters; the end is behind the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// First line.
+    pub line: usize,
+    /// First column.
+    pub column: usize,
+    /// Last line.
+    pub end_line: usize,
+    /// The column after the last one.
+    pub end_column: usize,
+}
+
+impl Place {
+    /// The start of a line, where no more is known.
+    pub fn start_of(line: usize) -> Self {
+        Self { line, column: 1, end_line: line, end_column: 1 }
+    }
+}
+
+impl TryFrom<Error> for Finding {
+    type Error = Error;
+
+    /// The error as a finding, unless it has no code.
+    fn try_from(error: Error) -> Result<Self, Error> {
+        let Some(code) = error.code() else { return Err(error) };
+        Ok(Self {
+            code,
+            severity: Severity::Error,
+            message: error.to_string(),
+            spans: vec![],
+            notes: error.notes(),
+            help: error.help(),
+        })
+    }
+}
+
+impl Finding {
+    /// An advice about a file of the context in `root`; relative to the context without one.
+    pub fn of_advice(advice: &Advice, root: Option<&Path>) -> Self {
+        let file = match root {
+            Some(root) if root != Path::new(".") => root.join(&advice.path),
+            _ => advice.path.clone(),
+        };
+        Self {
+            code: advice.code,
+            severity: Severity::Advice,
+            message: advice.message.clone(),
+            spans: advice.line.map(|line| Span { file, place: Place::start_of(line) }).into_iter().collect(),
+            notes: advice.notes.clone(),
+            help: advice.help.clone(),
+        }
+    }
+}

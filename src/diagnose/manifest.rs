@@ -1,0 +1,212 @@
+//! Other people's manifests: what a pod that runs Kaniko gets too much of.
+//!
+//! A pod's spec is wherever there is a list `containers` with Kaniko in it: in a Pod, in the template of a Job or a
+//! CronJob, in a List, in a custom resource that holds one.
+
+use std::path::Path;
+
+use super::tree::{Node, Tree, documents};
+use super::{Finding, Severity, Span};
+use crate::cluster::privileges::{Excess, ExcessKind, excess};
+use crate::code::Code;
+
+/// Where Kaniko's executor is in its images.
+const EXECUTOR: &str = "/kaniko/executor";
+
+/// The findings about the manifests in `text`, which is `file`'s.
+///
+/// # Errors
+/// It is neither YAML nor JSON: why, in one line.
+pub fn findings(file: &Path, text: &str) -> Result<Vec<Finding>, String> {
+    let mut findings = Vec::new();
+    let mut found = false;
+    for document in documents(text)? {
+        pod_specs("", &document, &mut |path, spec| {
+            found = true;
+            let excess = excess(&spec.value.to_value());
+            findings.extend(excess.iter().map(|excess| too_much(file, &document.value, path, spec, excess)));
+        });
+    }
+    if !found {
+        findings.push(Finding {
+            code: Code::NoKaniko,
+            severity: Severity::Advice,
+            message: format!("no container in `{}` runs Kaniko", file.display()),
+            spans: vec![],
+            notes: vec![
+                "it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".into(),
+            ],
+            help: None,
+        });
+    }
+    Ok(findings)
+}
+
+/// Calls `tell` with each spec of a pod that runs Kaniko, and the path to it.
+fn pod_specs<'a>(path: &str, node: &'a Node, tell: &mut impl FnMut(&str, &'a Node)) {
+    match &node.value {
+        Tree::Leaf(_) => {}
+        Tree::List(list) => {
+            for (index, member) in list.iter().enumerate() {
+                pod_specs(&format!("{path}[{index}]"), member, tell);
+            }
+        }
+        Tree::Map(map) => {
+            if runs_kaniko(&node.value) {
+                tell(path, node);
+            }
+            for (key, member) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                pod_specs(&format!("{path}{dot}{}", key.value), member, tell);
+            }
+        }
+    }
+}
+
+fn runs_kaniko(spec: &Tree) -> bool {
+    let Some(Tree::List(containers)) = spec.get("containers").map(|node| &node.value) else { return false };
+    containers.iter().any(|container| is_kaniko(&container.value))
+}
+
+fn is_kaniko(container: &Tree) -> bool {
+    let image = container.get("image").and_then(|image| image.value.text()).unwrap_or_default();
+    // The registry's host says nothing about the image.
+    let repository = image.split_once('/').map_or(image, |(_, repository)| repository);
+    let runs = |node: &Node| match &node.value {
+        Tree::List(words) => words.iter().any(|word| word.value.text().is_some_and(|word| word.contains(EXECUTOR))),
+        Tree::Leaf(_) | Tree::Map(_) => false,
+    };
+    repository.contains("kaniko") || ["command", "args"].iter().any(|field| container.get(field).is_some_and(runs))
+}
+
+fn too_much(file: &Path, document: &Tree, path: &str, spec: &Node, excess: &Excess) -> Finding {
+    let dot = if path.is_empty() { "" } else { "." };
+    Finding {
+        code: Code::ExcessPrivileges,
+        severity: Severity::Warning,
+        message: format!("`{path}{dot}{}` gives a build more than `docker build` does", excess.path),
+        spans: spec.value.place(&excess.path).map(|place| Span { file: file.to_owned(), place }).into_iter().collect(),
+        notes: std::iter::once(excess.kind.to_string()).chain(object(document)).collect(),
+        help: help(excess),
+    }
+}
+
+/// Which object a document is, where it says so.
+fn object(document: &Tree) -> Option<String> {
+    let kind = document.get("kind")?.value.text()?;
+    let name = document.get("metadata").and_then(|metadata| metadata.value.get("name")?.value.text());
+    Some(match name {
+        Some(name) => format!("in {kind} `{name}`"),
+        None => format!("in a {kind} without a name"),
+    })
+}
+
+fn help(excess: &Excess) -> Option<String> {
+    let field = excess.path.rsplit('.').next().unwrap_or_default();
+    match &excess.kind {
+        ExcessKind::Privileged => Some("remove it: Kaniko needs no more than root in its container".to_owned()),
+        ExcessKind::HostNamespace => Some(format!("remove `{field}: true`")),
+        ExcessKind::HostPath(path) if path.ends_with(".sock") => {
+            Some("remove the volume: Kaniko asks no container runtime for anything".to_owned())
+        }
+        ExcessKind::HostPath(_) => None,
+        ExcessKind::Capability(name) => Some(format!("remove `{name}` from `{field}`")),
+        ExcessKind::Unconfined => Some(format!("set the type of `{field}` to `RuntimeDefault`")),
+        ExcessKind::UnmaskedProc => Some("remove it".to_owned()),
+        ExcessKind::Token => Some(
+            "set `automountServiceAccountToken: false`, and for the executor the variable `container=kube`, by which it \
+             knows that it is in a container"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<(String, Option<usize>)> {
+        let findings = findings(Path::new("pod.yaml"), text).unwrap();
+        let told = findings.into_iter().map(|finding| {
+            assert_eq!((finding.code, finding.severity), (Code::ExcessPrivileges, Severity::Warning), "{finding:?}");
+            let path = finding.message.split('`').nth(1).unwrap().to_owned();
+            (path, finding.spans.first().map(|span| span.place.line))
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_pod_spec_is_found_wherever_it_is() {
+        let spec = "hostNetwork: true, containers: [{name: k, image: gcr.io/kaniko-project/executor:debug}]";
+        for (document, path) in [
+            (format!("kind: Pod\nspec: {{{spec}}}"), "spec.hostNetwork"),
+            (format!("kind: Job\nspec: {{template: {{spec: {{{spec}}}}}}}"), "spec.template.spec.hostNetwork"),
+            (
+                format!("kind: CronJob\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{{spec}}}}}}}}}}}"),
+                "spec.jobTemplate.spec.template.spec.hostNetwork",
+            ),
+            (format!("kind: List\nitems: [{{kind: Pod, spec: {{{spec}}}}}]"), "items[0].spec.hostNetwork"),
+            (format!("{{{spec}}}"), "hostNetwork"),
+        ] {
+            assert_eq!(told(&document).first().map(|(path, _)| path.as_str()), Some(path), "{document}");
+        }
+    }
+
+    #[test]
+    fn everything_too_much_is_told_with_its_line_in_each_document() {
+        let text = "\
+kind: ConfigMap
+---
+kind: Pod
+spec:
+  volumes:
+  - name: docker
+    hostPath:
+      path: /var/run/docker.sock
+  containers:
+  - name: build
+    image: registry.example.com/ci/builder
+    command: [/kaniko/executor]
+    securityContext:
+      privileged: true
+      seccompProfile:
+        type: Unconfined
+---
+kind: Pod
+spec:
+  hostPID: true
+  containers:
+  - image: martizih/kaniko:v1.28.3
+    name: a
+";
+        let line = |path: &str, line| (path.to_owned(), Some(line));
+        assert_eq!(
+            told(text),
+            [
+                line("spec.volumes[docker].hostPath", 7),
+                line("spec.containers[build].securityContext.privileged", 14),
+                line("spec.containers[build].securityContext.seccompProfile", 15),
+                line("spec.hostPID", 20),
+            ]
+        );
+    }
+
+    #[test]
+    fn pods_that_do_not_run_kaniko_are_not_judged_and_that_is_said() {
+        for text in [
+            "",
+            "kind: Pod\nspec: {hostPID: true, containers: [{name: a, image: docker:dind}]}",
+            "kind: Pod\nspec: {hostPID: true, containers: [{name: a, image: kaniko.example.com/docker:dind}]}",
+            "spec: {containers: none, hostPID: true}",
+        ] {
+            let findings = findings(Path::new("pod.yaml"), text).unwrap();
+            assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NoKaniko], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pod_with_no_more_than_it_needs_has_no_findings() {
+        let text = "kind: Pod\nspec: {containers: [{name: k, image: gcr.io/kaniko-project/executor}]}";
+        assert_eq!(findings(Path::new("pod.yaml"), text).unwrap(), []);
+    }
+}

@@ -1,0 +1,102 @@
+//! `check`: what can be known before a pod exists.
+
+use std::path::Path;
+
+use super::sent::{dockerfile_in, stdin_listing};
+use crate::context::advice::{Advice, advice};
+use crate::context::facts::{self, Files};
+use crate::context::locate;
+use crate::context::scan::{Excluded, scan};
+use crate::diagnose::{Finding, Severity, manifest};
+use crate::error::{Error, UsageError};
+use crate::report;
+use crate::request::{CheckRequest, ContextRequest, ContextSource, DockerfileSource, FindingsForm, Subject};
+
+/// Writes the findings to standard output and returns how bad the worst is.
+///
+/// # Errors
+/// What was named is not there or cannot be read at all; standard output cannot be written.
+pub fn check(request: &CheckRequest) -> Result<Option<Severity>, Error> {
+    let checked = match &request.subject {
+        Subject::Context(ContextRequest { context: ContextSource::Directory(root), dockerfile }) => {
+            of_directory(root, dockerfile)?
+        }
+        Subject::Context(ContextRequest { context: ContextSource::Stdin, dockerfile }) => of_archive(dockerfile)?,
+        Subject::Manifest(file) => of_manifest(file, std::fs::read_to_string(file))?,
+        Subject::ManifestOnStdin => of_manifest(Path::new("-"), std::io::read_to_string(std::io::stdin().lock()))?,
+    };
+    let all = checked.all();
+    match request.form {
+        FindingsForm::Json => report::write_stdout(format!("{:#}\n", report::check_json(&all)).as_bytes())?,
+        FindingsForm::Text => {
+            let findings: String = checked.findings.iter().map(report::finding_text).collect();
+            report::write_stdout_coloured(&(findings + &report::advice_text(&checked.advice)))?;
+            report::print_count(&all);
+        }
+    }
+    Ok(all.iter().map(|finding| finding.severity).max())
+}
+
+/// What was found. Advice about a context is kept apart: told as text, pieces of it share lines.
+#[derive(Default)]
+struct Checked<'a> {
+    findings: Vec<Finding>,
+    advice: Vec<Advice>,
+    root: Option<&'a Path>,
+}
+
+impl Checked<'_> {
+    fn all(&self) -> Vec<Finding> {
+        let advice = self.advice.iter().map(|advice| Finding::of_advice(advice, self.root));
+        self.findings.iter().cloned().chain(advice).collect()
+    }
+}
+
+fn of_directory<'a>(root: &'a Path, dockerfile: &DockerfileSource) -> Result<Checked<'a>, Error> {
+    let mut checked = Checked { root: Some(root), ..Checked::default() };
+    let dockerfile = match dockerfile {
+        DockerfileSource::Stdin => None,
+        DockerfileSource::File(_) | DockerfileSource::Default => match locate::dockerfile(root, dockerfile.path()) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                checked.findings.push(error.try_into()?);
+                None
+            }
+        },
+    };
+    let context = locate::build_context(root, dockerfile.as_ref().map(|found| &*found.path));
+    match context.and_then(|context| Ok((scan(&context, Excluded::Prune)?, context))) {
+        Ok((listing, context)) => {
+            checked.advice = advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
+        }
+        Err(error) => checked.findings.push(error.try_into()?),
+    }
+    Ok(checked)
+}
+
+fn of_archive<'a>(dockerfile: &DockerfileSource) -> Result<Checked<'a>, Error> {
+    let mut checked = Checked::default();
+    let (listing, file) = match stdin_listing() {
+        Ok(found) => found,
+        Err(error) => {
+            checked.findings.push(error.try_into()?);
+            return Ok(checked);
+        }
+    };
+    let text = match file.as_ref().map(|file| dockerfile_in(file, &listing, dockerfile.path())).transpose() {
+        Ok(text) => text,
+        Err(error) => {
+            checked.findings.push(error.try_into()?);
+            None
+        }
+    };
+    let files = Files { root: None, spool: file.as_ref() };
+    checked.advice = advice(&listing, &facts::of_archive(files, text, &listing));
+    Ok(checked)
+}
+
+fn of_manifest<'a>(file: &Path, text: std::io::Result<String>) -> Result<Checked<'a>, Error> {
+    let unreadable = |why: String| UsageError::Manifest { file: file.to_owned(), why };
+    let text = text.map_err(|error| unreadable(error.to_string()))?;
+    Ok(Checked { findings: manifest::findings(file, &text).map_err(unreadable)?, ..Checked::default() })
+}

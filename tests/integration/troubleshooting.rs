@@ -1,0 +1,266 @@
+//! TROUBLESHOOTING.md: each code of a finding has a section, whose heading is the text that people look for and whose
+//! sample is what the tool prints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anstream::adapter::strip_str;
+use kaniko_local::code::Code;
+use kaniko_local::context::tarball::TarballError;
+use kaniko_local::diagnose::manifest;
+use kaniko_local::error::{BuildError, ClusterError, ContextError, Error, UsageError};
+use kaniko_local::report;
+
+use crate::process::careless;
+use crate::support::tool::Tool;
+
+const TROUBLESHOOTING: &str = include_str!("../../TROUBLESHOOTING.md");
+
+/// An error of each kind, with words that were seen.
+fn errors() -> Vec<Error> {
+    let path = PathBuf::from;
+    vec![
+        UsageError::NoDockerfile {
+            given: path("Dockerfile"),
+            tried: vec![(path("Dockerfile"), "not there"), (path("dockerfile"), "not there")],
+            alike: vec![path("deploy/Dockerfile")],
+        }
+        .into(),
+        ContextError::Io { action: "read", path: path("data/db"), source: std::io::Error::from_raw_os_error(13) }
+            .into(),
+        ContextError::Shrank { path: path("app.log"), expected: 4096, read: 1024 }.into(),
+        ContextError::Stdin { why: TarballError::CutOff }.into(),
+        ContextError::IgnoreFile { path: path(".dockerignore"), why: "line 3: malformed pattern `[a`".to_owned() }
+            .into(),
+        ClusterError::Unreachable {
+            server: "https://10.0.0.1:6443".to_owned(),
+            why: "ServiceError: client error (Connect): tcp connect error: Connection refused (os error 111)"
+                .to_owned(),
+        }
+        .into(),
+        ClusterError::Request {
+            action: "create a pod in namespace `builds`".to_owned(),
+            why: "https://10.0.0.1:6443 did not answer within 30 s".to_owned(),
+        }
+        .into(),
+        refused(500, "InternalError", "Internal error occurred: etcdserver: request timed out"),
+        refused(401, "Unauthorized", "Unauthorized"),
+        refused(
+            403,
+            "Forbidden",
+            r#"pods is forbidden: User "dev" cannot create resource "pods" in API group "" in the namespace "builds""#,
+        ),
+        refused(404, "NotFound", r#"namespaces "builds" not found"#),
+        forbidden("unable to create new content in namespace builds because it is being terminated"),
+        forbidden(r#"error looking up service account builds/ci: serviceaccount "ci" not found"#),
+        forbidden(
+            "exceeded quota: compute-resources, requested: limits.memory=4Gi, used: limits.memory=6Gi, limited: \
+             limits.memory=8Gi",
+        ),
+        forbidden(
+            "failed quota: compute-resources: must specify limits.cpu for: kaniko,receive-context; limits.memory for: \
+             kaniko,receive-context",
+        ),
+        forbidden("maximum memory usage per Container is 2Gi, but limit is 4Gi"),
+        ClusterError::PodSecurity {
+            namespace: "builds".to_owned(),
+            label: "pod-security.kubernetes.io/enforce: restricted".to_owned(),
+        }
+        .into(),
+        forbidden(r#"violates PodSecurity "baseline:latest": hostPath volumes (volume "cache")"#),
+        forbidden(
+            "unable to validate against any security context constraint: [spec.containers[0].securityContext.runAsUser: \
+             Invalid value: 0: must be in the ranges: [1000000000, 1000009999]]",
+        ),
+        refused(
+            403,
+            "Forbidden",
+            r#"admission webhook "validation.gatekeeper.sh" denied the request: [must-have-owner] every pod needs an owner"#,
+        ),
+        refused(
+            500,
+            "InternalError",
+            "Internal error occurred: failed calling webhook \"pods.example.com\": failed to call webhook: Post \
+             \"https://pods.builds.svc:443/validate?timeout=10s\": dial tcp 10.0.0.9:443: connect: connection refused",
+        ),
+        refused(
+            422,
+            "Invalid",
+            "Pod \"kaniko-app-9b0dba99\" is invalid: spec.containers[0].image: Invalid value: \" executor:v1\": must not \
+             have leading or trailing whitespace",
+        ),
+        ClusterError::Unschedulable {
+            pod: "kaniko-app-9b0dba99".to_owned(),
+            message: "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available: 3 No \
+                      preemption victims found for incoming pod."
+                .to_owned(),
+        }
+        .into(),
+        ClusterError::ImagePull {
+            container: "receive-context".to_owned(),
+            image: "gcr.io/kaniko-project/executor:v1.24.0-debug".to_owned(),
+            reason: "ImagePullBackOff".to_owned(),
+            message: "Back-off pulling image \"gcr.io/kaniko-project/executor:v1.24.0-debug\"".to_owned(),
+        }
+        .into(),
+        ClusterError::ContainerStart {
+            container: "kaniko".to_owned(),
+            reason: "CreateContainerConfigError".to_owned(),
+            message: "secret \"push\" not found".to_owned(),
+        }
+        .into(),
+        ended(
+            128,
+            "StartError",
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create \
+             failed: unable to start container process: exec: \"sh\": executable file not found in $PATH: unknown",
+        ),
+        ended(137, "OOMKilled", ""),
+        pod_ended("Evicted", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi."),
+        pod_ended("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 4Gi."),
+        pod_ended("Deleted", "somebody deleted it"),
+        pod_ended("NodeLost", "Node worker-2 which was running pod kaniko-app-9b0dba99 is unresponsive"),
+        ClusterError::UploadBroken { sent: Some(27_500_000), why: "no byte was accepted for 60 s".to_owned() }.into(),
+        ClusterError::Receiver { code: 65, said: "a frame arrived damaged".to_owned() }.into(),
+        Error::Deadline { timeout: Duration::from_secs(3600), trouble: None },
+        failed(
+            7,
+            "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7",
+        ),
+        BuildError::OutOfMemory { limit: Some("1Gi".to_owned()) }.into(),
+        BuildError::Incomplete { said: "Couldn't eval /app/loop with link /app/loop".to_owned() }.into(),
+        BuildError::NoDigest { found: String::new() }.into(),
+        failed(
+            1,
+            "error checking push permissions -- make sure you entered the correct tag name, and that you are \
+             authenticated correctly, and try again: checking push permission for \"registry.example.com/team/app:dev\": \
+             POST https://registry.example.com/v2/team/app/blobs/uploads/: UNAUTHORIZED: authentication required",
+        ),
+        push_check("tls: failed to verify certificate: x509: certificate signed by unknown authority"),
+        push_check("http: server gave HTTP response to HTTPS client"),
+        push_check("dial tcp 10.0.0.5:443: connect: connection refused"),
+        failed(
+            1,
+            "error building image: unable to complete operation after 0 attempts, last error: GET \
+             https://registry.example.com/v2/team/base/manifests/1: MANIFEST_UNKNOWN: manifest unknown; map[Tag:1]",
+        ),
+    ]
+}
+
+fn refused(code: u16, reason: &str, message: &str) -> Error {
+    let action = "create a pod in namespace `builds`".to_owned();
+    ClusterError::Refused { action, reason: reason.to_owned(), message: message.to_owned(), code }.into()
+}
+
+fn forbidden(why: &str) -> Error {
+    refused(403, "Forbidden", &format!("pods \"kaniko-app-9b0dba99\" is forbidden: {why}"))
+}
+
+fn ended(code: i32, reason: &str, message: &str) -> Error {
+    let (reason, message) = (reason.to_owned(), message.to_owned());
+    ClusterError::ContainerEnded { container: "receive-context".to_owned(), code, reason, message }.into()
+}
+
+fn pod_ended(reason: &str, message: &str) -> Error {
+    let (reason, message) = (reason.to_owned(), message.to_owned());
+    ClusterError::PodEnded { pod: "kaniko-app-9b0dba99".to_owned(), reason, message }.into()
+}
+
+fn failed(code: i32, said: &str) -> Error {
+    BuildError::Failed { code, said: Some(said.to_owned()) }.into()
+}
+
+fn push_check(why: &str) -> Error {
+    failed(
+        1,
+        &format!(
+            "error checking push permissions -- make sure you entered the correct tag name, and that you are \
+             authenticated correctly, and try again: checking push permission for \"registry.example.com/team/app:dev\": \
+             creating push check transport for registry.example.com failed: Get \"https://registry.example.com/v2/\": {why}"
+        ),
+    )
+}
+
+/// What is printed for a finding of each code.
+fn printed() -> BTreeMap<Code, String> {
+    let mut printed: BTreeMap<Code, String> =
+        errors().iter().map(|error| (error.code().unwrap(), plain(&report::error_text(error)))).collect();
+    for manifest in [
+        "kind: Pod\nmetadata: {name: build}\nspec:\n  containers:\n  - name: kaniko\n    \
+         image: gcr.io/kaniko-project/executor\n    securityContext:\n      privileged: true\n",
+        "kind: Pod\n",
+    ] {
+        for finding in manifest::findings(Path::new("pod.yaml"), manifest).unwrap() {
+            printed.insert(finding.code, plain(&report::finding_text(&finding)));
+        }
+    }
+    let tree = careless();
+    let advice = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
+    for code in [Code::ContextSecret, Code::ContextUnintended] {
+        printed.insert(code, advice.clone());
+    }
+    printed
+}
+
+fn plain(text: &str) -> String {
+    strip_str(text).to_string()
+}
+
+/// The sections by heading.
+fn sections() -> Vec<(&'static str, &'static str)> {
+    TROUBLESHOOTING.split("\n## ").skip(1).filter_map(|section| section.split_once('\n')).collect()
+}
+
+/// The samples in a section.
+fn samples(section: &str) -> impl Iterator<Item = &str> {
+    section.split("```text\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(sample, _)| sample)
+}
+
+#[test]
+fn every_code_has_a_section_whose_sample_is_what_is_printed() {
+    let printed = printed();
+    for code in Code::ALL {
+        let text = printed.get(code).unwrap_or_else(|| panic!("no sample of {}", code.name()));
+        let label = format!("[{}]: ", code.name());
+        let mut found = sections().into_iter().filter_map(|(heading, section)| {
+            samples(section)
+                .find(|sample| sample.lines().next().is_some_and(|title| title.contains(&label)))
+                .map(|sample| (heading, sample))
+        });
+        let (heading, sample) =
+            found.next().unwrap_or_else(|| panic!("no section has a sample of {}:\n{text}", code.name()));
+        assert!(text.contains(sample), "what is printed for {} is\n{text}\nbut the sample is\n{sample}", code.name());
+        assert!(opens_with_literal_text(heading, sample), "`{heading}` is not in\n{sample}");
+        assert!(found.next().is_none(), "{} has two sections", code.name());
+    }
+}
+
+#[test]
+fn every_sample_is_of_a_code_that_there_is() {
+    let known: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    for (heading, section) in sections() {
+        for sample in samples(section) {
+            let code = sample.split_once('[').and_then(|(_, rest)| rest.split_once("]: ")).map(|(code, _)| code);
+            assert!(code.is_some_and(|code| known.contains(code)), "{heading}: {sample}");
+        }
+    }
+}
+
+/// The heading's text is the sample's, in order; `<…>` stands for what differs from case to case.
+fn opens_with_literal_text(heading: &str, sample: &str) -> bool {
+    let (heading, sample) = (heading.replace('`', ""), sample.replace('`', "").replace("\n  ", " "));
+    let mut rest = sample.as_str();
+    let mut pieces = heading.split('<').enumerate().map(|(index, piece)| match index {
+        0 => piece,
+        _ => piece.split_once('>').map_or("", |(_, piece)| piece),
+    });
+    !heading.starts_with('<')
+        && pieces.all(|piece| match rest.split_once(piece.trim()) {
+            Some((_, after)) => {
+                rest = after;
+                true
+            }
+            None => false,
+        })
+}
