@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a cluster that has answered before is asked again: an API server that restarts is back by then.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for one that has never answered: it is more likely none.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// Wait before a request is repeated: at first, and at most.
 const AGAIN: Duration = Duration::from_millis(250);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(4);
@@ -149,7 +151,9 @@ impl Cluster {
                 ClusterError::Refused { code: 401, .. } => return Err(error),
                 error => {
                     let pause = backoff.max(self.wanted_pause());
-                    if !self.may_pass(&error) || started.elapsed() + pause > PATIENCE {
+                    let has_answered = self.shared.answered.load(Ordering::Relaxed);
+                    let patience = if has_answered { PATIENCE } else { FIRST_PATIENCE };
+                    if !self.may_pass(&error) || started.elapsed() + pause > patience {
                         return Err(error);
                     }
                     if !std::mem::replace(&mut told, true) {

@@ -186,7 +186,7 @@ fn a_link_down_for_good_ends_the_upload_in_time_and_the_pod_at_its_deadline() {
     node.unplug();
     let finished = running.wait_at_most(LIMIT);
     assert_eq!((finished.code, finished.stdout()), (Some(124), ""), "{}", finished.stderr);
-    assert!(finished.stderr.contains("error: not done within 20s\n"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error[deadline]: not done within 20s\n"), "{}", finished.stderr);
     assert!(finished.stderr.contains("; the pod may still be there, delete it with `kubectl "), "{}", finished.stderr);
     node.plug_in();
     let pod = upload.namespace.ended_pod(Duration::from_secs(30));

@@ -189,6 +189,18 @@ impl Finished {
         )
     }
 
+    /// Standard error without the codes of findings: `error[upload-broken]: …` as `error: …`.
+    pub fn without_codes(&self) -> String {
+        let mut text = String::new();
+        for line in self.stderr.split_inclusive('\n') {
+            match line.strip_prefix("error[").and_then(|rest| rest.split_once("]: ")) {
+                Some((_, message)) => text.extend(["error: ", message]),
+                None => text.push_str(line),
+            }
+        }
+        text
+    }
+
     /// Asserts success and returns the one line on standard output.
     #[track_caller]
     pub fn reference(&self) -> &str {
