@@ -1,4 +1,4 @@
-//! What a build needs to speak to its registries: credentials and certificates. [`config`] is pure, [`helper`] runs
+//! What a build needs to speak to its registries: credentials and certificates. [`config`] is pure, `helper` runs
 //! programs.
 //!
 //! Only what the build needs leaves this machine: `RUN` is root in the executor's own file system and can read its

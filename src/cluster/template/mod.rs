@@ -1,6 +1,6 @@
 //! The user's template over the tool's Pod. Pure.
 //!
-//! [`fields`] reads it strictly, [`merge`] merges it as Kubernetes would, [`keep`] knows what has to come out as it went
+//! `fields` reads it strictly, `merge` merges it as Kubernetes would, `keep` knows what has to come out as it went
 //! in, and [`super::privileges`] what no build may have.
 
 mod fields;
