@@ -60,6 +60,12 @@ fn upload_with_survives(flags: &[&str], strike: impl FnOnce(&Node)) -> Finished 
     finished
 }
 
+/// The same, and its connection broke.
+fn upload_is_tried_again(strike: impl FnOnce(&Node)) {
+    let finished = upload_survives(strike);
+    assert!(finished.stderr.contains(", attempt 2\n"), "{}", finished.stderr);
+}
+
 /// A build that counts aloud for so long.
 struct Counting {
     namespace: Namespace,
@@ -103,8 +109,7 @@ fn build_survives(seconds: u32, strike: impl FnOnce(&Node)) {
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
 fn an_api_server_stopped_for_10_s_during_the_upload_delays_the_image() {
-    let finished = upload_survives(|node| node.restart("kube-apiserver", 10));
-    assert!(finished.stderr.contains(", attempt 2\n"), "{}", finished.stderr);
+    upload_is_tried_again(|node| node.restart("kube-apiserver", 10));
 }
 
 /// The executor's input cannot be taken up again.
@@ -143,7 +148,7 @@ fn an_api_server_that_hangs_for_10_s_during_the_build_goes_unnoticed() {
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
 fn a_kubelet_restarted_during_the_upload_delays_the_image() {
-    upload_survives(|node| node.restart("kubelet", 1));
+    upload_is_tried_again(|node| node.restart("kubelet", 1));
 }
 
 #[test]
@@ -155,7 +160,7 @@ fn a_kubelet_restarted_during_the_build_goes_unnoticed() {
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
 fn a_containerd_restarted_during_the_upload_delays_the_image() {
-    upload_survives(|node| node.restart("containerd", 1));
+    upload_is_tried_again(|node| node.restart("containerd", 1));
 }
 
 #[test]
