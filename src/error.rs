@@ -323,9 +323,9 @@ impl UsageError {
             Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
             Self::Kubeconfig { why }
             | Self::PodTemplate { why, .. }
-            | Self::Manifest { why, .. }
             | Self::RegistryAuth { why, .. }
             | Self::RegistryCa { why, .. } => vec![why.clone()],
+            Self::Manifest { why, .. } => vec![why.clone()],
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
@@ -355,11 +355,12 @@ impl UsageError {
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),
             Self::Quantity { flag: "--cpu", .. } => "write it like `2` or `500m`".to_owned(),
             Self::Quantity { .. } => "write it like `512Mi` or `2Gi`".to_owned(),
-            Self::PodTemplate { .. } | Self::Manifest { .. } | Self::RegistryCa { .. } => return None,
+            Self::PodTemplate { .. } | Self::RegistryCa { .. } => return None,
             Self::RegistryAuth { .. } | Self::Helper(_) => {
                 "build without this machine's logins: `--registry-auth none`, or name a Secret: `--registry-secret NAME`"
                     .to_owned()
             }
+            Self::Manifest { .. } => return None,
             Self::ReservedExecutorFlag { flag } => match *flag {
                 "--dockerfile" | "-f" => "name the Dockerfile before `--`: `-f FILE`".to_owned(),
                 "--digest-file" => "the digest is on standard output and in `--metadata-file FILE`".to_owned(),

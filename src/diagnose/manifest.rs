@@ -111,8 +111,8 @@ fn help(excess: &Excess) -> Option<String> {
         }
         ExcessKind::HostPath(_) => None,
         ExcessKind::Capability(name) => Some(format!("remove `{name}` from `{field}`")),
-        ExcessKind::Unconfined => Some(format!("set `{field}: RuntimeDefault`")),
-        ExcessKind::Unmasked => Some("remove it".to_owned()),
+        ExcessKind::Unconfined => Some(format!("set the type of `{field}` to `RuntimeDefault`")),
+        ExcessKind::UnmaskedProc => Some("remove it".to_owned()),
         ExcessKind::Token => Some(
             "set `automountServiceAccountToken: false`, and for the executor the variable `container=kube`, by which it \
              knows that it is in a container"
@@ -185,7 +185,7 @@ spec:
             [
                 line("spec.volumes[docker].hostPath", 7),
                 line("spec.containers[build].securityContext.privileged", 14),
-                line("spec.containers[build].securityContext.seccompProfile.type", 16),
+                line("spec.containers[build].securityContext.seccompProfile", 15),
                 line("spec.hostPID", 20),
             ]
         );
