@@ -39,19 +39,12 @@ def provide() -> Artifacts:
     kubernetes = _go_program("kubernetes", KUBERNETES_SOURCE, ".", _kubernetes_version_flags())
     executor = _go_program("executor", KANIKO_SOURCE, f"{KANIKO_MODULE}/cmd/executor",
                            f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")
-    busybox = _static_busybox()
+    busybox = _cached("busybox", _digest(ARCHITECTURE, host.BUSYBOX_RELEASE), host.unpack_busybox)
     recipe = _digest(executor.name, hashlib.sha256(busybox.read_bytes()).hexdigest(),
                      host.package_version("ca-certificates"), (SOURCE / "images.py").read_text())
     node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor, busybox))
     base_image = _cached("base-image.tar", recipe, lambda out: images.write_base_image(out, busybox))
     return Artifacts(kubernetes, executor, node_images, base_image)
-
-
-def _static_busybox() -> Path:
-    # Any version of it will do, so a downloaded one is not replaced by a newer one.
-    if host.BUSYBOX_INSTALLED.exists():
-        return Path("/bin/busybox")
-    return _cached("busybox", _digest(ARCHITECTURE), host.unpack_busybox)
 
 
 def _kubernetes_version_flags() -> str:

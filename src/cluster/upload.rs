@@ -174,7 +174,9 @@ impl Upload {
         let counters = Arc::new(Counters::default());
         let stream = stream::connect(&self.cluster, &self.pod, container, &Target::Attach).await?;
         let started = Instant::now();
-        let (chunks, input, mut handed_over) = channel();
+        let (chunks, input, handed_over) = channel();
+        let handed_over = told(handed_over);
+        tokio::pin!(handed_over);
         let (stdout, _) = mpsc::unbounded_channel();
         let mut engine = JoinSet::new();
         engine.spawn(stream::run(stream, input, stdout, Arc::clone(&counters.sent), Arc::default()));
@@ -184,8 +186,7 @@ impl Upload {
         loop {
             tokio::select! {
                 biased;
-                // Without an answer the engine has ended, which comes next.
-                Ok(()) = &mut handed_over, if packed => break,
+                () = &mut handed_over, if packed => break,
                 Some(ended) = engine.join_next() => match ended {
                     Ok(ended) => return Err(broken(ended, &counters).into()),
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -232,6 +233,13 @@ fn channel() -> (mpsc::Sender<Bytes>, Input, oneshot::Receiver<()>) {
     let (sender, chunks) = mpsc::channel(QUEUED);
     let (handed_over, all) = oneshot::channel();
     (sender, Input { chunks, handed_over }, all)
+}
+
+/// Ends when it is told so, and never if nobody is left to tell: then the engine says why.
+async fn told(handed_over: oneshot::Receiver<()>) {
+    if handed_over.await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Packs for the wire. In frames the end marker comes last: without it nothing is released, so a failure needs no word.
@@ -399,5 +407,22 @@ fn joined(result: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(
         Ok(Err(Error::Output { .. })) => Ok(()), // the connection is gone: the engine knows why
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The engine drops its end a while before it ends: it waits for the other side's last words.
+    #[tokio::test]
+    async fn a_connection_that_breaks_before_it_took_everything_never_says_that_it_did() {
+        let (_, input, handed_over) = channel();
+        drop(input);
+        let handed_over = told(handed_over);
+        tokio::pin!(handed_over);
+        for _ in 0..2 {
+            assert!(timeout(Duration::from_millis(10), &mut handed_over).await.is_err());
+        }
     }
 }

@@ -434,16 +434,6 @@ fn on_a_terminal_waiting_and_upload_are_redrawn_in_place() {
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
-fn a_namespace_that_refuses_root_says_so_at_once() {
-    let namespace = Namespace::with(Rights::Documented, json!({"pod-security.kubernetes.io/enforce": "restricted"}));
-    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
-    let finished = namespace.build(&tree).run();
-    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
-    assert!(finished.stderr.contains("violates PodSecurity \"restricted:latest\""), "{}", finished.stderr);
-}
-
-#[test]
-#[ignore = "needs the test cluster: scripts/test"]
 fn an_unschedulable_pod_ends_at_once_with_the_schedulers_words() {
     let namespace = Namespace::new();
     // The tool asks for nothing, so the namespace's default decides.
