@@ -39,6 +39,7 @@ pub mod dockerfile;
 pub mod error;
 pub mod event;
 pub mod executor;
+pub mod gopath;
 pub mod ops;
 pub mod quantity;
 pub mod reference;

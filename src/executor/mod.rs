@@ -2,6 +2,11 @@
 
 mod args;
 mod failure;
+pub mod files;
+pub mod flags;
+pub mod image;
+pub mod resolve;
+mod words;
 
 pub use args::{executor_args, reserved_flag};
 pub use failure::Failure;

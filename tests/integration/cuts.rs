@@ -1,13 +1,11 @@
 //! Why `tar://stdin` needs no proof before the build: the real executor, given the beginning of a context, however much
-//! of it, builds nothing or all of it. It runs in a root directory of its own, because it deletes what it finds in its.
+//! of it, builds nothing or all of it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use flate2::read::{GzDecoder, MultiGzDecoder};
 use flate2::write::GzEncoder;
@@ -16,8 +14,7 @@ use kaniko_local::context::listing::Entry;
 use kaniko_local::context::pack::{Archive, Packing};
 use kaniko_local::executor::{CONTEXT_DIRECTORY, ContextPlace};
 
-/// A bound on hanging, not a measurement.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::support::executor::{self, Root};
 
 fn place() -> ContextPlace {
     ContextPlace::stdin("k0123456789abcde")
@@ -63,53 +60,22 @@ struct Built {
 }
 
 fn build(executor: &Path, context: &[u8]) -> Built {
-    let root = tempfile::tempdir().unwrap();
-    for directory in ["kaniko", "workspace", "proc", "dev", "tmp"] {
-        fs::create_dir(root.path().join(directory)).unwrap();
-    }
-    File::create(root.path().join("dev/null")).unwrap();
-    let inside = root.path().join("kaniko/executor");
-    if fs::hard_link(executor, &inside).is_err() {
-        fs::copy(executor, &inside).unwrap();
-    }
+    let root = Root::new(executor);
     let mut input = tempfile::tempfile().unwrap();
     input.write_all(context).unwrap();
     std::io::Seek::rewind(&mut input).unwrap();
-    let script = "mount -t proc proc \"$0/proc\" && exec unshare --root=\"$0\" --wd=/workspace /kaniko/executor \"$@\"";
-    let mut child = Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "--net", "sh", "-c", script])
-        .arg(root.path())
-        .args(["--force", "--no-push", "--tar-path=/tmp/image.tar", "--destination=cut/cut", "--context=tar://stdin"])
-        .arg(format!("--context-sub-path={CONTEXT_DIRECTORY}"))
-        .arg(format!("--dockerfile=/kaniko/buildcontext/{}", place().dockerfile()))
-        .env_clear()
-        .env("PATH", std::env::var("PATH").unwrap())
-        .env("USER", "root")
-        .stdin(input)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut pipe = child.stderr.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut said = String::new();
-        let _ = pipe.read_to_string(&mut said);
-        said
-    });
-    let started = Instant::now();
-    let status = loop {
-        match child.try_wait().unwrap() {
-            Some(status) => break status,
-            None if started.elapsed() > LIMIT => {
-                child.kill().unwrap();
-                panic!("the executor does not end");
-            }
-            None => std::thread::sleep(Duration::from_millis(3)),
-        }
-    };
-    let said = reader.join().unwrap();
-    let files = status.success().then(|| files(&root.path().join("tmp/image.tar")));
-    Built { files, said }
+    let arguments = [
+        "--force".to_owned(),
+        "--no-push".to_owned(),
+        "--tar-path=/tmp/image.tar".to_owned(),
+        "--destination=cut/cut".to_owned(),
+        "--context=tar://stdin".to_owned(),
+        format!("--context-sub-path={CONTEXT_DIRECTORY}"),
+        format!("--dockerfile=/kaniko/buildcontext/{}", place().dockerfile()),
+    ];
+    let ran = root.run("/workspace", &arguments, input);
+    let files = (ran.code == Some(0)).then(|| files(&root.path().join("tmp/image.tar")));
+    Built { files, said: ran.said }
 }
 
 fn files(image: &Path) -> BTreeSet<String> {
@@ -131,8 +97,7 @@ fn files(image: &Path) -> BTreeSet<String> {
 #[test]
 #[ignore = "needs root and the executor: scripts/test"]
 fn a_context_on_standard_input_cut_at_any_byte_builds_nothing_or_all_of_it() {
-    let executor = std::env::var("KANIKO_LOCAL_TEST_EXECUTOR").expect("run the tests with scripts/test");
-    let executor = Path::new(&executor).canonicalize().unwrap();
+    let executor = executor::program();
     let all = BTreeSet::from(["c/a".to_owned(), "c/b".to_owned()]);
     let whole = archive();
     for context in [members(&whole), whole] {

@@ -10,6 +10,7 @@
 mod archive;
 mod cluster;
 mod cuts;
+mod differential;
 mod faults;
 mod nodefaults;
 mod pod;

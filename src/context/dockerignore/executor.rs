@@ -8,7 +8,7 @@ use super::error::IgnoreError;
 use super::explain::{Explanation, Step};
 use super::matcher::Matcher;
 use super::pattern::{Pattern, Subject};
-use super::text::clean;
+use crate::gopath::clean;
 
 impl Matcher {
     /// Judges one path as the executor does (moby/patternmatcher v0.6.0 `Matches`).

@@ -4,7 +4,8 @@
 //! makes ` #x` a pattern and `#x` a comment, so they are kept in that order.
 
 use super::error::IgnoreError;
-use super::text::{BYTE_ORDER_MARK, clean, trim};
+use super::text::{BYTE_ORDER_MARK, trim};
+use crate::gopath::clean;
 
 /// Longest line in bytes, line feed not counted, that Docker's reader accepts (one less than
 /// Go's `bufio.MaxScanTokenSize`).

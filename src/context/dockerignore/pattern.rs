@@ -13,7 +13,8 @@ use super::error::{IgnoreError, RegexpError};
 use super::goregexp;
 use super::parse::ListedPattern;
 use super::syntax;
-use super::text::{BYTE_ORDER_MARK, clean, go_text, trim};
+use super::text::{BYTE_ORDER_MARK, go_text, trim};
+use crate::gopath::clean;
 use super::translate::{self, Kind};
 
 /// Most memory one compiled expression may take; `?{1000}` needs a small part of it.

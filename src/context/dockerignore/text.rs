@@ -62,26 +62,3 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
     }
     bytes
 }
-
-/// The shortest path that means the same as `path` (Go's `filepath.Clean` on Unix): no empty and
-/// no `.` components, `..` resolved where there is something to resolve it against, never empty.
-pub(super) fn clean(path: &[u8]) -> Vec<u8> {
-    let rooted = path.starts_with(b"/");
-    let mut components: Vec<&[u8]> = Vec::new();
-    for component in path.split(|&byte| byte == b'/') {
-        match component {
-            b"" | b"." => {}
-            b".." if components.last().is_some_and(|&last| last != b"..") => {
-                components.pop();
-            }
-            b".." if rooted => {}
-            other => components.push(other),
-        }
-    }
-    let joined = components.join(&b'/');
-    match (rooted, joined.is_empty()) {
-        (true, _) => [b"/", joined.as_slice()].concat(),
-        (false, true) => b".".to_vec(),
-        (false, false) => joined,
-    }
-}

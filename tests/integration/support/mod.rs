@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 pub mod cluster;
 pub mod double;
+pub mod executor;
 pub mod image;
 pub mod node;
 pub mod proxy;

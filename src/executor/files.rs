@@ -1,0 +1,377 @@
+//! The files that an executor sees, and how a path leads to one of them.
+//!
+//! The executor asks the kernel; here the same question is put to whoever knows what is in the pod ([`Files`]), with the
+//! kernel's rules for symlinks, `..` and trailing slashes, and its answers in Go's words (`syscall.Errno`). What the
+//! executor itself has written lies over it ([`Pod`]).
+
+use std::collections::BTreeMap;
+
+use crate::gopath;
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symlink, and what it says.
+    Symlink(Vec<u8>),
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+}
+
+/// Knows what is in a pod before the executor starts. Paths are absolute and clean, and nothing above them is a symlink.
+pub trait Files {
+    /// What is at `path`; none if nothing is.
+    fn kind(&self, path: &[u8]) -> Option<Kind>;
+    /// The names in a directory, sorted by their bytes.
+    fn names(&self, directory: &[u8]) -> Vec<Vec<u8>>;
+    /// What is in a regular file; none if it cannot be read.
+    fn content(&self, file: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// Why the kernel does not come to the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Errno {
+    /// ENOENT.
+    #[error("no such file or directory")]
+    NoEntry,
+    /// ENOTDIR.
+    #[error("not a directory")]
+    NotADirectory,
+    /// EISDIR.
+    #[error("is a directory")]
+    IsADirectory,
+    /// ELOOP.
+    #[error("too many levels of symbolic links")]
+    Loop,
+    /// ENAMETOOLONG.
+    #[error("file name too long")]
+    NameTooLong,
+    /// ENXIO: a socket cannot be opened.
+    #[error("no such device or address")]
+    NoDevice,
+}
+
+/// Whether the last component of a path is followed if it is a symlink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// As `stat` and `open` do.
+    All,
+    /// As `lstat` does.
+    NotTheLast,
+}
+
+/// Symlinks that are followed in one path: Linux `include/linux/namei.h` `MAXSYMLINKS`.
+const LINKS: usize = 40;
+/// Bytes of one component, and of a whole path with its end: Linux `include/uapi/linux/limits.h`.
+const NAME_MAX: usize = 255;
+const PATH_MAX: usize = 4096;
+
+/// A place where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path of the thing itself: absolute, clean, without symlinks above it.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What was written to a path, or taken from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Written {
+    Gone,
+    /// Over nothing: what had been below a thing that is gone does not show.
+    NewDirectory,
+    /// A copy of the file at this path, as it was in the pod.
+    File(Vec<u8>),
+    Symlink(Vec<u8>),
+}
+
+/// A pod's files, with what the executor has done to them.
+pub struct Pod<'a> {
+    files: &'a dyn Files,
+    written: BTreeMap<Vec<u8>, Written>,
+}
+
+impl<'a> Pod<'a> {
+    /// A pod in which nothing has happened yet.
+    pub fn new(files: &'a dyn Files) -> Self {
+        Self { files, written: BTreeMap::new() }
+    }
+
+    /// What is at a path above which nothing is a symlink.
+    fn kind(&self, path: &[u8]) -> Option<Kind> {
+        match self.written.get(path) {
+            Some(Written::Gone) => None,
+            Some(Written::NewDirectory) => Some(Kind::Directory),
+            Some(Written::File(_)) => Some(Kind::File),
+            Some(Written::Symlink(target)) => Some(Kind::Symlink(target.clone())),
+            None if self.is_hidden(path) => None,
+            None => self.files.kind(path),
+        }
+    }
+
+    /// Whether something that was written lies over everything that was at `path`.
+    fn is_hidden(&self, path: &[u8]) -> bool {
+        let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+        slashes.map(|(at, _)| &path[..at]).any(|above| self.written.contains_key(above))
+    }
+
+    /// Follows `path`, relative to `directory`, as the kernel does.
+    ///
+    /// # Errors
+    /// Where it stops.
+    pub fn find(&self, path: &[u8], directory: &[u8], follow: Follow) -> Result<Found, Errno> {
+        if path.is_empty() {
+            return Err(Errno::NoEntry);
+        }
+        if path.len() >= PATH_MAX {
+            return Err(Errno::NameTooLong);
+        }
+        let mut here = if gopath::is_absolute(path) { b"/".to_vec() } else { self.directory(directory)? };
+        let mut kind = Kind::Directory;
+        // Components that are still to come, the next one last.
+        let mut ahead: Vec<Vec<u8>> = components(path);
+        // A slash at the end asks for a directory.
+        let follow = if path.ends_with(b"/") { Follow::All } else { follow };
+        let mut links = 0;
+        while let Some(component) = ahead.pop() {
+            if kind != Kind::Directory {
+                return Err(Errno::NotADirectory);
+            }
+            match &component[..] {
+                b"." => continue,
+                b".." => {
+                    here = gopath::parent(&here);
+                    continue;
+                }
+                name if name.len() > NAME_MAX => return Err(Errno::NameTooLong),
+                _ => {}
+            }
+            let next = gopath::join(&[&here, &component]);
+            kind = self.kind(&next).ok_or(Errno::NoEntry)?;
+            match &kind {
+                Kind::Symlink(target) if follow == Follow::All || !ahead.is_empty() => {
+                    links += 1;
+                    if links > LINKS {
+                        return Err(Errno::Loop);
+                    }
+                    if gopath::is_absolute(target) {
+                        here = b"/".to_vec();
+                    }
+                    if target.ends_with(b"/") {
+                        ahead.push(b".".to_vec());
+                    }
+                    ahead.extend(components(target));
+                    kind = Kind::Directory;
+                }
+                _ => here = next,
+            }
+        }
+        if path.ends_with(b"/") && kind != Kind::Directory {
+            return Err(Errno::NotADirectory);
+        }
+        Ok(Found { path: here, kind })
+    }
+
+    fn directory(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+        if path == b"/" { Ok(b"/".to_vec()) } else { Ok(self.find(path, b"/", Follow::All)?.path) }
+    }
+
+    /// Whether Go's `os.IsNotExist` would say that nothing is there. Everything else counts as there for the executor
+    /// (kaniko v1.24.0 `pkg/util/fs_util.go` `FilepathExists`).
+    pub fn exists(&self, path: &[u8], directory: &[u8]) -> bool {
+        self.find(path, directory, Follow::NotTheLast) != Err(Errno::NoEntry)
+    }
+
+    /// The names in a directory that was found, sorted by their bytes.
+    pub fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
+        let is_new = self.written.contains_key(directory) || self.is_hidden(directory);
+        let mut names = if is_new { vec![] } else { self.files.names(directory) };
+        names.retain(|name| self.written.get(&gopath::join(&[directory, name])) != Some(&Written::Gone));
+        let below = self.written.iter().filter(|(_, written)| **written != Written::Gone);
+        names.extend(below.filter_map(|(path, _)| {
+            let rest = gopath::below(path, directory)?;
+            (rest != b"." && !rest.contains(&b'/')).then(|| rest.to_vec())
+        }));
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// What is in a regular file that was found.
+    pub fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
+        match self.written.get(file) {
+            Some(Written::File(source)) => self.files.content(source),
+            Some(_) => None,
+            None => self.files.content(file),
+        }
+    }
+
+    /// Where the content of a file that was found came from: itself, unless it is a copy.
+    pub fn origin(&self, file: &[u8]) -> Vec<u8> {
+        match self.written.get(file) {
+            Some(Written::File(source)) => source.clone(),
+            _ => file.to_owned(),
+        }
+    }
+
+    /// A directory appears where nothing is.
+    pub fn make_directory(&mut self, path: Vec<u8>) {
+        self.written.insert(path, Written::NewDirectory);
+    }
+
+    /// A copy of the file at `source` appears.
+    pub fn write_file(&mut self, path: Vec<u8>, source: &[u8]) {
+        let origin = self.origin(source);
+        self.written.insert(path, Written::File(origin));
+    }
+
+    /// A symlink appears.
+    pub fn write_symlink(&mut self, path: Vec<u8>, target: Vec<u8>) {
+        self.written.insert(path, Written::Symlink(target));
+    }
+
+    /// A thing goes, with all that is below it.
+    pub fn remove(&mut self, path: Vec<u8>) {
+        self.written.retain(|written, _| gopath::below(written, &path).is_none());
+        self.written.insert(path, Written::Gone);
+    }
+
+    /// The paths that were written, and what from: none for a directory or a symlink.
+    pub fn written(&self) -> impl Iterator<Item = (&[u8], Kind, Option<&[u8]>)> {
+        self.written.iter().filter_map(|(path, written)| match written {
+            Written::Gone => None,
+            Written::NewDirectory => Some((&path[..], Kind::Directory, None)),
+            Written::File(source) => Some((&path[..], Kind::File, Some(&source[..]))),
+            Written::Symlink(target) => Some((&path[..], Kind::Symlink(target.clone()), None)),
+        })
+    }
+}
+
+/// The components of a path, the first one last.
+fn components(path: &[u8]) -> Vec<Vec<u8>> {
+    path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).rev().map(<[u8]>::to_vec).collect()
+}
+
+/// Files that are told one by one: for tests.
+#[cfg(test)]
+pub(super) mod told {
+    use super::*;
+
+    /// Directories above a thing are there too.
+    #[derive(Debug, Default)]
+    pub(crate) struct Told(BTreeMap<Vec<u8>, (Kind, Vec<u8>)>);
+
+    impl Told {
+        /// Each as `/path` for an empty file, `/path=content`, `/path/` for a directory, `/path -> target`.
+        pub(crate) fn of(things: &[&str]) -> Self {
+            let mut told = Self::default();
+            told.0.insert(b"/".to_vec(), (Kind::Directory, vec![]));
+            for thing in things {
+                let (path, kind, content) = if let Some((path, target)) = thing.split_once(" -> ") {
+                    (path, Kind::Symlink(target.into()), "")
+                } else if let Some(path) = thing.strip_suffix('/') {
+                    (path, Kind::Directory, "")
+                } else {
+                    let (path, content) = thing.split_once('=').unwrap_or((thing, ""));
+                    (path, Kind::File, content)
+                };
+                let mut above = gopath::parent(path.as_bytes());
+                while above != b"/" {
+                    told.0.entry(above.clone()).or_insert((Kind::Directory, vec![]));
+                    above = gopath::parent(&above);
+                }
+                told.0.insert(path.into(), (kind, content.into()));
+            }
+            told
+        }
+    }
+
+    impl Files for Told {
+        fn kind(&self, path: &[u8]) -> Option<Kind> {
+            self.0.get(path).map(|(kind, _)| kind.clone())
+        }
+
+        fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
+            let below = self.0.keys().filter_map(|path| gopath::below(path, directory));
+            below.filter(|rest| *rest != b"." && !rest.contains(&b'/')).map(<[u8]>::to_vec).collect()
+        }
+
+        fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
+            self.0.get(file).filter(|(kind, _)| *kind == Kind::File).map(|(_, content)| content.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told::Told;
+    use super::*;
+
+    fn find(files: &[&str], path: &str, follow: Follow) -> Result<String, Errno> {
+        let told = Told::of(files);
+        let found = Pod::new(&told).find(path.as_bytes(), b"/w", follow)?;
+        Ok(String::from_utf8(found.path).unwrap())
+    }
+
+    #[test]
+    fn a_path_is_followed_as_the_kernel_does() {
+        let files = ["/w/a/f", "/w/link -> a", "/w/abs -> /w/a/f", "/w/up -> ../x/", "/x/y", "/w/self -> self", "/w/gone -> no"];
+        for (path, expected) in [
+            ("a/f", Ok("/w/a/f")),
+            ("/w/a/../a/./f", Ok("/w/a/f")),
+            ("link/f", Ok("/w/a/f")),
+            ("link/../link/f", Ok("/w/a/f")),
+            ("up/y", Ok("/x/y")),
+            ("up/../w/a", Ok("/w/a")),
+            ("abs", Ok("/w/a/f")),
+            ("a/", Ok("/w/a")),
+            ("link/", Ok("/w/a")),
+            ("a/f/", Err(Errno::NotADirectory)),
+            ("a/f/x", Err(Errno::NotADirectory)),
+            ("a/f/..", Err(Errno::NotADirectory)),
+            ("no/..", Err(Errno::NoEntry)),
+            ("gone", Err(Errno::NoEntry)),
+            ("self", Err(Errno::Loop)),
+            ("", Err(Errno::NoEntry)),
+            ("/", Ok("/")),
+            ("../..", Ok("/")),
+        ] {
+            assert_eq!(find(&files, path, Follow::All), expected.map(str::to_owned), "{path}");
+        }
+        assert_eq!(find(&files, &"x".repeat(256), Follow::All), Err(Errno::NameTooLong));
+        assert_eq!(find(&files, &"a/".repeat(2048), Follow::All), Err(Errno::NameTooLong));
+    }
+
+    #[test]
+    fn the_last_link_is_left_alone_unless_a_slash_follows() {
+        let files = ["/w/a/f", "/w/link -> a", "/w/gone -> no"];
+        for (path, expected) in
+            [("link", Ok("/w/link")), ("gone", Ok("/w/gone")), ("link/", Ok("/w/a")), ("gone/", Err(Errno::NoEntry))]
+        {
+            assert_eq!(find(&files, path, Follow::NotTheLast), expected.map(str::to_owned), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_lies_over_what_was_there() {
+        let told = Told::of(&["/w/a/f=old", "/w/b"]);
+        let mut pod = Pod::new(&told);
+        pod.remove(b"/w/a".to_vec());
+        assert_eq!(pod.find(b"/w/a/f", b"/", Follow::All), Err(Errno::NoEntry));
+        pod.make_directory(b"/w/a".to_vec());
+        assert_eq!(pod.names(b"/w/a"), Vec::<Vec<u8>>::new());
+        pod.write_file(b"/w/a/g".to_vec(), b"/w/b");
+        pod.write_symlink(b"/w/l".to_vec(), b"a".to_vec());
+        assert_eq!(pod.names(b"/w"), [b"a".to_vec(), b"b".to_vec(), b"l".to_vec()]);
+        assert_eq!(pod.find(b"/w/l/g", b"/", Follow::All).unwrap().path, b"/w/a/g");
+        assert_eq!(pod.origin(b"/w/a/g"), b"/w/b");
+    }
+}

@@ -1,0 +1,151 @@
+//! What an executor image tells: whose it is, its version, and the directory it starts in.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Whose executor it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// GoogleContainerTools/kaniko, archived in 2025.
+    #[default]
+    Upstream,
+    /// osscontainertools/kaniko.
+    Fork,
+    /// chainguard-dev/kaniko, which follows upstream.
+    Chainguard,
+}
+
+/// What else is in the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flavour {
+    /// The executor and nothing to look at it with.
+    #[default]
+    Plain,
+    /// With a shell.
+    Debug,
+    /// Without credential helpers.
+    Slim,
+    /// The fork's, on Alpine Linux.
+    Alpine,
+}
+
+/// A version of three numbers, as in `v1.24.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+/// An executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Image {
+    /// Whose it is.
+    pub family: Family,
+    /// What else is in it.
+    pub flavour: Flavour,
+    /// Its version, if its tag says one.
+    pub version: Option<Version>,
+}
+
+impl Image {
+    /// What the name of an image tells of it: `gcr.io/kaniko-project/executor:v1.24.0-debug`. Mirrors keep the last
+    /// parts of a name and its tag.
+    pub fn named(reference: &str) -> Self {
+        let name = reference.split('@').next().unwrap_or_default();
+        let (name, tag) = match name.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, tag),
+            _ => (name, ""),
+        };
+        let family = match name {
+            _ if ["osscontainertools/", "martizih/", "mzihlmann/"].iter().any(|owner| name.contains(owner)) => Family::Fork,
+            _ if name.contains("chainguard") => Family::Chainguard,
+            _ => Family::Upstream,
+        };
+        let has = |flavour: &str| tag.split('-').any(|part| part == flavour);
+        let flavour = match () {
+            () if has("debug") => Flavour::Debug,
+            () if has("slim") => Flavour::Slim,
+            () if has("alpine") => Flavour::Alpine,
+            () => Flavour::Plain,
+        };
+        Self { family, flavour, version: tag.split('-').next().and_then(|version| version.parse().ok()) }
+    }
+
+    /// Where the executor starts unless the pod says otherwise: `WORKDIR` of the image (kaniko v1.24.0
+    /// `deploy/Dockerfile`; those two have none).
+    pub fn working_directory(self) -> &'static str {
+        match self.flavour {
+            Flavour::Plain | Flavour::Debug => "/workspace",
+            Flavour::Slim | Flavour::Alpine => "/",
+        }
+    }
+}
+
+impl FromStr for Version {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.strip_prefix('v').unwrap_or(text).split('.').map(str::parse);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch)), None) => Ok(Self(major, minor, patch)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// `FAMILY[@VERSION]`.
+impl FromStr for Image {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (family, version) = text.split_once('@').map_or((text, None), |(family, version)| (family, Some(version)));
+        let family = match family {
+            "upstream" => Family::Upstream,
+            "fork" => Family::Fork,
+            "chainguard" => Family::Chainguard,
+            _ => return Err(()),
+        };
+        Ok(Self { family, flavour: Flavour::Plain, version: version.map(str::parse).transpose()? })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "v{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_images_name_tells_whose_it_is_and_where_it_starts() {
+        for (name, family, flavour, version, start) in [
+            ("gcr.io/kaniko-project/executor", Family::Upstream, Flavour::Plain, None, "/workspace"),
+            ("gcr.io/kaniko-project/executor:debug", Family::Upstream, Flavour::Debug, None, "/workspace"),
+            (
+                "r.example.com:5000/mirror/kaniko-project/executor:v1.24.0-debug@sha256:0a",
+                Family::Upstream,
+                Flavour::Debug,
+                Some(Version(1, 24, 0)),
+                "/workspace",
+            ),
+            ("gcr.io/kaniko-project/executor:v1.9.2-slim", Family::Upstream, Flavour::Slim, Some(Version(1, 9, 2)), "/"),
+            ("ghcr.io/osscontainertools/kaniko:alpine", Family::Fork, Flavour::Alpine, None, "/"),
+            ("martizih/kaniko:v1.28.3", Family::Fork, Flavour::Plain, Some(Version(1, 28, 3)), "/workspace"),
+            ("cgr.dev/chainguard/kaniko:latest", Family::Chainguard, Flavour::Plain, None, "/workspace"),
+        ] {
+            let image = Image::named(name);
+            assert_eq!(image, Image { family, flavour, version }, "{name}");
+            assert_eq!(image.working_directory(), start, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_family_may_come_with_a_version() {
+        let fork = Image { family: Family::Fork, flavour: Flavour::Plain, version: Some(Version(1, 28, 3)) };
+        assert_eq!("fork@v1.28.3".parse(), Ok(fork));
+        assert_eq!("upstream".parse(), Ok(Image::default()));
+        for wrong in ["", "kaniko", "fork@", "fork@latest"] {
+            assert_eq!(wrong.parse::<Image>(), Err(()), "{wrong}");
+        }
+    }
+}

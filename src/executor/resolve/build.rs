@@ -1,0 +1,220 @@
+//! From the Dockerfile to the last `COPY` and `ADD` from the context: kaniko v1.24.0 `pkg/executor/build.go` `DoBuild`,
+//! `pkg/dockerfile/dockerfile.go`.
+//!
+//! Base images and what `RUN` does are not known here. What can be said in spite of that is said: a source is in the
+//! context or it is not.
+
+use super::copies::{self, Copied, FileContext, is_url};
+use super::variables::{self, BuildArguments, Environment, expand};
+use super::{End, Stop, Unknown};
+use crate::context::dockerignore::Rules;
+use crate::dockerfile::{self, Channel, Command, Keyword, Source, Stage, Stages};
+use crate::executor::files::{Errno, Follow, Kind, Pod};
+use crate::executor::flags::Flags;
+use crate::executor::image::Family;
+use crate::gopath;
+
+/// What a build starts from.
+pub(super) struct Build<'a> {
+    pub flags: &'a Flags,
+    pub family: Family,
+    pub arguments: BuildArguments,
+    /// Absolute.
+    pub root: Vec<u8>,
+    pub text: &'a str,
+    /// What is in the ignore file, if there is one.
+    pub ignore: Option<Vec<u8>>,
+    /// Directories that others are mounted on: they outlive a stage.
+    pub mounts: &'a [Vec<u8>],
+}
+
+/// What a stage leaves for those that build on it.
+#[derive(Debug, Clone, Default)]
+struct Left {
+    environment: Environment,
+    working_directory: Vec<u8>,
+}
+
+/// Follows a build; what is copied is told as it is copied.
+pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> Result<End, Stop> {
+    let failed = |why: String| Stop::Failed(format!("error building image: {why}"));
+    let parsing = |why: dockerfile::ParseError| failed(format!("parsing dockerfile: {why}"));
+    let file = dockerfile::parse(build.text).map_err(parsing)?;
+    let stages = file.stages(Channel::Stable).map_err(parsing)?;
+    let mut arguments = build.arguments.clone();
+    let meta = arguments.declare_meta(&stages.meta_args);
+    meta.map_err(|why| failed(format!("expanding meta ARGs: {why}")))?;
+    let target = build.flags.text("target", "");
+    let Some(target_index) = stages.target(Some(target)) else {
+        if stages.stages.is_empty() {
+            return Err(Stop::Unknown(Unknown::NoStages));
+        }
+        return Err(failed(match build.family {
+            Family::Upstream | Family::Chainguard => {
+                format!("Error finding target stage: {target} is not a valid target build stage")
+            }
+            Family::Fork => format!("error finding target stage: \"{target}\" is not a valid target build stage"),
+        }));
+    };
+    let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
+    let rules = Rules::from_file(build.ignore.as_deref().unwrap_or_default())
+        .map_err(|why| failed(why.to_string()))?;
+    check_variables(&stages, target_index, &arguments).map_err(failed)?;
+    let skips = build.family == Family::Fork || build.flags.is_on("skip-unused-stages");
+    let needed = stages.needed(target_index, |stage| bases[position(&stages, stage)].clone());
+    let mut left: Vec<Option<Left>> = vec![None; stages.stages.len()];
+    for (index, stage) in stages.stages.iter().enumerate().take(target_index + 1) {
+        if skips && !needed.contains(&index) {
+            continue;
+        }
+        let base = match stages.base(index, &bases[index]) {
+            dockerfile::Origin::Stage(base) => left[base].clone().unwrap_or_default(),
+            dockerfile::Origin::Image(_) => Left { environment: variables::scratch(), working_directory: vec![] },
+        };
+        let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied };
+        state.stage(stage, pod).map_err(|why| failed(format!("error building stage: {why}")))?;
+        left[index] = Some(state.here);
+        if index != target_index {
+            delete_file_system(pod, build.mounts);
+        }
+    }
+    Ok(End::Built)
+}
+
+fn position(stages: &Stages, stage: &Stage) -> usize {
+    stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default()
+}
+
+/// What each stage builds on, its variables expanded.
+fn bases(stages: &Stages, arguments: &BuildArguments) -> Result<Vec<String>, String> {
+    let variables = arguments.of_from();
+    let expanded = stages.stages.iter().map(|stage| {
+        let base = &stage.base.text;
+        expand(base, &|name| variables.get(name).cloned()).map_err(|why| format!("resolving base name {base}: {why}"))
+    });
+    expanded.collect()
+}
+
+/// Before anything is built, it works out what stages take from each other, and expands their variables for it
+/// (`CalculateDependencies`).
+fn check_variables(stages: &Stages, target: usize, arguments: &BuildArguments) -> Result<(), String> {
+    for stage in stages.stages.iter().take(target + 1) {
+        let mut arguments = arguments.clone();
+        let mut environment = variables::scratch();
+        for step in &stage.steps {
+            match &step.command {
+                Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments),
+                Command::Arg(args) => arguments.declare(args, &environment),
+                Command::Add(_) | Command::Copy(_) | Command::Run(_) | Command::Other => Ok(()),
+            }
+            .map_err(|why| why.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// A stage while it is built.
+struct State<'a> {
+    build: &'a Build<'a>,
+    rules: &'a Rules,
+    arguments: &'a mut BuildArguments,
+    here: Left,
+    copied: &'a mut Vec<Copied>,
+}
+
+impl State<'_> {
+    fn context(&self) -> FileContext<'_> {
+        FileContext { root: self.build.root.clone(), ignore: self.rules }
+    }
+
+    fn stage(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), String> {
+        for step in &stage.steps {
+            let executing = |why: String| format!("failed to execute command: {why}");
+            match &step.command {
+                Command::Copy(copy) if copy.from.is_none() => self.copy(copy, false, step.instruction.span.clone(), pod)?,
+                Command::Add(copy) => self.copy(copy, true, step.instruction.span.clone(), pod)?,
+                // From another stage or image: not from the context.
+                Command::Copy(_) | Command::Run(_) => {}
+                Command::Env(pairs) => variables::set(&mut self.here.environment, pairs, self.arguments)
+                    .map_err(|why| executing(why.to_string()))?,
+                Command::Arg(args) => {
+                    self.arguments.declare(args, &self.here.environment).map_err(|why| executing(why.to_string()))?;
+                }
+                Command::Other if step.instruction.keyword == Some(Keyword::Workdir) => {
+                    let typed = step.instruction.arguments.words().first().map_or("", |word| &word.text);
+                    self.change_directory(typed, pod).map_err(executing)?;
+                }
+                Command::Other => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        copy: &dockerfile::Copy,
+        is_add: bool,
+        span: std::ops::Range<usize>,
+        pod: &mut Pod,
+    ) -> Result<(), String> {
+        let variables = self.arguments.variables(&self.here.environment);
+        let context = self.context();
+        let resolved = copies::resolve(copy, &context, &variables, pod)
+            .map_err(|why| format!("failed to get files used from context: {why}"))?;
+        let mut copied = Copied {
+            span,
+            sources: resolved.sources.clone(),
+            destination: resolved.destination.clone(),
+            ignored: vec![],
+            nothing: resolved.nothing,
+        };
+        let is_remote = |source: &Vec<u8>| is_add && is_url(&String::from_utf8_lossy(source));
+        let local = copies::Resolved {
+            sources: resolved.sources.into_iter().filter(|source| !is_remote(source)).collect(),
+            ..resolved
+        };
+        let directory = match &self.here.working_directory[..] {
+            b"" => b"/".to_vec(),
+            directory => directory.to_vec(),
+        };
+        let executing = if is_add { "executing copy command: " } else { "" };
+        let ignored = copies::execute(&local, &context, &directory, pod);
+        copied.ignored = ignored.map_err(|why| format!("failed to execute command: {executing}{why}"))?;
+        self.copied.push(copied);
+        Ok(())
+    }
+
+    fn change_directory(&mut self, typed: &str, pod: &mut Pod) -> Result<(), String> {
+        let variables = self.arguments.variables(&self.here.environment);
+        let expanded = expand(typed, &|name| variables.get(name).cloned()).map_err(|why| why.to_string())?;
+        let above: &[u8] = if self.here.working_directory.is_empty() { b"/" } else { &self.here.working_directory };
+        let directory = gopath::absolute(expanded.as_bytes(), above);
+        if pod.find(&directory, b"/", Follow::All) == Err(Errno::NoEntry) {
+            let made = copies::make_directories(&directory, pod);
+            made.map_err(|why| format!("creating workdir {}: {why}", String::from_utf8_lossy(&directory)))?;
+        }
+        self.here.working_directory = directory;
+        Ok(())
+    }
+}
+
+/// Everything that is neither the executor's own nor mounted goes after a stage that is not the last (`DeleteFilesystem`).
+fn delete_file_system(pod: &mut Pod, mounts: &[Vec<u8>]) {
+    let kept: Vec<&[u8]> =
+        mounts.iter().map(|mount| &mount[..]).chain([&b"/kaniko"[..], b"/proc", b"/etc/mtab", b"/var/run"]).collect();
+    delete_below(b"/", pod, &kept);
+}
+
+fn delete_below(directory: &[u8], pod: &mut Pod, kept: &[&[u8]]) {
+    for name in pod.names(directory) {
+        let path = gopath::join(&[directory, &name]);
+        if kept.iter().any(|keep| gopath::below(&path, keep).is_some()) {
+            continue;
+        }
+        let holds = kept.iter().any(|keep| gopath::below(keep, &path).is_some());
+        match pod.find(&path, b"/", Follow::NotTheLast).map(|found| found.kind) {
+            Ok(Kind::Directory) if holds => delete_below(&path, pod, kept),
+            _ => pod.remove(path),
+        }
+    }
+}

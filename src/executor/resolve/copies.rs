@@ -1,0 +1,440 @@
+//! What `COPY` and `ADD` take from the context, and where they put it: kaniko v1.24.0 `pkg/util/command_util.go`,
+//! `pkg/commands/copy.go`, `pkg/util/fs_util.go`. Twice the executor looks for the sources: first to know which files it
+//! uses, then to copy them; the first time decides how most mistakes are told.
+
+use super::path_error;
+use super::variables::{Environment, expand};
+use crate::context::dockerignore::{Dialect, Rules};
+use crate::dockerfile::{self, Source};
+use crate::executor::files::{Errno, Follow, Kind, Pod};
+use crate::gopath;
+
+/// What one `COPY` or `ADD` does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// The instruction, in bytes of the Dockerfile.
+    pub span: std::ops::Range<usize>,
+    /// Each source, expanded and resolved, in order: `sources` of the same one are what a pattern matched.
+    pub sources: Vec<Vec<u8>>,
+    /// Where it goes, expanded.
+    pub destination: Vec<u8>,
+    /// Files that the ignore file kept out, relative to the context.
+    pub ignored: Vec<Vec<u8>>,
+    /// Whether nothing at all is copied, of which it tells no more than a warning.
+    pub nothing: bool,
+}
+
+/// The build context as `COPY` and `ADD` see it.
+pub(super) struct FileContext<'a> {
+    /// Absolute.
+    pub root: Vec<u8>,
+    pub ignore: &'a Rules,
+}
+
+impl FileContext<'_> {
+    /// `FileContext.ExcludesFile`: below the context a path is taken relative to it, others are taken as they are.
+    fn excludes(&self, path: &[u8]) -> bool {
+        let clean = gopath::clean(path);
+        let judged = gopath::below(&clean, &gopath::clean(&self.root)).unwrap_or(path);
+        self.ignore.judge(Dialect::Kaniko, judged).excluded()
+    }
+}
+
+/// Sources and destination, expanded (`ResolveEnvAndWildcards`).
+pub(super) struct Resolved {
+    pub sources: Vec<Vec<u8>>,
+    pub destination: Vec<u8>,
+    pub nothing: bool,
+}
+
+/// # Errors
+/// The executor's words, behind what it says of the phase.
+pub(super) fn resolve(
+    copy: &dockerfile::Copy,
+    context: &FileContext,
+    variables: &Environment,
+    pod: &Pod,
+) -> Result<Resolved, String> {
+    let path = |text: &str| {
+        let expanded = expand(text, &|name| variables.get(name).cloned());
+        expanded.map(|text| if is_url(&text) { text.into_bytes() } else { clean_path(text.as_bytes()) })
+    };
+    let typed = copy.sources.iter().filter_map(|source| match source {
+        Source::Path(word) => Some(&word.text),
+        // It does not know them.
+        Source::Heredoc(_) => None,
+    });
+    let given: Vec<Vec<u8>> = typed
+        .clone()
+        .map(|text| path(text))
+        .collect::<Result<_, _>>()
+        .map_err(|why| format!("failed to resolve environment: {why}"))?;
+    if given.is_empty() {
+        return Err("resolved envs is empty".to_owned());
+    }
+    let destination = path(&copy.destination.text)
+        .map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
+    let sources = if given.iter().any(|source| has_wildcard(source)) {
+        let all = walk(pod, &context.root, &context.root)
+            .map_err(|why| format!("failed to resolve sources: resolving sources: {why}"))?;
+        matching(&given, &all).map_err(|why| format!("failed to resolve sources: matching sources: {why}"))?
+    } else {
+        given
+    };
+    // What it counts first are the words as typed.
+    let typed: Vec<&[u8]> = typed.map(|text| text.as_bytes()).collect();
+    let nothing = check(&typed, &sources, &destination, context, pod)?;
+    Ok(Resolved { sources, destination, nothing })
+}
+
+fn is_directory_to_be(destination: &[u8], pod: &Pod) -> bool {
+    // It has changed to the root by now.
+    match pod.find(destination, b"/", Follow::All) {
+        Ok(found) => found.kind == Kind::Directory,
+        Err(_) => destination.ends_with(b"/") || destination == b".",
+    }
+}
+
+const NOT_A_DIRECTORY: &str =
+    "when specifying multiple sources in a COPY command, destination must be a directory and end in '/'";
+
+/// Whether there is anything to copy (`IsSrcsValid`).
+fn check(
+    typed: &[&[u8]],
+    sources: &[Vec<u8>],
+    destination: &[u8],
+    context: &FileContext,
+    pod: &Pod,
+) -> Result<bool, String> {
+    let goes_into_directory = is_directory_to_be(destination, pod);
+    if !typed.iter().any(|source| has_wildcard(source)) {
+        let count = typed.iter().filter(|source| !context.excludes(source)).count();
+        if count > 1 && !goes_into_directory {
+            return Err(NOT_A_DIRECTORY.to_owned());
+        }
+    }
+    if let [only] = sources {
+        if is_url(&String::from_utf8_lossy(only)) {
+            return Ok(false);
+        }
+        let path = gopath::join(&[&context.root, only]);
+        let found = pod.find(&path, b"/", Follow::NotTheLast).map_err(|why| {
+            let shown = String::from_utf8_lossy(&path);
+            format!("failed to get fileinfo for {shown}: {}", path_error("lstat", &path, why))
+        })?;
+        if found.kind == Kind::Directory {
+            return Ok(false);
+        }
+    }
+    let mut count = 0;
+    for source in sources {
+        if is_url(&String::from_utf8_lossy(source)) {
+            count += 1;
+            continue;
+        }
+        let path = gopath::join(&[&context.root, source]);
+        let files = walk(pod, &path, &context.root).map_err(|why| format!("failed to get relative files: {why}"))?;
+        count += files.iter().filter(|file| !context.excludes(file)).count();
+    }
+    if !goes_into_directory && count > 1 {
+        return Err(NOT_A_DIRECTORY.to_owned());
+    }
+    Ok(count == 0)
+}
+
+/// Copies what was resolved into the image; what is kept out is told.
+///
+/// # Errors
+/// The executor's words, behind `failed to execute command: `.
+pub(super) fn execute(
+    resolved: &Resolved,
+    context: &FileContext,
+    working_directory: &[u8],
+    pod: &mut Pod,
+) -> Result<Vec<Vec<u8>>, String> {
+    let mut ignored = Vec::new();
+    for source in &resolved.sources {
+        let path = gopath::join(&[&context.root, source]);
+        let found = pod
+            .find(&path, b"/", Follow::NotTheLast)
+            .map_err(|why| format!("could not copy source: {}", path_error("lstat", &path, why)))?;
+        let full = match found.kind {
+            Kind::Directory if !path.ends_with(b"/") => [&path[..], b"/"].concat(),
+            _ => path.clone(),
+        };
+        let onto = onto(&full, &resolved.destination, working_directory, pod);
+        let onto = through_symlinks(&onto, pod).map_err(|why| format!("resolving dest symlink: {why}"))?;
+        match found.kind {
+            Kind::Directory => copy_directory(&full, &onto, context, pod, &mut ignored)
+                .map_err(|why| format!("copying dir: {why}"))?,
+            Kind::Symlink(_) => copy_symlink(&full, &onto, context, pod, &mut ignored)
+                .map_err(|why| format!("copying symlink: {why}"))?,
+            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => copy_file(&full, &onto, context, pod, &mut ignored)
+                .map_err(|why| format!("copying file: {why}"))?,
+        }
+    }
+    Ok(ignored)
+}
+
+/// Where a source goes (`DestinationFilepath`).
+fn onto(full: &[u8], destination: &[u8], working_directory: &[u8], pod: &Pod) -> Vec<u8> {
+    let name = gopath::file_name(full);
+    let mut onto = destination.to_vec();
+    if !gopath::is_absolute(&onto) {
+        onto = gopath::join(&[working_directory, destination]);
+        if destination.ends_with(b"/") || destination.ends_with(b".") {
+            onto.push(b'/');
+        }
+    }
+    if is_directory_to_be(&onto, pod) {
+        onto = gopath::join(&[&onto, name]);
+    }
+    if name.is_empty() && !onto.ends_with(b"/") {
+        onto.push(b'/');
+    }
+    onto
+}
+
+/// A destination with the symlinks of what is there already followed (`resolveIfSymlink`).
+fn through_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
+    let mut there = path.to_vec();
+    let mut missing: Vec<Vec<u8>> = Vec::new();
+    while there != b"/" {
+        match pod.find(&there, b"/", Follow::NotTheLast) {
+            Ok(_) => {
+                let found = pod.find(&there, b"/", Follow::All);
+                there = found.map_err(|why| format!("failed to eval symlinks: {}", evaluated(&there, why)))?.path;
+                break;
+            }
+            Err(Errno::NoEntry) => {
+                missing.push(gopath::file_name(&there).to_vec());
+                let above = &there[..there.len() - gopath::file_name(&there).len()];
+                there = gopath::clean(above);
+            }
+            Err(why) => return Err(format!("failed to lstat: {}", path_error("lstat", &there, why))),
+        }
+    }
+    for name in missing.iter().rev() {
+        there = gopath::join(&[&there, name]);
+    }
+    Ok(gopath::clean(&there))
+}
+
+/// Why `filepath.EvalSymlinks` fails.
+fn evaluated(path: &[u8], why: Errno) -> String {
+    match why {
+        Errno::Loop => "EvalSymlinks: too many links".to_owned(),
+        _ => path_error("lstat", path, why),
+    }
+}
+
+fn copy_directory(
+    full: &[u8],
+    onto: &[u8],
+    context: &FileContext,
+    pod: &mut Pod,
+    ignored: &mut Vec<Vec<u8>>,
+) -> Result<(), String> {
+    let files = walk(pod, full, full).map_err(|why| format!("copying dir: {why}"))?;
+    for file in files {
+        let path = gopath::join(&[full, &file]);
+        if context.excludes(&path) {
+            ignored.push(gopath::below(&path, &context.root).unwrap_or(&path).to_vec());
+            continue;
+        }
+        let found = pod
+            .find(&path, b"/", Follow::NotTheLast)
+            .map_err(|why| format!("copying dir: {}", path_error("lstat", &path, why)))?;
+        let onto = gopath::join(&[onto, &file]);
+        match found.kind {
+            Kind::Directory => make_directories(&onto, pod)?,
+            Kind::Symlink(_) => copy_symlink(&path, &onto, context, pod, ignored)?,
+            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => copy_file(&path, &onto, context, pod, ignored)?,
+        }
+    }
+    Ok(())
+}
+
+fn copy_symlink(
+    path: &[u8],
+    onto: &[u8],
+    context: &FileContext,
+    pod: &mut Pod,
+    ignored: &mut Vec<Vec<u8>>,
+) -> Result<(), String> {
+    if context.excludes(path) {
+        ignored.push(gopath::below(path, &context.root).unwrap_or(path).to_vec());
+        return Ok(());
+    }
+    let Ok(Kind::Symlink(target)) = pod.find(path, b"/", Follow::NotTheLast).map(|found| found.kind) else {
+        return Ok(());
+    };
+    if let Ok(there) = pod.find(onto, b"/", Follow::NotTheLast) {
+        pod.remove(there.path);
+    }
+    let place = parent_for(onto, pod)?;
+    pod.write_symlink(place, target);
+    Ok(())
+}
+
+fn copy_file(
+    path: &[u8],
+    onto: &[u8],
+    context: &FileContext,
+    pod: &mut Pod,
+    ignored: &mut Vec<Vec<u8>>,
+) -> Result<(), String> {
+    if context.excludes(path) {
+        ignored.push(gopath::below(path, &context.root).unwrap_or(path).to_vec());
+        return Ok(());
+    }
+    if path == onto {
+        return Ok(());
+    }
+    let found = pod.find(path, b"/", Follow::All).map_err(|why| path_error("stat", path, why))?;
+    if found.kind == Kind::Socket {
+        return Err(path_error("open", path, Errno::NoDevice));
+    }
+    let place = parent_for(onto, pod).map_err(|why| format!("creating parent dir: {why}"))?;
+    // An existing file is written into, through a symlink too.
+    match pod.find(onto, b"/", Follow::All) {
+        Ok(there) if there.kind == Kind::Directory => {
+            Err(format!("creating file: {}", path_error("open", onto, Errno::IsADirectory)))
+        }
+        Ok(there) => {
+            pod.write_file(there.path, &found.path);
+            Ok(())
+        }
+        Err(Errno::NoEntry) => {
+            pod.write_file(place, &found.path);
+            Ok(())
+        }
+        Err(why) => Err(format!("creating file: {}", path_error("open", onto, why))),
+    }
+}
+
+/// Makes the directories above `path` (`createParentDirectory`), and says where that leads.
+fn parent_for(path: &[u8], pod: &mut Pod) -> Result<Vec<u8>, String> {
+    let parent = gopath::parent(path);
+    match pod.find(&parent, b"/", Follow::NotTheLast) {
+        Ok(found) if matches!(found.kind, Kind::Symlink(_)) => Err("destination cannot be a symlink".to_owned()),
+        Ok(found) => Ok(gopath::join(&[&found.path, gopath::file_name(path)])),
+        Err(Errno::NoEntry) => {
+            make_directories(&parent, pod)?;
+            Ok(path.to_vec())
+        }
+        // It goes on, and fails when it creates the file.
+        Err(_) => Ok(path.to_vec()),
+    }
+}
+
+/// `os.MkdirAll`, after a file in the way was removed (`MkdirAllWithPermissions`).
+pub(super) fn make_directories(path: &[u8], pod: &mut Pod) -> Result<(), String> {
+    match pod.find(path, b"/", Follow::All) {
+        Ok(found) if found.kind == Kind::Directory => return Ok(()),
+        Ok(_) => {
+            if let Ok(there) = pod.find(path, b"/", Follow::NotTheLast) {
+                pod.remove(there.path);
+            }
+        }
+        Err(Errno::NoEntry) => {}
+        Err(why) => {
+            let shown = String::from_utf8_lossy(path);
+            return Err(format!("error calling stat on {shown}.: {}", path_error("stat", path, why)));
+        }
+    }
+    let mut here = b"/".to_vec();
+    for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
+        let next = gopath::join(&[&here, name]);
+        match pod.find(&next, b"/", Follow::All) {
+            Ok(found) if found.kind == Kind::Directory => here = found.path,
+            Ok(_) => return Err(path_error("mkdir", &next, Errno::NotADirectory)),
+            Err(_) if pod.exists(&next, b"/") => return Err(format!("{}: file exists", shown("mkdir", &next))),
+            Err(_) => {
+                pod.make_directory(next.clone());
+                here = next;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shown(operation: &str, path: &[u8]) -> String {
+    format!("{operation} {}", String::from_utf8_lossy(path))
+}
+
+/// `path` and everything below it, relative to `root` and in lexical order (`RelativeFiles`, Go's `filepath.Walk`).
+/// Symlinks below it are not followed.
+fn walk(pod: &Pod, path: &[u8], root: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let clean = gopath::clean(path);
+    let found = pod.find(path, b"/", Follow::NotTheLast).map_err(|why| path_error("lstat", path, why))?;
+    let mut files = Vec::new();
+    let mut open = vec![(clean, found)];
+    while let Some((path, found)) = open.pop() {
+        files.push(relative(&path, &gopath::clean(root)));
+        if found.kind == Kind::Directory {
+            let names = pod.names(&found.path);
+            open.extend(names.iter().rev().filter_map(|name| {
+                let below = gopath::join(&[&found.path, name]);
+                let kind = pod.find(&below, b"/", Follow::NotTheLast).ok()?;
+                Some((gopath::join(&[&path, name]), kind))
+            }));
+        }
+    }
+    Ok(files)
+}
+
+/// `path` seen from `root`, both clean and absolute (`filepath.Rel`).
+fn relative(path: &[u8], root: &[u8]) -> Vec<u8> {
+    let mut above = root.to_vec();
+    let mut steps: Vec<&[u8]> = Vec::new();
+    loop {
+        if let Some(rest) = gopath::below(path, &above) {
+            steps.push(rest);
+            return gopath::join(&steps);
+        }
+        above = gopath::parent(&above);
+        steps.push(b"..");
+    }
+}
+
+/// What of `all` the sources match (`matchSources`): a name that is no pattern has to be there to count.
+fn matching(sources: &[Vec<u8>], all: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, gopath::BadPattern> {
+    let mut matched = Vec::new();
+    for source in sources {
+        if is_url(&String::from_utf8_lossy(source)) {
+            matched.push(source.clone());
+            continue;
+        }
+        let source = gopath::clean(source);
+        for file in all {
+            let file = if gopath::is_absolute(&source) { gopath::join(&[b"/", file]) } else { file.clone() };
+            if gopath::matches(&source, &file)? || source == file {
+                matched.push(file);
+            }
+        }
+    }
+    Ok(matched)
+}
+
+fn has_wildcard(source: &[u8]) -> bool {
+    source.iter().any(|byte| b"*?[".contains(byte))
+}
+
+/// A path without detours; a slash at its end is kept.
+fn clean_path(path: &[u8]) -> Vec<u8> {
+    let mut clean = gopath::clean(path);
+    if path.ends_with(b"/") && !clean.ends_with(b"/") {
+        clean.push(b'/');
+    }
+    clean
+}
+
+/// What Go's `url.ParseRequestURI` takes for an address with a scheme and a host.
+pub(super) fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let is_scheme = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    is_scheme && !host.is_empty() && !text.contains([' ', '\u{7f}']) && !text.chars().any(|letter| letter < ' ')
+}

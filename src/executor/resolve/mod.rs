@@ -1,0 +1,212 @@
+//! How the executor comes from its arguments to a build context and a Dockerfile, step by step, in its order.
+//!
+//! A model of kaniko v1.24.0 `cmd/executor/cmd/root.go` (`PersistentPreRunE`: [`flags`](super::flags), then
+//! `resolveSourceContext`, then `resolveDockerfilePath`): it does what the executor does to the files it is shown, and
+//! ends where the executor would end, with its words. The test `differential` compares it with the real one.
+
+mod context;
+mod dockerfile;
+
+use std::collections::BTreeMap;
+
+use super::files::{Errno, Files, Follow, Kind, Pod};
+use super::flags::{self, Command, Flags};
+use super::image::Image;
+use super::words::{parse_bool, quote};
+use crate::gopath;
+
+pub use context::{Context, Source};
+pub use dockerfile::{Candidate, Dockerfile, Outcome};
+
+/// What standard input of the executor's container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stdin {
+    /// `/dev/null`, or a terminal: a character device.
+    #[default]
+    Device,
+    /// A stream that somebody sends to.
+    Stream,
+}
+
+/// An executor that is about to start.
+pub struct Setup<'a> {
+    /// Which one.
+    pub image: Image,
+    /// Its arguments, without its own path.
+    pub arguments: &'a [String],
+    /// The directory it starts in, if the pod says so.
+    pub working_directory: Option<&'a str>,
+    /// Its environment, as far as the pod sets it.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Its standard input.
+    pub stdin: Stdin,
+    /// What it sees. For a context that is unpacked, what was unpacked is in [`UNPACKED`].
+    pub files: &'a dyn Files,
+}
+
+/// Where every context that is not a directory is unpacked, or cloned (kaniko v1.24.0 `pkg/config/init.go`).
+pub const UNPACKED: &str = "/kaniko/buildcontext";
+/// The Dockerfile's copy, from which it is built (same place).
+const COPY_OF_DOCKERFILE: &str = "/kaniko/Dockerfile";
+
+/// The way of an executor through its start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resolution {
+    /// The flags, if it takes them.
+    pub flags: Option<Flags>,
+    /// The build context, if it came so far.
+    pub context: Option<Context>,
+    /// The Dockerfile, if it came so far.
+    pub dockerfile: Option<Dockerfile>,
+    /// The ignore file that it reads, if it came so far and there is one.
+    pub ignore_file: Option<Vec<u8>>,
+    /// Where it ends.
+    pub end: End,
+}
+
+/// Where the executor's way ends.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum End {
+    /// It has a context and a Dockerfile.
+    #[default]
+    Resolved,
+    /// It was asked for something else than a build.
+    NoBuild,
+    /// It fails, with this as its first words.
+    Failed(String),
+    /// What it does depends on what cannot be known from here.
+    Unknown(Unknown),
+}
+
+/// What cannot be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// What a repository, a bucket or a web server answers.
+    Remote,
+    /// What is in an archive.
+    Archive,
+}
+
+/// What the steps share.
+struct Start<'a> {
+    setup: &'a Setup<'a>,
+    pod: Pod<'a>,
+    /// The working directory.
+    directory: &'a [u8],
+}
+
+/// Why a step does not lead to the next.
+enum Stop {
+    /// Before it builds: its words follow `Error: `.
+    Failed(String),
+    /// While it builds: its words are all there is.
+    Bare(String),
+    Unknown(Unknown),
+}
+
+/// Follows an executor through its start.
+pub fn resolve(setup: &Setup) -> Resolution {
+    let mut resolution = Resolution::default();
+    resolution.end = match steps(setup, &mut resolution) {
+        Ok(end) => end,
+        Err(Stop::Failed(text)) => End::Failed(format!("Error: {text}")),
+        Err(Stop::Bare(text)) => End::Failed(text),
+        Err(Stop::Unknown(unknown)) => End::Unknown(unknown),
+    };
+    resolution
+}
+
+fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {
+    let flags = match flags::parse(setup.arguments, setup.image.family) {
+        Ok(Command::Build(flags)) => resolution.flags.insert(flags),
+        Ok(Command::Other(_)) => return Ok(End::NoBuild),
+        Err(error) => return Err(Stop::Failed(error.text)),
+    };
+    check_flags(flags, setup.environment)?;
+    let directory = setup.working_directory.unwrap_or_else(|| setup.image.working_directory());
+    let start = Start { setup, pod: Pod::new(setup.files), directory: directory.as_bytes() };
+    let context = resolution.context.insert(context::resolve(&start, flags)?);
+    let dockerfile = dockerfile::resolve(&start, flags.text("dockerfile", "Dockerfile"), &context.root);
+    let dockerfile = resolution.dockerfile.insert(dockerfile);
+    if let Some(text) = &dockerfile.failure {
+        return Err(match context.source {
+            Source::Remote if dockerfile.chosen.is_none() => Stop::Unknown(Unknown::Remote),
+            _ => Stop::Failed(format!("error resolving dockerfile path: {text}")),
+        });
+    }
+    check_digest_files(flags)?;
+    resolution.ignore_file = ignore_file(&start, dockerfile, &context.absolute);
+    if let Some(path) = &resolution.ignore_file {
+        read_ignore_file(&start, path)?;
+    }
+    Ok(End::Resolved)
+}
+
+/// What is asked of the flags before anything is looked at.
+fn check_flags(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<(), Stop> {
+    let level = flags.text("verbosity", "info");
+    let levels = ["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"];
+    if !levels.contains(&level.to_ascii_lowercase().as_str()) {
+        return Err(Stop::Failed(format!("parsing log level: not a valid logrus Level: {}", quote(level))));
+    }
+    let format = flags.text("log-format", "color");
+    if !["text", "color", "json"].contains(&format) {
+        let why = format!("not a valid log format: {}. Please specify one of (text, color, json)", quote(format));
+        return Err(Stop::Failed(why));
+    }
+    // A value that is no switch turns it off (kaniko v1.24.0 `validateFlags`: the error is made and dropped).
+    let no_push = match environment.get("KANIKO_NO_PUSH") {
+        Some(value) => parse_bool(value).unwrap_or(false),
+        None => flags.is_on("no-push"),
+    };
+    if !no_push && flags.last("destination").is_none() {
+        return Err(Stop::Failed("you must provide --destination, or use --no-push".to_owned()));
+    }
+    if flags.is_on("cache") && no_push && flags.text("cache-repo", "").is_empty() {
+        let why = "if using cache with --no-push, specify cache repo with --cache-repo";
+        return Err(Stop::Failed(format!("cache flags invalid: {why}")));
+    }
+    Ok(())
+}
+
+/// What is asked of the flags once the Dockerfile is found.
+fn check_digest_files(flags: &Flags) -> Result<(), Stop> {
+    let named = [
+        ("image-name-with-digest-file", "ImageNameDigestFile"),
+        ("image-name-tag-with-digest-file", "ImageNameTagDigestFile"),
+    ];
+    match named.iter().find(|(flag, _)| !flags.text(flag, "").is_empty()) {
+        Some((_, name)) if flags.last("destination").is_none() => {
+            Err(Stop::Failed(format!("you must provide --destination if setting {name}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The ignore file: the one beside the Dockerfile, which was copied with it, or the context's own (kaniko v1.24.0
+/// `pkg/util/fs_util.go` `getExcludedFiles`).
+fn ignore_file(start: &Start, dockerfile: &Dockerfile, root: &[u8]) -> Option<Vec<u8>> {
+    let own = gopath::join(&[root, b".dockerignore"]);
+    dockerfile.ignore_file.clone().or_else(|| start.pod.exists(&own, b"/").then_some(own))
+}
+
+/// Reads the ignore file, as far as it may fail.
+fn read_ignore_file(start: &Start, path: &[u8]) -> Result<(), Stop> {
+    let error = |operation, why| {
+        Stop::Bare(format!("error building image: parsing .dockerignore: {}", path_error(operation, path, why)))
+    };
+    let found = start.pod.find(path, b"/", Follow::All).map_err(|why| error("open", why))?;
+    match found.kind {
+        Kind::Directory => Err(error("read", Errno::IsADirectory)),
+        Kind::Socket => Err(error("open", Errno::NoDevice)),
+        Kind::File | Kind::Fifo | Kind::Device | Kind::Symlink(_) => Ok(()),
+    }
+}
+
+/// `<operation> <path>: <why>`, as Go's `fs.PathError` says it.
+fn path_error(operation: &str, path: &[u8], why: Errno) -> String {
+    format!("{operation} {}: {why}", String::from_utf8_lossy(path))
+}
+
+#[cfg(test)]
+mod tests;

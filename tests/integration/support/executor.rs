@@ -1,0 +1,87 @@
+//! The real executor, in a root directory of its own: it deletes what it finds in its.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A bound on hanging, not a measurement.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The executor's program, as scripts/test gives it.
+pub fn program() -> PathBuf {
+    let executor = std::env::var("KANIKO_LOCAL_TEST_EXECUTOR").expect("run the tests with scripts/test");
+    Path::new(&executor).canonicalize().unwrap()
+}
+
+/// What an executor sees as `/`.
+pub struct Root(TempDir);
+
+/// What an executor did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// What it wrote to standard error.
+    pub said: String,
+}
+
+impl Root {
+    /// As in the executor's image.
+    pub fn new(executor: &Path) -> Self {
+        let root = Self(tempfile::Builder::new().prefix("root-").tempdir().unwrap());
+        for directory in ["kaniko", "workspace", "proc", "dev", "tmp"] {
+            fs::create_dir(root.path().join(directory)).unwrap();
+        }
+        File::create(root.path().join("dev/null")).unwrap();
+        let inside = root.path().join("kaniko/executor");
+        if fs::hard_link(executor, &inside).is_err() {
+            fs::copy(executor, &inside).unwrap();
+        }
+        root
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Runs it to its end in `directory`.
+    pub fn run(&self, directory: &str, arguments: &[String], stdin: impl Into<Stdio>) -> Ran {
+        let script =
+            "mount -t proc proc \"$0/proc\" && exec unshare --root=\"$0\" --wd=\"$1\" /kaniko/executor \"${@:2}\"";
+        let mut child = Command::new("unshare")
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--net", "bash", "-c", script])
+            .arg(self.path())
+            .arg(directory)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .env("USER", "root")
+            .stdin(stdin)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = child.stderr.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = pipe.read_to_end(&mut said);
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        let started = Instant::now();
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if started.elapsed() > LIMIT => {
+                    child.kill().unwrap();
+                    panic!("the executor does not end: {arguments:?}");
+                }
+                None => std::thread::sleep(Duration::from_millis(3)),
+            }
+        };
+        Ran { code: status.code(), said: reader.join().unwrap() }
+    }
+}
