@@ -295,9 +295,21 @@ pub struct CheckArgs {
     /// Manifests to check instead, YAML or JSON; `-` reads them from standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["build_context", "file"])]
     pub manifest: Option<PathBuf>,
+    /// What the executor sees of this disk (can be repeated) [default: CONTEXT where --context points at]
+    #[arg(long = "mount", value_name = "LOCAL:POD", requires = "executor_flags")]
+    pub mounts: Vec<String>,
+    /// Directory that the executor starts in [default: that of its image]
+    #[arg(long, value_name = "DIR", requires = "executor_flags")]
+    pub workdir: Option<String>,
+    /// Whose executor it is [default: upstream]
+    #[arg(long, value_name = "upstream|fork|chainguard[@VERSION]", requires = "executor_flags")]
+    pub executor: Option<String>,
     /// Format of the findings
     #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub output: DocumentFormat,
+    /// Arguments of an executor to check instead
+    #[arg(last = true, value_name = "EXECUTOR-FLAGS", conflicts_with_all = ["manifest", "file"])]
+    pub executor_flags: Vec<String>,
 }
 
 /// `context …`.

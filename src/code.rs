@@ -26,6 +26,12 @@ macro_rules! codes {
 codes! {
     /// No Dockerfile where it was looked for.
     DockerfileNotFound = "dockerfile-not-found",
+    /// The executor finds no Dockerfile.
+    DockerfileMissing = "dockerfile-missing",
+    /// The executor finds no Dockerfile: its name has other letter case.
+    DockerfileLetterCase = "dockerfile-letter-case",
+    /// The executor does not start, for a reason that has no code of its own.
+    ExecutorArguments = "executor-arguments",
     /// A file of the build context, or what governs it, cannot be read.
     ContextUnreadable = "context-unreadable",
     /// A file changed while it was packed.

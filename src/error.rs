@@ -172,6 +172,16 @@ pub enum UsageError {
         /// The variable.
         key: String,
     },
+    /// A value that is none.
+    #[error("`{typed}` is no value for `{flag}`")]
+    Value {
+        /// The flag it was given to.
+        flag: &'static str,
+        /// As typed.
+        typed: String,
+        /// What is one.
+        wanted: &'static str,
+    },
     /// An unknown compression.
     #[error("`{typed}` is no compression")]
     Compression {
@@ -341,6 +351,7 @@ impl UsageError {
             Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
             | Self::KeyValue { .. }
+            | Self::Value { .. }
             | Self::NotText { .. }
             | Self::Compression { .. }
             | Self::Duration { .. }
@@ -361,6 +372,7 @@ impl UsageError {
             Self::NoTag => "say where to push: `-t registry.example.com/team/app:dev`, or `--no-push`".to_owned(),
             Self::Reference { .. } => "write it as `registry.example.com/team/app:tag`".to_owned(),
             Self::KeyValue { flag, .. } => format!("write it as `{flag} KEY=VALUE`"),
+            Self::Value { wanted, .. } => format!("it takes {wanted}"),
             Self::NotText { key } => format!("give it as text: `--build-arg {key}=VALUE`"),
             Self::Compression { .. } => "use `auto`, `none`, `gzip` or `gzip:1` to `gzip:9`".to_owned(),
             Self::Duration { .. } => "write it like `90s`, `10m` or `1h30m`".to_owned(),

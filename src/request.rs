@@ -10,6 +10,8 @@ use crate::cli;
 use crate::context::Compression;
 use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
+use crate::executor::files::Mount;
+use crate::executor::image::Image;
 use crate::executor::reserved_flag;
 use crate::quantity::Resource;
 use crate::reference::{Reference, registry_of};
@@ -268,6 +270,30 @@ pub enum Subject {
     Manifest(PathBuf),
     /// The manifests on standard input.
     ManifestOnStdin,
+    /// An executor that is started with these arguments.
+    Executor(ExecutorSetup),
+}
+
+/// How an executor is started.
+#[derive(Debug, Clone)]
+pub struct ExecutorSetup {
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Whose it is.
+    pub image: Image,
+    /// The directory it starts in, if not that of its image.
+    pub directory: Option<String>,
+    /// What of this disk it sees.
+    pub mounts: Mounted,
+}
+
+/// What of this disk an executor sees.
+#[derive(Debug, Clone)]
+pub enum Mounted {
+    /// These directories.
+    At(Vec<Mount>),
+    /// This one, where its context is.
+    AtContext(PathBuf),
 }
 
 /// Form of findings.
@@ -284,6 +310,15 @@ impl TryFrom<cli::CheckArgs> for CheckRequest {
 
     fn try_from(args: cli::CheckArgs) -> Result<Self, UsageError> {
         let subject = match args.manifest {
+            _ if !args.executor_flags.is_empty() => Subject::Executor(ExecutorSetup {
+                image: args.executor.as_deref().map_or(Ok(Image::default()), image)?,
+                directory: args.workdir,
+                mounts: match args.mounts.is_empty() {
+                    false => Mounted::At(args.mounts.iter().map(|given| mount(given)).collect::<Result<_, _>>()?),
+                    true => Mounted::AtContext(args.build_context.unwrap_or_else(|| PathBuf::from("."))),
+                },
+                arguments: args.executor_flags,
+            }),
             Some(file) if file.as_os_str() == "-" => Subject::ManifestOnStdin,
             Some(file) => Subject::Manifest(file),
             None => {
@@ -296,6 +331,24 @@ impl TryFrom<cli::CheckArgs> for CheckRequest {
             cli::DocumentFormat::Json => FindingsForm::Json,
         };
         Ok(Self { subject, form })
+    }
+}
+
+fn image(given: &str) -> Result<Image, UsageError> {
+    let wanted = "`upstream`, `fork` or `chainguard`, and a version like `@v1.24.0` if need be";
+    given.parse().map_err(|()| UsageError::Value { flag: "--executor", typed: given.to_owned(), wanted })
+}
+
+/// `LOCAL:POD`: a path in a pod has no colon as rarely as a path here, but it starts with a slash.
+fn mount(given: &str) -> Result<Mount, UsageError> {
+    match given.rfind(":/") {
+        Some(at) if at > 0 => {
+            Ok(Mount { local: given[..at].into(), pod: crate::gopath::clean(given[at + 1..].as_bytes()) })
+        }
+        _ => {
+            let wanted = "`LOCAL:POD`, a path here and an absolute path in the pod";
+            Err(UsageError::Value { flag: "--mount", typed: given.to_owned(), wanted })
+        }
     }
 }
 

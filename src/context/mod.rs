@@ -12,6 +12,8 @@ pub mod facts;
 pub mod listing;
 #[expect(clippy::disallowed_methods, reason = "edge: finds and reads the Dockerfile and the ignore file")]
 pub mod locate;
+#[expect(clippy::disallowed_methods, reason = "edge: looks at what is mounted")]
+pub mod mounts;
 pub mod pack;
 pub mod root;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]

@@ -1,7 +1,9 @@
 //! Findings: what is wrong, or may be, as data. Pure.
 
+pub mod facts;
 mod finding;
 pub mod manifest;
+pub mod rules;
 mod tree;
 
 pub use finding::{Finding, Place, Severity, Span};

@@ -1,10 +1,13 @@
 //! The files that an executor sees, and how a path leads to one of them.
 //!
-//! The executor asks the kernel; here the same question is put to whoever knows what is in the pod ([`Files`]), with the
+//! The executor asks the kernel; here the same question is put to whoever knows what is in the pod ([`PodFiles`]), with the
 //! kernel's rules for symlinks, `..` and trailing slashes, and its answers in Go's words (`syscall.Errno`). What the
 //! executor itself has written lies over it ([`Pod`]).
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::gopath;
 
@@ -26,13 +29,30 @@ pub enum Kind {
 }
 
 /// Knows what is in a pod before the executor starts. Paths are absolute and clean, and nothing above them is a symlink.
-pub trait Files {
+pub trait PodFiles {
     /// What is at `path`; none if nothing is.
     fn kind(&self, path: &[u8]) -> Option<Kind>;
     /// The names in a directory, sorted by their bytes.
     fn names(&self, directory: &[u8]) -> Vec<Vec<u8>>;
     /// What is in a regular file; none if it cannot be read.
     fn content(&self, file: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// A part of this machine's disk that is in a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it is here.
+    pub local: PathBuf,
+    /// Where it is in the pod: absolute and clean.
+    pub pod: Vec<u8>,
+}
+
+/// Where a path from the root of the pod is on this disk: the innermost mount decides.
+pub fn local(mounts: &[Mount], path: &[u8]) -> Option<PathBuf> {
+    let covering = mounts.iter().filter_map(|mount| Some((mount, gopath::below(path, &mount.pod)?)));
+    let (mount, rest) = covering.max_by_key(|(mount, _)| mount.pod.len())?;
+    // Without the dot: behind it a symlink would be followed.
+    Some(if rest == b"." { mount.local.clone() } else { mount.local.join(OsStr::from_bytes(rest)) })
 }
 
 /// Why the kernel does not come to the end of a path.
@@ -95,13 +115,13 @@ enum Written {
 
 /// A pod's files, with what the executor has done to them.
 pub struct Pod<'a> {
-    files: &'a dyn Files,
+    files: &'a dyn PodFiles,
     written: BTreeMap<Vec<u8>, Written>,
 }
 
 impl<'a> Pod<'a> {
     /// A pod in which nothing has happened yet.
-    pub fn new(files: &'a dyn Files) -> Self {
+    pub fn new(files: &'a dyn PodFiles) -> Self {
         Self { files, written: BTreeMap::new() }
     }
 
@@ -262,7 +282,7 @@ fn components(path: &[u8]) -> Vec<Vec<u8>> {
 
 /// Files that are told one by one: for tests.
 #[cfg(test)]
-pub(super) mod told {
+pub(crate) mod told {
     use super::*;
 
     /// Directories above a thing are there too.
@@ -294,7 +314,7 @@ pub(super) mod told {
         }
     }
 
-    impl Files for Told {
+    impl PodFiles for Told {
         fn kind(&self, path: &[u8]) -> Option<Kind> {
             self.0.get(path).map(|(kind, _)| kind.clone())
         }
@@ -323,7 +343,15 @@ mod tests {
 
     #[test]
     fn a_path_is_followed_as_the_kernel_does() {
-        let files = ["/w/a/f", "/w/link -> a", "/w/abs -> /w/a/f", "/w/up -> ../x/", "/x/y", "/w/self -> self", "/w/gone -> no"];
+        let files = [
+            "/w/a/f",
+            "/w/link -> a",
+            "/w/abs -> /w/a/f",
+            "/w/up -> ../x/",
+            "/x/y",
+            "/w/self -> self",
+            "/w/gone -> no",
+        ];
         for (path, expected) in [
             ("a/f", Ok("/w/a/f")),
             ("/w/a/../a/./f", Ok("/w/a/f")),

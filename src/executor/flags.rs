@@ -196,8 +196,7 @@ impl Flags {
 pub fn parse(arguments: &[String], family: Family) -> Result<Command, ArgumentError> {
     let table = Table { family };
     if let Some((index, word)) = table.first_positional(arguments) {
-        let is_known = SUB_COMMANDS.contains(&word)
-            || family == Family::Fork && SUB_COMMANDS_OF_FORK.contains(&word);
+        let is_known = SUB_COMMANDS.contains(&word) || family == Family::Fork && SUB_COMMANDS_OF_FORK.contains(&word);
         if is_known {
             return Ok(Command::Other(word.to_owned()));
         }
@@ -451,15 +450,19 @@ mod tests {
 
     #[test]
     fn values_may_stand_behind_an_equals_sign_or_in_the_next_argument() {
-        for arguments in
-            [&["--context=dir:///x"][..], &["--context", "dir:///x"], &["-c", "dir:///x"], &["-cdir:///x"], &["-c=dir:///x"]]
-        {
+        for arguments in [
+            &["--context=dir:///x"][..],
+            &["--context", "dir:///x"],
+            &["-c", "dir:///x"],
+            &["-cdir:///x"],
+            &["-c=dir:///x"],
+        ] {
             assert_eq!(values(arguments), [("context", "dir:///x".to_owned())], "{arguments:?}");
         }
-        assert_eq!(values(&["--no-push", "--cache=false"]), [
-            ("no-push", "true".to_owned()),
-            ("cache", "false".to_owned())
-        ]);
+        assert_eq!(
+            values(&["--no-push", "--cache=false"]),
+            [("no-push", "true".to_owned()), ("cache", "false".to_owned())]
+        );
     }
 
     #[test]
@@ -501,7 +504,10 @@ mod tests {
                 &["--push-retry=x"],
                 "invalid argument \"x\" for \"--push-retry\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
             ),
-            (&["--cache-ttl=1d"], "invalid argument \"1d\" for \"--cache-ttl\" flag: time: unknown unit \"d\" in duration \"1d\""),
+            (
+                &["--cache-ttl=1d"],
+                "invalid argument \"1d\" for \"--cache-ttl\" flag: time: unknown unit \"d\" in duration \"1d\"",
+            ),
             (
                 &["--registry-certificate=a"],
                 "invalid argument \"a\" for \"--registry-certificate\" flag: invalid argument value. expect key=value, got a",

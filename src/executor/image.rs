@@ -54,7 +54,9 @@ impl Image {
             _ => (name, ""),
         };
         let family = match name {
-            _ if ["osscontainertools/", "martizih/", "mzihlmann/"].iter().any(|owner| name.contains(owner)) => Family::Fork,
+            _ if ["osscontainertools/", "martizih/", "mzihlmann/"].iter().any(|owner| name.contains(owner)) => {
+                Family::Fork
+            }
             _ if name.contains("chainguard") => Family::Chainguard,
             _ => Family::Upstream,
         };
@@ -128,7 +130,13 @@ mod tests {
                 Some(Version(1, 24, 0)),
                 "/workspace",
             ),
-            ("gcr.io/kaniko-project/executor:v1.9.2-slim", Family::Upstream, Flavour::Slim, Some(Version(1, 9, 2)), "/"),
+            (
+                "gcr.io/kaniko-project/executor:v1.9.2-slim",
+                Family::Upstream,
+                Flavour::Slim,
+                Some(Version(1, 9, 2)),
+                "/",
+            ),
             ("ghcr.io/osscontainertools/kaniko:alpine", Family::Fork, Flavour::Alpine, None, "/"),
             ("martizih/kaniko:v1.28.3", Family::Fork, Flavour::Plain, Some(Version(1, 28, 3)), "/workspace"),
             ("cgr.dev/chainguard/kaniko:latest", Family::Chainguard, Flavour::Plain, None, "/workspace"),

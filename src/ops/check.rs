@@ -1,16 +1,23 @@
 //! `check`: what can be known before a pod exists.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::sent::{dockerfile_in, stdin_listing};
 use crate::context::advice::{Advice, advice};
 use crate::context::facts::{self, Files};
 use crate::context::locate;
+use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
-use crate::diagnose::{Finding, Severity, manifest};
+use crate::diagnose::facts::Facts;
+use crate::diagnose::{Finding, Severity, manifest, rules};
 use crate::error::{Error, UsageError};
+use crate::executor::files::{Mount, PodFiles};
+use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::report;
-use crate::request::{CheckRequest, ContextRequest, ContextSource, DockerfileSource, FindingsForm, Subject};
+use crate::request::{
+    CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, FindingsForm, Mounted, Subject,
+};
 
 /// Writes the findings to standard output and returns how bad the worst is.
 ///
@@ -24,10 +31,13 @@ pub fn check(request: &CheckRequest) -> Result<Option<Severity>, Error> {
         Subject::Context(ContextRequest { context: ContextSource::Stdin, dockerfile }) => of_archive(dockerfile)?,
         Subject::Manifest(file) => of_manifest(file, std::fs::read_to_string(file))?,
         Subject::ManifestOnStdin => of_manifest(Path::new("-"), std::io::read_to_string(std::io::stdin().lock()))?,
+        Subject::Executor(setup) => of_executor(setup),
     };
     let all = checked.all();
     match request.form {
-        FindingsForm::Json => report::write_stdout(format!("{:#}\n", report::check_json(&all)).as_bytes())?,
+        FindingsForm::Json => {
+            report::write_stdout(format!("{:#}\n", report::check_json(&all, checked.resolved())).as_bytes())?
+        }
         FindingsForm::Text => {
             let findings: String = checked.findings.iter().map(report::finding_text).collect();
             report::write_stdout_coloured(&(findings + &report::advice_text(&checked.advice)))?;
@@ -43,9 +53,15 @@ struct Checked<'a> {
     findings: Vec<Finding>,
     advice: Vec<Advice>,
     root: Option<&'a Path>,
+    resolution: Option<Resolution>,
+    mounts: Vec<Mount>,
 }
 
 impl Checked<'_> {
+    fn resolved(&self) -> Option<(&Resolution, &[Mount])> {
+        Some((self.resolution.as_ref()?, &self.mounts))
+    }
+
     fn all(&self) -> Vec<Finding> {
         let advice = self.advice.iter().map(|advice| Finding::of_advice(advice, self.root));
         self.findings.iter().cloned().chain(advice).collect()
@@ -72,6 +88,40 @@ fn of_directory<'a>(root: &'a Path, dockerfile: &DockerfileSource) -> Result<Che
         Err(error) => checked.findings.push(error.try_into()?),
     }
     Ok(checked)
+}
+
+fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
+    let environment = BTreeMap::new();
+    let nothing = Mounts::new(&[]);
+    let mounts = match &given.mounts {
+        Mounted::At(mounts) => mounts.clone(),
+        Mounted::AtContext(local) => context_directory(&setup(given, &environment, &nothing))
+            .map(|pod| Mount { local: local.clone(), pod })
+            .into_iter()
+            .collect(),
+    };
+    let files = Mounts::new(&mounts);
+    let setup = setup(given, &environment, &files);
+    let resolution = resolve(&setup);
+    let facts = Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &[], places: &BTreeMap::new() };
+    let findings = rules::findings(&facts);
+    Checked { findings, resolution: Some(resolution), mounts, ..Checked::default() }
+}
+
+/// What comes over standard input is taken for a stream, as whoever asks has one in mind.
+fn setup<'a>(
+    given: &'a ExecutorSetup,
+    environment: &'a BTreeMap<String, String>,
+    files: &'a dyn PodFiles,
+) -> Setup<'a> {
+    Setup {
+        image: given.image,
+        arguments: &given.arguments,
+        working_directory: given.directory.as_deref(),
+        environment,
+        stdin: Stdin::Stream,
+        files,
+    }
 }
 
 fn of_archive<'a>(dockerfile: &DockerfileSource) -> Result<Checked<'a>, Error> {

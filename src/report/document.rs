@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::diagnose::{Finding, Span};
 use crate::error::Error;
+use crate::executor::files::{Mount, local};
+use crate::executor::resolve::{Candidate, End, Outcome, Resolution};
 use crate::reference::{Digest, Reference};
 
 /// Writes a result to standard output. A reader that went away is no failure of ours: the work is done.
@@ -53,10 +55,44 @@ pub(super) fn finding_json(finding: &Finding) -> Value {
     })
 }
 
-/// `check -o json`. How the paths of the executor's arguments resolve is not looked at yet.
-pub fn check_json(findings: &[Finding]) -> Value {
+/// `check -o json`. What an executor would make of its arguments is there if there are any.
+pub fn check_json(findings: &[Finding], resolved: Option<(&Resolution, &[Mount])>) -> Value {
     let findings: Vec<Value> = findings.iter().map(finding_json).collect();
-    json!({ "schema": "kaniko-local/check/v1", "findings": findings, "resolution": null })
+    let resolution = resolved.map(|(resolution, mounts)| resolution_json(resolution, mounts));
+    json!({ "schema": "kaniko-local/check/v1", "findings": findings, "resolution": resolution })
+}
+
+fn resolution_json(resolution: &Resolution, mounts: &[Mount]) -> Value {
+    let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+    let candidate = |candidate: &Candidate| {
+        json!({
+            "pod_path": text(&candidate.path),
+            "local_path": local(mounts, &candidate.path).map(|path| path.to_string_lossy().into_owned()),
+            "outcome": match candidate.outcome {
+                Outcome::Missing => "missing",
+                Outcome::Chosen => "chosen",
+                Outcome::Unusable => "unusable",
+                Outcome::Shadowed => "shadowed",
+            },
+        })
+    };
+    json!({
+        "context": resolution.context.as_ref().map(|context| {
+            json!({ "given": context.given, "root": text(&context.absolute) })
+        }),
+        "dockerfile": resolution.dockerfile.as_ref().map(|dockerfile| {
+            json!({
+                "given": dockerfile.given,
+                "candidates": dockerfile.candidates.iter().map(candidate).collect::<Vec<_>>(),
+                "chosen": dockerfile.chosen.as_deref().map(text),
+            })
+        }),
+        "ignore_file": resolution.ignore_file.as_deref().map(text),
+        "predicted_error": match &resolution.end {
+            End::Failed(words) => Some(words),
+            End::Resolved | End::NoBuild | End::Unknown(_) => None,
+        },
+    })
 }
 
 /// `--metadata-file`, under BuildKit's keys.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kaniko_local::executor::files::{Files, Kind};
+use kaniko_local::executor::files::{Kind, PodFiles};
 use kaniko_local::executor::image::Image;
 use kaniko_local::executor::resolve::{End, Resolution, Setup, Stdin, resolve};
 
@@ -262,7 +262,7 @@ impl Disk<'_> {
     }
 }
 
-impl Files for Disk<'_> {
+impl PodFiles for Disk<'_> {
     fn kind(&self, path: &[u8]) -> Option<Kind> {
         let path = self.path(path);
         let kind = fs::symlink_metadata(&path).ok()?.file_type();

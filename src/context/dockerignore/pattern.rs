@@ -14,8 +14,8 @@ use super::goregexp;
 use super::parse::ListedPattern;
 use super::syntax;
 use super::text::{BYTE_ORDER_MARK, go_text, trim};
-use crate::gopath::clean;
 use super::translate::{self, Kind};
+use crate::gopath::clean;
 
 /// Most memory one compiled expression may take; `?{1000}` needs a small part of it.
 const REGEX_SIZE_LIMIT: usize = 64 << 20;

@@ -15,7 +15,7 @@ pub struct Context {
     /// The directory that `COPY` and `ADD` take from, as the executor has it while it looks for the Dockerfile: relative
     /// to its working directory unless it starts with a slash.
     pub root: Vec<u8>,
-    /// The same from the root of the pod.
+    /// The same from the root of the pod, as it has it while it builds.
     pub absolute: Vec<u8>,
 }
 
@@ -40,11 +40,14 @@ pub(super) fn resolve(start: &Start, flags: &Flags) -> Result<Context, Stop> {
     let given = flags.text("context", DEFAULT);
     let bucket = flags.text("bucket", "");
     let context = |source, root: Vec<u8>| {
-        let absolute = gopath::absolute(&root, start.directory);
+        // Relative roots are made absolute before it changes to `/`, the empty one is not.
+        let directory = if root.is_empty() { b"/" } else { start.directory };
+        let absolute = gopath::absolute(&root, directory);
         Context { given: given.to_owned(), source, root, absolute }
     };
     if given.is_empty() && bucket.is_empty() {
-        let why = "please specify a path to the build context with the --context flag or a bucket with the --bucket flag";
+        let why =
+            "please specify a path to the build context with the --context flag or a bucket with the --bucket flag";
         return Err(failed(why));
     }
     if !given.is_empty() && !given.contains("://") {
@@ -76,6 +79,18 @@ pub(super) fn resolve(start: &Start, flags: &Flags) -> Result<Context, Stop> {
             })
         }
     }
+}
+
+/// The directory before `--context-sub-path`, from the root of the pod.
+pub(super) fn directory(flags: &Flags, from: &[u8]) -> Option<Vec<u8>> {
+    let (given, bucket) = (flags.text("context", DEFAULT), flags.text("bucket", ""));
+    let root = match source(if bucket.is_empty() { given } else { bucket }) {
+        _ if !given.is_empty() && !given.contains("://") => given.to_owned(),
+        Ok(Source::Directory) => after_scheme(given),
+        Ok(_) => UNPACKED.to_owned(),
+        Err(_) => return None,
+    };
+    Some(gopath::absolute(root.as_bytes(), from))
 }
 
 fn failed(why: &str) -> Stop {

@@ -9,7 +9,7 @@ mod dockerfile;
 
 use std::collections::BTreeMap;
 
-use super::files::{Errno, Files, Follow, Kind, Pod};
+use super::files::{Errno, Follow, Kind, Pod, PodFiles};
 use super::flags::{self, Command, Flags};
 use super::image::Image;
 use super::words::{parse_bool, quote};
@@ -41,7 +41,7 @@ pub struct Setup<'a> {
     /// Its standard input.
     pub stdin: Stdin,
     /// What it sees. For a context that is unpacked, what was unpacked is in [`UNPACKED`].
-    pub files: &'a dyn Files,
+    pub files: &'a dyn PodFiles,
 }
 
 /// Where every context that is not a directory is unpacked, or cloned (kaniko v1.24.0 `pkg/config/init.go`).
@@ -114,6 +114,14 @@ pub fn resolve(setup: &Setup) -> Resolution {
         Err(Stop::Unknown(unknown)) => End::Unknown(unknown),
     };
     resolution
+}
+
+/// Where the executor takes the context to be, from the root of the pod and without `--context-sub-path`; none if it
+/// does not come so far. Nothing has to be there.
+pub fn context_directory(setup: &Setup) -> Option<Vec<u8>> {
+    let Ok(Command::Build(flags)) = flags::parse(setup.arguments, setup.image.family) else { return None };
+    let directory = setup.working_directory.unwrap_or_else(|| setup.image.working_directory());
+    context::directory(&flags, directory.as_bytes())
 }
 
 fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {

@@ -58,6 +58,14 @@ fn the_letter_case_counts() {
     assert_eq!(chosen(&["--context=/ctx"], &["/ctx/dockerfile"]), NO_DOCKERFILE);
 }
 
+/// Other relative contexts are made absolute before the executor changes to `/`.
+#[test]
+fn an_empty_directory_is_the_working_directory_for_the_dockerfile_and_the_root_for_the_rest() {
+    let resolution =
+        resolution("/workspace", &["--context=dir://"], &["/workspace/Dockerfile", "/workspace/.dockerignore/"]);
+    assert_eq!((resolution.end, resolution.context.unwrap().absolute), (End::Resolved, b"/".to_vec()));
+}
+
 /// osscontainertools/kaniko#1026.
 #[test]
 fn a_sub_path_counts_only_with_a_scheme() {
@@ -79,8 +87,14 @@ fn nobody_looks_whether_the_context_exists() {
 #[test]
 fn whatever_is_there_is_taken_for_a_dockerfile_and_may_not_be_one() {
     for (files, why) in [
-        (&["/workspace/Dockerfile -> gone"][..], "copying dockerfile: stat /workspace/Dockerfile: no such file or directory"),
-        (&["/workspace/Dockerfile/"], "copying dockerfile: copying file: write /kaniko/Dockerfile: copy_file_range: is a directory"),
+        (
+            &["/workspace/Dockerfile -> gone"][..],
+            "copying dockerfile: stat /workspace/Dockerfile: no such file or directory",
+        ),
+        (
+            &["/workspace/Dockerfile/"],
+            "copying dockerfile: copying file: write /kaniko/Dockerfile: copy_file_range: is a directory",
+        ),
         (
             &["/workspace/Dockerfile -> Dockerfile"],
             "copying dockerfile: stat /workspace/Dockerfile: too many levels of symbolic links",
@@ -95,7 +109,8 @@ fn whatever_is_there_is_taken_for_a_dockerfile_and_may_not_be_one() {
     let empty = "Error: error resolving dockerfile path: copying dockerfile: copying file: write /kaniko/Dockerfile: copy_file_range: is a directory";
     assert_eq!(chosen(&["--dockerfile="], &["/workspace/x"]), empty);
     // What lies below a file is not missing either.
-    let below = "Error: error resolving dockerfile path: copying dockerfile: stat /workspace/f/Dockerfile: not a directory";
+    let below =
+        "Error: error resolving dockerfile path: copying dockerfile: stat /workspace/f/Dockerfile: not a directory";
     assert_eq!(chosen(&["--dockerfile=f/Dockerfile"], &["/workspace/f"]), below);
 }
 
@@ -106,7 +121,8 @@ fn the_ignore_file_beside_the_dockerfile_goes_before_the_contexts() {
     let files = ["/c/d/Dockerfile", "/c/d/Dockerfile.dockerignore", "/c/d/.dockerignore", "/c/.dockerignore"];
     let beside = resolution("/", &["--context=/c", "--dockerfile=d/Dockerfile"], &files);
     assert_eq!(beside.ignore_file.as_deref(), Some(&b"/c/d/Dockerfile.dockerignore"[..]));
-    let below = resolution("/", &["--context=/c", "--dockerfile=d/Dockerfile"], &["/c/d/Dockerfile", "/c/d/.dockerignore"]);
+    let below =
+        resolution("/", &["--context=/c", "--dockerfile=d/Dockerfile"], &["/c/d/Dockerfile", "/c/d/.dockerignore"]);
     assert_eq!(below.ignore_file, None);
 }
 
@@ -169,7 +185,10 @@ fn flags_are_checked_before_anything_is_looked_for() {
         resolve(&["--no-push", "--image-name-with-digest-file=/x"], &[]),
         failed("you must provide --destination if setting ImageNameDigestFile")
     );
-    assert_eq!(resolve(&["--no-push", "-v", "loud"], &[]), failed("parsing log level: not a valid logrus Level: \"loud\""));
+    assert_eq!(
+        resolve(&["--no-push", "-v", "loud"], &[]),
+        failed("parsing log level: not a valid logrus Level: \"loud\"")
+    );
     assert_eq!(resolve(&["-d", "r.example.com/a"], &[]), End::Resolved);
     assert_eq!(resolve(&["version"], &[]), End::NoBuild);
 }
