@@ -10,6 +10,7 @@
 mod archive;
 mod cluster;
 mod cuts;
+mod dockerfile;
 mod faults;
 mod nodefaults;
 mod pod;
