@@ -15,7 +15,7 @@
 //! ops         the commands: the order of steps
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
 //!             why (I/O)
-//! dockerfile  what a Dockerfile's text tells (pure)
+//! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
 //! diagnose    findings, and what is one in a manifest (pure)
 //! executor    what is known about Kaniko's executor (pure)

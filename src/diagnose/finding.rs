@@ -1,5 +1,6 @@
 //! One finding.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::code::Code;
@@ -72,6 +73,27 @@ impl Place {
     pub fn start_of(line: usize) -> Self {
         Self { line, column: 1, end_line: line, end_column: 1 }
     }
+
+    /// Where the bytes `span` of `text` are; bytes within a character belong to it.
+    pub fn in_text(text: &str, span: &Range<usize>) -> Self {
+        let (line, column) = line_and_column(text, span.start);
+        let (end_line, end_column) = line_and_column(text, span.end.max(span.start));
+        Self { line, column, end_line, end_column }
+    }
+}
+
+/// The mark that some editors begin a file with takes no column.
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let is_before = |(start, _): &(usize, char)| *start < at;
+    let (mut line, mut column) = (1, 1);
+    for (start, character) in text.char_indices().take_while(is_before) {
+        match character {
+            '\n' => (line, column) = (line + 1, 1),
+            '\u{feff}' if start == 0 => {}
+            _ => column += 1,
+        }
+    }
+    (line, column)
 }
 
 impl TryFrom<Error> for Finding {
@@ -105,6 +127,26 @@ impl Finding {
             spans: advice.line.map(|line| Span { file, place: Place::start_of(line) }).into_iter().collect(),
             notes: advice.notes.clone(),
             help: advice.help.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters_from_1() {
+        for (text, span, wanted) in [
+            ("ab\nçd", 0..2, (1, 1, 1, 3)),
+            ("ab\nçd", 3..5, (2, 1, 2, 2)),
+            ("ab\nçd", 5..6, (2, 2, 2, 3)),
+            ("ab\nçd", 1..6, (1, 2, 2, 3)),
+            ("ab\n", 3..3, (2, 1, 2, 1)),
+            ("\u{feff}ab", 3..4, (1, 1, 1, 2)),
+        ] {
+            let Place { line, column, end_line, end_column } = Place::in_text(text, &span);
+            assert_eq!((line, column, end_line, end_column), wanted, "{span:?} of {text:?}");
         }
     }
 }

@@ -2,119 +2,58 @@
 
 use std::collections::BTreeMap;
 
-use super::instructions;
+use super::parse::parse;
+use super::stages::{Channel, Origin, Stages};
+use super::{Expansion, Unset};
 
 /// Names of the images that are pulled for a build with these `build_args` (`KEY=VALUE`), each once: those of `FROM`,
 /// `COPY --from=` and `RUN --mount=from=`. Stages and `scratch` are no images. A variable that is not known stays as typed
-/// in the rest of a name; a name whose registry it may be part of is left out.
+/// in the rest of a name; a name whose registry it may be part of is left out. A Dockerfile that no builder takes has no
+/// images.
 ///
 /// As the executor does, `FROM` is given every build argument, declared or not (kaniko v1.24.0
 /// `pkg/dockerfile/dockerfile.go` `unifyArgs`).
 pub fn base_images(dockerfile: &str, build_args: &[String]) -> Vec<String> {
-    let given: BTreeMap<&str, &str> =
-        build_args.iter().filter_map(|given| given.split_once('=')).filter(|(_, value)| !value.is_empty()).collect();
-    let mut variables: BTreeMap<String, String> =
-        given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let mut stages: Vec<String> = Vec::new();
-    let mut count = 0_usize;
+    let Ok(dockerfile) = parse(dockerfile) else { return vec![] };
+    let Ok(stages) = dockerfile.stages(Channel::Any) else { return vec![] };
+    let variables = variables(&stages, build_args);
     let mut images = Vec::new();
-    for words in instructions(dockerfile.trim_start_matches('\u{feff}')) {
-        let Some((instruction, operands)) = words.split_first() else { continue };
-        let mut named = Vec::new();
-        match instruction.to_ascii_uppercase().as_str() {
-            // Only what stands before the first stage counts in names of images.
-            "ARG" if count == 0 => {
-                let defaults = operands.iter().filter_map(|word| word.split_once('='));
-                for (name, default) in defaults.filter(|(name, _)| !given.contains_key(name)) {
-                    variables.insert(name.to_owned(), expand(default.trim_matches(['"', '\'']), &variables));
-                }
+    for (index, stage) in stages.stages.iter().enumerate() {
+        let base = expand(&stage.base.text, &variables).map(|base| stages.base(index, &base));
+        let origins = stage.origins().filter_map(|from| expand(from, &variables));
+        for origin in base.into_iter().chain(origins.map(|from| stages.origin(index, &from))) {
+            if let Origin::Image(image) = origin {
+                add(image, &mut images);
             }
-            "FROM" => {
-                let mut operands = operands.iter().filter(|word| !word.starts_with("--"));
-                named.extend(operands.next().copied());
-                let is_as = operands.next().is_some_and(|word| word.eq_ignore_ascii_case("AS"));
-                add(&named, &variables, &stages, count, &mut images);
-                named.clear();
-                count += 1;
-                stages.extend(operands.next().filter(|_| is_as).map(|name| name.to_ascii_lowercase()));
-            }
-            "COPY" | "ADD" => named.extend(operands.iter().filter_map(|word| word.strip_prefix("--from="))),
-            "RUN" => named.extend(
-                operands
-                    .iter()
-                    .filter_map(|word| word.strip_prefix("--mount="))
-                    .flat_map(|mount| mount.split(','))
-                    .filter_map(|field| field.strip_prefix("from=")),
-            ),
-            _ => {}
         }
-        add(&named, &variables, &stages, count, &mut images);
     }
     images
 }
 
-fn add(
-    named: &[&str],
-    variables: &BTreeMap<String, String>,
-    stages: &[String],
-    count: usize,
-    images: &mut Vec<String>,
-) {
-    for image in named.iter().map(|word| expand(word.trim_matches(['"', '\'']), variables)) {
-        let is_known = !image.split_once('/').map_or(image.as_str(), |(registry, _)| registry).contains('$');
-        let is_stage =
-            stages.contains(&image.to_ascii_lowercase()) || image.parse::<usize>().is_ok_and(|index| index < count);
-        if is_known && !image.is_empty() && image != "scratch" && !is_stage && !images.contains(&image) {
-            images.push(image);
+/// What `FROM` can use. A default sees what stands before it.
+fn variables(stages: &Stages<'_>, build_args: &[String]) -> BTreeMap<String, String> {
+    let given = build_args.iter().filter_map(|given| given.split_once('=')).filter(|(_, value)| !value.is_empty());
+    let given: BTreeMap<String, String> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut variables = given.clone();
+    for arg in stages.meta_args.iter().filter(|arg| !given.contains_key(&arg.name)) {
+        if let Some(default) = arg.default.as_ref().and_then(|default| expand(default, &variables)) {
+            variables.insert(arg.name.clone(), default);
         }
     }
+    variables
 }
 
-/// Replaces `$NAME`, `${NAME}`, `${NAME:-else}` and `${NAME:+instead}`; a variable that is not known stays as typed.
-fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (variable, after) = rest.split_at(variable_length(rest));
-        let inner = variable.trim_start_matches('$').trim_start_matches('{');
-        let inner = if variable.ends_with('}') { &inner[..inner.len() - 1] } else { inner };
-        let (name, other) = inner.split_at(inner.find(|character| !is_in_a_name(character)).unwrap_or(inner.len()));
-        let value = variables.get(name).filter(|value| !value.is_empty());
-        let other = (other.strip_prefix(":-"), other.strip_prefix(":+"));
-        out.push_str(&match (value, other) {
-            (Some(_), (_, Some(instead))) => expand(instead, variables),
-            (Some(value), _) => value.clone(),
-            (None, (Some(default), _)) => expand(default, variables),
-            (None, (_, Some(_))) => String::new(),
-            (None, (None, None)) => variables.get(name).map_or(variable, String::as_str).to_owned(),
-        });
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+/// Nothing for what cannot be expanded.
+fn expand(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    let how = Expansion { unset: Unset::KeepName, ..Expansion::new('\\') };
+    how.word(word, &|name| variables.get(name).cloned()).ok()
 }
 
-/// Bytes of the variable that `text` starts with: braces are balanced, or all of it is one that has no end.
-fn variable_length(text: &str) -> usize {
-    if !text.starts_with("${") {
-        return text[1..].find(|character| !is_in_a_name(character)).map_or(text.len(), |end| end + 1);
+fn add(image: String, images: &mut Vec<String>) {
+    let is_known = !image.split_once('/').map_or(image.as_str(), |(registry, _)| registry).contains('$');
+    if is_known && !image.is_empty() && image != "scratch" && !images.contains(&image) {
+        images.push(image);
     }
-    let mut depth = 0;
-    for (at, character) in text.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' if depth == 1 => return at + 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-fn is_in_a_name(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '_'
 }
 
 #[cfg(test)]

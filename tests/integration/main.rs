@@ -11,6 +11,7 @@ mod archive;
 mod cluster;
 mod cuts;
 mod differential;
+mod dockerfile;
 mod faults;
 mod nodefaults;
 mod pod;

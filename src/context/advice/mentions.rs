@@ -1,10 +1,10 @@
 //! What a Dockerfile takes from the context by name. What it takes by name is sent on purpose.
 //!
-//! A look at the text and no parser: where it errs, it takes a path for mentioned, and there is one advice less.
+//! Variables are not expanded: where it errs, it takes a path for mentioned, and there is one advice less.
 
 use std::path::{Component, Path};
 
-use crate::dockerfile::instructions;
+use crate::dockerfile::{Arguments, Instruction, Keyword, Word, parse};
 
 /// What git says of a repository, and so needs the repository for.
 const READS_REPOSITORY: [&str; 17] = [
@@ -32,36 +32,50 @@ const GIT_OPTIONS: usize = 4;
 
 /// The words of a Dockerfile that may name paths of the context.
 #[derive(Debug, Default)]
-pub(super) struct Mentions<'a> {
-    words: Vec<&'a str>,
+pub(super) struct Mentions {
+    words: Vec<String>,
     runs_git: bool,
 }
 
-impl<'a> Mentions<'a> {
+impl Mentions {
     /// Reads `COPY`, `ADD`, the `ARG` and `ENV` that they may take their paths from, the bind mounts of `RUN`, and
-    /// what is run. What comes from another stage says nothing about the context.
-    pub(super) fn of(dockerfile: &'a str) -> Self {
+    /// what is run. What comes from another stage says nothing about the context, and neither does a Dockerfile that no
+    /// builder takes.
+    pub(super) fn of(dockerfile: &str) -> Self {
         let mut mentions = Self::default();
-        for instruction in instructions(dockerfile) {
-            mentions.read(&instruction);
+        for instruction in parse(dockerfile).iter().flat_map(|dockerfile| &dockerfile.instructions) {
+            let heredocs = instruction.heredocs.iter().map(|heredoc| &heredoc.content);
+            match &instruction.arguments {
+                Arguments::Trigger(trigger) => mentions.read(trigger, heredocs),
+                _ => mentions.read(instruction, heredocs),
+            }
         }
         mentions
     }
 
-    fn read(&mut self, words: &[&'a str]) {
-        let is_onbuild = words.first().is_some_and(|word| word.eq_ignore_ascii_case("ONBUILD"));
-        let words = &words[usize::from(is_onbuild)..];
-        let instruction = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
-        match instruction.as_str() {
-            "COPY" | "ADD" | "ARG" | "ENV" if words.iter().any(|word| word.starts_with("--from=")) => {}
-            "COPY" | "ADD" | "ARG" | "ENV" => self.words.extend(words.iter().flat_map(|word| parts(word))),
-            "RUN" => {
-                self.words.extend(words.iter().filter_map(|word| word.strip_prefix("--mount=")).flat_map(mounted));
-                self.runs_git |= reads_repository(words);
+    fn read<'i>(&mut self, instruction: &'i Instruction, heredocs: impl Iterator<Item = &'i Word>) {
+        let flags = || instruction.flags.iter().map(|flag| flag.text.as_str());
+        let words = instruction.arguments.words().iter().map(|word| word.text.as_str());
+        match instruction.keyword {
+            Some(Keyword::Copy | Keyword::Add) if flags().any(|flag| flag.starts_with("--from=")) => {}
+            Some(Keyword::Copy | Keyword::Add | Keyword::Arg) => self.take(words),
+            Some(Keyword::Env) => {
+                if let Arguments::Pairs(pairs) = &instruction.arguments {
+                    self.take(pairs.iter().map(|pair| pair.value.text.as_str()));
+                }
             }
-            // Nothing else runs while it is built, but what follows `RUN <<EOF` looks like anything.
-            _ => self.runs_git |= reads_repository(words),
+            Some(Keyword::Run) => {
+                let mounts = flags().filter_map(|flag| flag.strip_prefix("--mount="));
+                self.words.extend(mounts.filter_map(mounted).map(str::to_owned));
+                let run = words.chain(heredocs.map(|heredoc| heredoc.text.as_str()));
+                self.runs_git |= reads_repository(&run.flat_map(str::split_whitespace).collect::<Vec<_>>());
+            }
+            _ => {}
         }
+    }
+
+    fn take<'w>(&mut self, words: impl Iterator<Item = &'w str>) {
+        self.words.extend(words.flat_map(str::split_whitespace).flat_map(parts).map(str::to_owned));
     }
 
     /// Whether `path`, relative to the context, or something below it is named.

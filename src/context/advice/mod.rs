@@ -88,7 +88,7 @@ pub fn advice(listing: &Listing, facts: &Facts) -> Vec<Advice> {
     advice
 }
 
-fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose<'_>, facts: &Facts) -> Advice {
+fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose, facts: &Facts) -> Advice {
     let path = &listing.entries[exposed.entry].path;
     let deliberate = purpose.of_path(path);
     let ignore_line = if deliberate.is_none() { ignore_line(path, false) } else { None };
@@ -153,14 +153,14 @@ impl Facts {
 
 /// What is sent on purpose, as far as it can be told.
 #[derive(Debug)]
-struct Purpose<'a> {
-    mentions: Mentions<'a>,
+struct Purpose {
+    mentions: Mentions,
     /// None without an ignore file, and for one that Docker refuses: then there is no listing either.
     matcher: Option<Matcher>,
 }
 
-impl<'a> Purpose<'a> {
-    fn of(facts: &Facts, dockerfile: &'a str) -> Self {
+impl Purpose {
+    fn of(facts: &Facts, dockerfile: &str) -> Self {
         let matcher = facts.ignore_file.as_ref().and_then(|file| Matcher::from_file(file.content.as_ref()?).ok());
         Self { mentions: Mentions::of(dockerfile), matcher }
     }

@@ -74,7 +74,7 @@ fn is_big(totals: &Totals, whole: u64) -> bool {
 }
 
 /// An advice for each topmost entry that is big and looks unintended, the largest first.
-pub(super) fn advice(listing: &Listing, facts: &Facts, purpose: &Purpose<'_>) -> Vec<Advice> {
+pub(super) fn advice(listing: &Listing, facts: &Facts, purpose: &Purpose) -> Vec<Advice> {
     let sizes = Sizes::of(&listing.entries);
     let rules = GitRules::new(&facts.prefix, &facts.gitignores);
     let whole = listing.totals().bytes;

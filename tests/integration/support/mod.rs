@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+pub mod buildkit;
 pub mod cluster;
+pub mod dockerfiles;
 pub mod double;
 pub mod executor;
 pub mod image;
