@@ -27,8 +27,8 @@ impl Facts<'_> {
     /// The executor's own words, if it fails before it builds.
     pub fn failure(&self) -> Option<&str> {
         match &self.resolution.end {
-            End::Failed(words) => Some(words),
-            End::Resolved | End::NoBuild | End::Unknown(_) => None,
+            End::Failed(words) => Some(words.as_str()).filter(|words| words.starts_with("Error: ")),
+            End::Built | End::NoBuild | End::Unknown(_) => None,
         }
     }
 

@@ -102,14 +102,16 @@ pub struct Found {
     pub kind: Kind,
 }
 
-/// What was written to a path, or taken from it.
+/// What the executor did to a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Written {
+pub enum Written {
+    /// What was there is gone, with all below it.
     Gone,
-    /// Over nothing: what had been below a thing that is gone does not show.
+    /// A directory, empty: what had been below a thing that is gone does not show.
     NewDirectory,
-    /// A copy of the file at this path, as it was in the pod.
+    /// A copy of the file at this path, as it was before.
     File(Vec<u8>),
+    /// A symlink, and what it says.
     Symlink(Vec<u8>),
 }
 
@@ -264,14 +266,9 @@ impl<'a> Pod<'a> {
         self.written.insert(path, Written::Gone);
     }
 
-    /// The paths that were written, and what from: none for a directory or a symlink.
-    pub fn written(&self) -> impl Iterator<Item = (&[u8], Kind, Option<&[u8]>)> {
-        self.written.iter().filter_map(|(path, written)| match written {
-            Written::Gone => None,
-            Written::NewDirectory => Some((&path[..], Kind::Directory, None)),
-            Written::File(source) => Some((&path[..], Kind::File, Some(&source[..]))),
-            Written::Symlink(target) => Some((&path[..], Kind::Symlink(target.clone()), None)),
-        })
+    /// What was done to which path, those above before those below.
+    pub fn written(self) -> Vec<(Vec<u8>, Written)> {
+        self.written.into_iter().collect()
     }
 }
 
@@ -290,7 +287,7 @@ pub(crate) mod told {
     pub(crate) struct Told(BTreeMap<Vec<u8>, (Kind, Vec<u8>)>);
 
     impl Told {
-        /// Each as `/path` for an empty file, `/path=content`, `/path/` for a directory, `/path -> target`.
+        /// Each as `/path` for an empty file (a Dockerfile builds from scratch), `/path=content`, `/path/` for a directory, `/path -> target`.
         pub(crate) fn of(things: &[&str]) -> Self {
             let mut told = Self::default();
             told.0.insert(b"/".to_vec(), (Kind::Directory, vec![]));
@@ -300,7 +297,9 @@ pub(crate) mod told {
                 } else if let Some(path) = thing.strip_suffix('/') {
                     (path, Kind::Directory, "")
                 } else {
-                    let (path, content) = thing.split_once('=').unwrap_or((thing, ""));
+                    let is_dockerfile = thing.to_ascii_lowercase().contains("dockerfile") && !thing.ends_with("ignore");
+                    let default = if is_dockerfile { "FROM scratch\n" } else { "" };
+                    let (path, content) = thing.split_once('=').unwrap_or((thing, default));
                     (path, Kind::File, content)
                 };
                 let mut above = gopath::parent(path.as_bytes());

@@ -95,13 +95,14 @@ fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
     let nothing = Mounts::new(&[]);
     let mounts = match &given.mounts {
         Mounted::At(mounts) => mounts.clone(),
-        Mounted::AtContext(local) => context_directory(&setup(given, &environment, &nothing))
+        Mounted::AtContext(local) => context_directory(&setup(given, &environment, &[], &nothing))
             .map(|pod| Mount { local: local.clone(), pod })
             .into_iter()
             .collect(),
     };
     let files = Mounts::new(&mounts);
-    let setup = setup(given, &environment, &files);
+    let at: Vec<Vec<u8>> = mounts.iter().map(|mount| mount.pod.clone()).collect();
+    let setup = setup(given, &environment, &at, &files);
     let resolution = resolve(&setup);
     let facts = Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &[], places: &BTreeMap::new() };
     let findings = rules::findings(&facts);
@@ -112,6 +113,7 @@ fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
 fn setup<'a>(
     given: &'a ExecutorSetup,
     environment: &'a BTreeMap<String, String>,
+    mounts: &'a [Vec<u8>],
     files: &'a dyn PodFiles,
 ) -> Setup<'a> {
     Setup {
@@ -120,6 +122,7 @@ fn setup<'a>(
         working_directory: given.directory.as_deref(),
         environment,
         stdin: Stdin::Stream,
+        mounts,
         files,
     }
 }

@@ -90,7 +90,7 @@ fn resolution_json(resolution: &Resolution, mounts: &[Mount]) -> Value {
         "ignore_file": resolution.ignore_file.as_deref().map(text),
         "predicted_error": match &resolution.end {
             End::Failed(words) => Some(words),
-            End::Resolved | End::NoBuild | End::Unknown(_) => None,
+            End::Built | End::NoBuild | End::Unknown(_) => None,
         },
     })
 }

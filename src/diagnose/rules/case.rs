@@ -61,6 +61,7 @@ impl Case {
             working_directory: self.directory,
             environment: &environment,
             stdin: self.stdin,
+            mounts: &[],
             files: &self.files,
         };
         findings(&Facts {

@@ -4,11 +4,13 @@
 //! Base images and what `RUN` does are not known here. What can be said in spite of that is said: a source is in the
 //! context or it is not.
 
+use std::collections::BTreeSet;
+
 use super::copies::{self, Copied, FileContext, is_url};
 use super::variables::{self, BuildArguments, Environment, expand};
-use super::{End, Stop, Unknown};
+use super::{End, Stop, Unknown, path_error};
 use crate::context::dockerignore::Rules;
-use crate::dockerfile::{self, Channel, Command, Keyword, Source, Stage, Stages};
+use crate::dockerfile::{self, Channel, Command, Keyword, Stage, Stages};
 use crate::executor::files::{Errno, Follow, Kind, Pod};
 use crate::executor::flags::Flags;
 use crate::executor::image::Family;
@@ -20,10 +22,11 @@ pub(super) struct Build<'a> {
     pub family: Family,
     pub arguments: BuildArguments,
     /// Absolute.
-    pub root: Vec<u8>,
+    pub root: &'a [u8],
+    /// Whether the root has no name to the executor: `dir://`.
+    pub is_nameless: bool,
     pub text: &'a str,
-    /// What is in the ignore file, if there is one.
-    pub ignore: Option<Vec<u8>>,
+    pub ignore_file: Option<&'a [u8]>,
     /// Directories that others are mounted on: they outlive a stage.
     pub mounts: &'a [Vec<u8>],
 }
@@ -37,7 +40,7 @@ struct Left {
 
 /// Follows a build; what is copied is told as it is copied.
 pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> Result<End, Stop> {
-    let failed = |why: String| Stop::Failed(format!("error building image: {why}"));
+    let failed = Stop::Building;
     let parsing = |why: dockerfile::ParseError| failed(format!("parsing dockerfile: {why}"));
     let file = dockerfile::parse(build.text).map_err(parsing)?;
     let stages = file.stages(Channel::Stable).map_err(parsing)?;
@@ -57,14 +60,16 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
         }));
     };
     let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
-    let rules = Rules::from_file(build.ignore.as_deref().unwrap_or_default())
-        .map_err(|why| failed(why.to_string()))?;
+    let rules = ignore_rules(build.ignore_file, pod)?;
     check_variables(&stages, target_index, &arguments).map_err(failed)?;
-    let skips = build.family == Family::Fork || build.flags.is_on("skip-unused-stages");
-    let needed = stages.needed(target_index, |stage| bases[position(&stages, stage)].clone());
+    let built = match build.family {
+        Family::Fork => stages.needed(target_index, |stage| bases[position(&stages, stage)].clone()),
+        _ if build.flags.is_on("skip-unused-stages") => used_stages(&stages, &bases, target_index, target.is_empty()),
+        _ => (0..=target_index).collect(),
+    };
     let mut left: Vec<Option<Left>> = vec![None; stages.stages.len()];
     for (index, stage) in stages.stages.iter().enumerate().take(target_index + 1) {
-        if skips && !needed.contains(&index) {
+        if !built.contains(&index) {
             continue;
         }
         let base = match stages.base(index, &bases[index]) {
@@ -72,7 +77,10 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
             dockerfile::Origin::Image(_) => Left { environment: variables::scratch(), working_directory: vec![] },
         };
         let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied };
-        state.stage(stage, pod).map_err(|why| failed(format!("error building stage: {why}")))?;
+        state.stage(stage, pod).map_err(|trouble| match trouble {
+            Trouble::Words(why) => failed(format!("error building stage: {why}")),
+            Trouble::Unknown(unknown) => Stop::Unknown(unknown),
+        })?;
         left[index] = Some(state.here);
         if index != target_index {
             delete_file_system(pod, build.mounts);
@@ -81,8 +89,52 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     Ok(End::Built)
 }
 
+/// What upstream takes for the stages that the last one needs (`skipUnusedStages`): named ones only, and all of them if it
+/// finds that it needs none.
+fn used_stages(stages: &Stages, bases: &[String], target: usize, is_last: bool) -> BTreeSet<usize> {
+    let name = |index: usize| stages.stages[index].name.as_ref().map_or("", |word| word.text.as_str());
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    for index in (0..=target).rev() {
+        let is_wanted = !name(index).is_empty() && wanted.contains(name(index)) || name(index) == bases[target];
+        if !is_wanted && index != target {
+            continue;
+        }
+        for step in &stages.stages[index].steps {
+            if let Command::Copy(copy) = &step.command {
+                let from = copy.from.as_ref().map_or("", |word| word.text.as_str());
+                let stage = from.parse::<usize>().ok().filter(|number| *number < stages.stages.len());
+                wanted.insert(stage.map_or(from, name).to_owned());
+            }
+        }
+        if index != target {
+            wanted.insert(bases[index].clone());
+        }
+    }
+    if is_last && wanted.is_empty() {
+        return (0..stages.stages.len()).collect();
+    }
+    let is_used =
+        |index: &usize| !name(*index).is_empty() && (wanted.contains(name(*index)) || name(*index) == bases[target]);
+    let mut used: BTreeSet<usize> = (0..target).filter(|_| !wanted.is_empty()).filter(is_used).collect();
+    used.insert(target);
+    used
+}
+
 fn position(stages: &Stages, stage: &Stage) -> usize {
     stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default()
+}
+
+/// Reads the ignore file.
+fn ignore_rules(path: Option<&[u8]>, pod: &Pod) -> Result<Rules, Stop> {
+    let Some(path) = path else { return Rules::from_file(b"").map_err(|why| Stop::Building(why.to_string())) };
+    let error = |operation, why| Stop::Building(format!("parsing .dockerignore: {}", path_error(operation, path, why)));
+    let found = pod.find(path, b"/", Follow::All).map_err(|why| error("open", why))?;
+    match found.kind {
+        Kind::Directory => return Err(error("read", Errno::IsADirectory)),
+        Kind::Socket => return Err(error("open", Errno::NoDevice)),
+        Kind::File | Kind::Fifo | Kind::Device | Kind::Symlink(_) => {}
+    }
+    Rules::from_file(&pod.content(&found.path).unwrap_or_default()).map_err(|why| Stop::Building(why.to_string()))
 }
 
 /// What each stage builds on, its variables expanded.
@@ -122,16 +174,32 @@ struct State<'a> {
     copied: &'a mut Vec<Copied>,
 }
 
+/// Why a stage is not built.
+enum Trouble {
+    /// It fails, with these words.
+    Words(String),
+    /// Nobody can know.
+    Unknown(Unknown),
+}
+
+impl From<String> for Trouble {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
 impl State<'_> {
     fn context(&self) -> FileContext<'_> {
-        FileContext { root: self.build.root.clone(), ignore: self.rules }
+        FileContext { root: self.build.root.to_vec(), ignore: self.rules }
     }
 
-    fn stage(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), String> {
+    fn stage(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
         for step in &stage.steps {
             let executing = |why: String| format!("failed to execute command: {why}");
             match &step.command {
-                Command::Copy(copy) if copy.from.is_none() => self.copy(copy, false, step.instruction.span.clone(), pod)?,
+                Command::Copy(copy) if copy.from.is_none() => {
+                    self.copy(copy, false, step.instruction.span.clone(), pod)?
+                }
                 Command::Add(copy) => self.copy(copy, true, step.instruction.span.clone(), pod)?,
                 // From another stage or image: not from the context.
                 Command::Copy(_) | Command::Run(_) => {}
@@ -156,9 +224,12 @@ impl State<'_> {
         is_add: bool,
         span: std::ops::Range<usize>,
         pod: &mut Pod,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let variables = self.arguments.variables(&self.here.environment);
         let context = self.context();
+        if self.build.is_nameless || copies::walks_everything(copy, &context) {
+            return Err(Trouble::Unknown(Unknown::Root));
+        }
         let resolved = copies::resolve(copy, &context, &variables, pod)
             .map_err(|why| format!("failed to get files used from context: {why}"))?;
         let mut copied = Copied {
@@ -177,6 +248,7 @@ impl State<'_> {
             b"" => b"/".to_vec(),
             directory => directory.to_vec(),
         };
+        copies::check_mode(copy, &variables).map_err(|why| format!("failed to execute command: {why}"))?;
         let executing = if is_add { "executing copy command: " } else { "" };
         let ignored = copies::execute(&local, &context, &directory, pod);
         copied.ignored = ignored.map_err(|why| format!("failed to execute command: {executing}{why}"))?;

@@ -7,6 +7,7 @@ use super::variables::{Environment, expand};
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::dockerfile::{self, Source};
 use crate::executor::files::{Errno, Follow, Kind, Pod};
+use crate::executor::words::quote;
 use crate::gopath;
 
 /// What one `COPY` or `ADD` does.
@@ -72,8 +73,8 @@ pub(super) fn resolve(
     if given.is_empty() {
         return Err("resolved envs is empty".to_owned());
     }
-    let destination = path(&copy.destination.text)
-        .map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
+    let destination =
+        path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
     let sources = if given.iter().any(|source| has_wildcard(source)) {
         let all = walk(pod, &context.root, &context.root)
             .map_err(|why| format!("failed to resolve sources: resolving sources: {why}"))?;
@@ -97,6 +98,18 @@ fn is_directory_to_be(destination: &[u8], pod: &Pod) -> bool {
 
 const NOT_A_DIRECTORY: &str =
     "when specifying multiple sources in a COPY command, destination must be a directory and end in '/'";
+
+/// Whether the sources are looked for in all that the kernel has, which is never the same twice.
+pub(super) fn walks_everything(copy: &dockerfile::Copy, context: &FileContext) -> bool {
+    context.root == b"/"
+        && copy.sources.iter().any(|source| match source {
+            Source::Path(word) => {
+                let is_root = gopath::join(&[b"/", word.text.as_bytes()]) == b"/";
+                is_root || word.text.contains('$') || has_wildcard(word.text.as_bytes())
+            }
+            Source::Heredoc(_) => false,
+        })
+}
 
 /// Whether there is anything to copy (`IsSrcsValid`).
 fn check(
@@ -165,12 +178,14 @@ pub(super) fn execute(
         let onto = onto(&full, &resolved.destination, working_directory, pod);
         let onto = through_symlinks(&onto, pod).map_err(|why| format!("resolving dest symlink: {why}"))?;
         match found.kind {
-            Kind::Directory => copy_directory(&full, &onto, context, pod, &mut ignored)
-                .map_err(|why| format!("copying dir: {why}"))?,
+            Kind::Directory => {
+                copy_directory(&full, &onto, context, pod, &mut ignored).map_err(|why| format!("copying dir: {why}"))?
+            }
             Kind::Symlink(_) => copy_symlink(&full, &onto, context, pod, &mut ignored)
                 .map_err(|why| format!("copying symlink: {why}"))?,
-            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => copy_file(&full, &onto, context, pod, &mut ignored)
-                .map_err(|why| format!("copying file: {why}"))?,
+            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => {
+                copy_file(&full, &onto, context, pod, &mut ignored).map_err(|why| format!("copying file: {why}"))?
+            }
         }
     }
     Ok(ignored)
@@ -202,8 +217,7 @@ fn through_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
     while there != b"/" {
         match pod.find(&there, b"/", Follow::NotTheLast) {
             Ok(_) => {
-                let found = pod.find(&there, b"/", Follow::All);
-                there = found.map_err(|why| format!("failed to eval symlinks: {}", evaluated(&there, why)))?.path;
+                there = evaluate_symlinks(&there, pod).map_err(|why| format!("failed to eval symlinks: {why}"))?;
                 break;
             }
             Err(Errno::NoEntry) => {
@@ -220,11 +234,57 @@ fn through_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
     Ok(gopath::clean(&there))
 }
 
-/// Why `filepath.EvalSymlinks` fails.
-fn evaluated(path: &[u8], why: Errno) -> String {
-    match why {
-        Errno::Loop => "EvalSymlinks: too many links".to_owned(),
-        _ => path_error("lstat", path, why),
+/// The path of what an absolute path leads to (`filepath.EvalSymlinks`). It walks by itself, and so its errors name what
+/// a link leads to, with some `..` in it.
+fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
+    let mut here = b"/".to_vec();
+    let mut ahead: Vec<Vec<u8>> = components(path);
+    let mut links = 0;
+    while let Some(component) = ahead.pop() {
+        let next = [here.strip_suffix(b"/").unwrap_or(&here), b"/", &component].concat();
+        if component == b".." {
+            // It goes up by leaving a name out, but not the first one.
+            let slash = here.iter().rposition(|&byte| byte == b'/').unwrap_or_default();
+            here = if slash == 0 || here.ends_with(b"/..") { next } else { here[..slash].to_vec() };
+            continue;
+        }
+        let found = pod.find(&next, b"/", Follow::NotTheLast).map_err(|why| path_error("lstat", &next, why))?;
+        match found.kind {
+            Kind::Symlink(_) if links == LINKS => return Err("EvalSymlinks: too many links".to_owned()),
+            Kind::Symlink(target) => {
+                links += 1;
+                if gopath::is_absolute(&target) {
+                    here = b"/".to_vec();
+                }
+                ahead.extend(components(&target));
+            }
+            Kind::Directory => here = next,
+            _ if ahead.is_empty() => here = next,
+            _ => return Err(Errno::NotADirectory.to_string()),
+        }
+    }
+    Ok(gopath::clean(&here))
+}
+
+/// Symlinks that Go follows in one path.
+const LINKS: usize = 255;
+
+/// The components of a path, the first one last.
+fn components(path: &[u8]) -> Vec<Vec<u8>> {
+    let components = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
+    components.rev().map(<[u8]>::to_vec).collect()
+}
+
+/// `--chmod`, as far as it may fail (`GetChmod`).
+pub(super) fn check_mode(copy: &dockerfile::Copy, variables: &Environment) -> Result<(), String> {
+    let Some(mode) = &copy.chmod else { return Ok(()) };
+    let failed = |why: String| Err(format!("getting permissions from chmod: {why}"));
+    match expand(&mode.text, &|name| variables.get(name).cloned()) {
+        Err(why) => failed(why.to_string()),
+        Ok(mode) if mode.is_empty() || u32::from_str_radix(&mode, 8).is_ok() => Ok(()),
+        Ok(mode) => {
+            failed(format!("parsing value from chmod: strconv.ParseUint: parsing {}: invalid syntax", quote(&mode)))
+        }
     }
 }
 
@@ -266,15 +326,18 @@ fn copy_symlink(
         ignored.push(gopath::below(path, &context.root).unwrap_or(path).to_vec());
         return Ok(());
     }
-    let Ok(Kind::Symlink(target)) = pod.find(path, b"/", Follow::NotTheLast).map(|found| found.kind) else {
-        return Ok(());
-    };
+    // What is in the way goes first, even if the link itself is in it.
     if let Ok(there) = pod.find(onto, b"/", Follow::NotTheLast) {
         pod.remove(there.path);
     }
     let place = parent_for(onto, pod)?;
-    pod.write_symlink(place, target);
-    Ok(())
+    match pod.find(path, b"/", Follow::NotTheLast).map(|found| found.kind) {
+        Ok(Kind::Symlink(target)) => {
+            pod.write_symlink(place, target);
+            Ok(())
+        }
+        _ => Err(format!("symlink  {}: {}", String::from_utf8_lossy(onto), Errno::NoEntry)),
+    }
 }
 
 fn copy_file(
@@ -306,11 +369,23 @@ fn copy_file(
             Ok(())
         }
         Err(Errno::NoEntry) => {
+            let place = created_at(place, pod);
+            let place = place.ok_or_else(|| format!("creating file: {}", path_error("open", onto, Errno::NoEntry)))?;
             pod.write_file(place, &found.path);
             Ok(())
         }
         Err(why) => Err(format!("creating file: {}", path_error("open", onto, why))),
     }
+}
+
+/// Where the kernel creates a file that is not there: a symlink that leads nowhere leads to the new file.
+fn created_at(mut place: Vec<u8>, pod: &Pod) -> Option<Vec<u8>> {
+    while let Ok(Kind::Symlink(target)) = pod.find(&place, b"/", Follow::NotTheLast).map(|found| found.kind) {
+        let next = gopath::absolute(&target, &gopath::parent(&place));
+        let parent = pod.find(&gopath::parent(&next), b"/", Follow::All).ok()?;
+        place = gopath::join(&[&parent.path, gopath::file_name(&next)]);
+    }
+    Some(place)
 }
 
 /// Makes the directories above `path` (`createParentDirectory`), and says where that leads.

@@ -1,21 +1,28 @@
-//! How the executor comes from its arguments to a build context and a Dockerfile, step by step, in its order.
+//! How the executor comes from its arguments to a build context, a Dockerfile and what is copied, step by step, in its
+//! order.
 //!
 //! A model of kaniko v1.24.0 `cmd/executor/cmd/root.go` (`PersistentPreRunE`: [`flags`](super::flags), then
-//! `resolveSourceContext`, then `resolveDockerfilePath`): it does what the executor does to the files it is shown, and
+//! `resolveSourceContext`, then `resolveDockerfilePath`) and `pkg/executor/build.go` (`DoBuild`): it does what the executor does to the files it is shown, and
 //! ends where the executor would end, with its words. The test `differential` compares it with the real one.
 
+mod build;
 mod context;
+mod copies;
 mod dockerfile;
+mod variables;
 
 use std::collections::BTreeMap;
 
-use super::files::{Errno, Follow, Kind, Pod, PodFiles};
+use self::build::Build;
+use self::variables::BuildArguments;
+use super::files::{Errno, Follow, Pod, PodFiles, Written};
 use super::flags::{self, Command, Flags};
 use super::image::Image;
 use super::words::{parse_bool, quote};
 use crate::gopath;
 
 pub use context::{Context, Source};
+pub use copies::Copied;
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
 
 /// What standard input of the executor's container is.
@@ -40,6 +47,8 @@ pub struct Setup<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Its standard input.
     pub stdin: Stdin,
+    /// Directories that others are mounted on: what is in them outlives a stage.
+    pub mounts: &'a [Vec<u8>],
     /// What it sees. For a context that is unpacked, what was unpacked is in [`UNPACKED`].
     pub files: &'a dyn PodFiles,
 }
@@ -60,6 +69,10 @@ pub struct Resolution {
     pub dockerfile: Option<Dockerfile>,
     /// The ignore file that it reads, if it came so far and there is one.
     pub ignore_file: Option<Vec<u8>>,
+    /// What each `COPY` and `ADD` from the context does, as far as it came.
+    pub copied: Vec<Copied>,
+    /// What the build did to the pod's files, as far as it came; those above before those below.
+    pub written: Vec<(Vec<u8>, Written)>,
     /// Where it ends.
     pub end: End,
 }
@@ -67,9 +80,9 @@ pub struct Resolution {
 /// Where the executor's way ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum End {
-    /// It has a context and a Dockerfile.
+    /// It comes to the end of every `COPY` and `ADD` from the context.
     #[default]
-    Resolved,
+    Built,
     /// It was asked for something else than a build.
     NoBuild,
     /// It fails, with this as its first words.
@@ -85,6 +98,12 @@ pub enum Unknown {
     Remote,
     /// What is in an archive.
     Archive,
+    /// What is in a Dockerfile that cannot be read from here.
+    Dockerfile,
+    /// What is in `/` while it looks: its context is `/` itself, with all that the kernel has there.
+    Root,
+    /// What becomes of a Dockerfile without stages.
+    NoStages,
 }
 
 /// What the steps share.
@@ -99,8 +118,8 @@ struct Start<'a> {
 enum Stop {
     /// Before it builds: its words follow `Error: `.
     Failed(String),
-    /// While it builds: its words are all there is.
-    Bare(String),
+    /// While it builds: its words follow `error building image: `.
+    Building(String),
     Unknown(Unknown),
 }
 
@@ -110,7 +129,7 @@ pub fn resolve(setup: &Setup) -> Resolution {
     resolution.end = match steps(setup, &mut resolution) {
         Ok(end) => end,
         Err(Stop::Failed(text)) => End::Failed(format!("Error: {text}")),
-        Err(Stop::Bare(text)) => End::Failed(text),
+        Err(Stop::Building(text)) => End::Failed(format!("error building image: {text}")),
         Err(Stop::Unknown(unknown)) => End::Unknown(unknown),
     };
     resolution
@@ -144,10 +163,27 @@ fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {
     }
     check_digest_files(flags)?;
     resolution.ignore_file = ignore_file(&start, dockerfile, &context.absolute);
-    if let Some(path) = &resolution.ignore_file {
-        read_ignore_file(&start, path)?;
-    }
-    Ok(End::Resolved)
+    let Some(text) = text(&start, dockerfile) else { return Err(Stop::Unknown(Unknown::Dockerfile)) };
+    let build = Build {
+        flags,
+        family: setup.image.family,
+        arguments: BuildArguments::new(flags.all("build-arg"), setup.environment),
+        root: &context.absolute,
+        is_nameless: context.root.is_empty(),
+        text: &text,
+        ignore_file: resolution.ignore_file.as_deref(),
+        mounts: setup.mounts,
+    };
+    let mut pod = start.pod;
+    let end = build::build(&build, &mut pod, &mut resolution.copied);
+    resolution.written = pod.written();
+    end
+}
+
+/// What is in the Dockerfile, as text.
+fn text(start: &Start, dockerfile: &Dockerfile) -> Option<String> {
+    let found = start.pod.find(dockerfile.chosen.as_deref()?, b"/", Follow::All).ok()?;
+    String::from_utf8(start.pod.content(&found.path)?).ok()
 }
 
 /// What is asked of the flags before anything is looked at.
@@ -196,19 +232,6 @@ fn check_digest_files(flags: &Flags) -> Result<(), Stop> {
 fn ignore_file(start: &Start, dockerfile: &Dockerfile, root: &[u8]) -> Option<Vec<u8>> {
     let own = gopath::join(&[root, b".dockerignore"]);
     dockerfile.ignore_file.clone().or_else(|| start.pod.exists(&own, b"/").then_some(own))
-}
-
-/// Reads the ignore file, as far as it may fail.
-fn read_ignore_file(start: &Start, path: &[u8]) -> Result<(), Stop> {
-    let error = |operation, why| {
-        Stop::Bare(format!("error building image: parsing .dockerignore: {}", path_error(operation, path, why)))
-    };
-    let found = start.pod.find(path, b"/", Follow::All).map_err(|why| error("open", why))?;
-    match found.kind {
-        Kind::Directory => Err(error("read", Errno::IsADirectory)),
-        Kind::Socket => Err(error("open", Errno::NoDevice)),
-        Kind::File | Kind::Fifo | Kind::Device | Kind::Symlink(_) => Ok(()),
-    }
 }
 
 /// `<operation> <path>: <why>`, as Go's `fs.PathError` says it.

@@ -11,6 +11,7 @@ fn resolution(directory: &str, arguments: &[&str], files: &[&str]) -> Resolution
         working_directory: Some(directory),
         environment: &BTreeMap::new(),
         stdin: Stdin::Device,
+        mounts: &[],
         files: &Told::of(files),
     })
 }
@@ -19,7 +20,7 @@ fn chosen(arguments: &[&str], files: &[&str]) -> String {
     let resolution = resolution("/workspace", arguments, files);
     let chosen = resolution.dockerfile.as_ref().and_then(|dockerfile| dockerfile.chosen.clone());
     match (&resolution.end, chosen) {
-        (End::Resolved, Some(chosen)) => String::from_utf8(chosen).unwrap(),
+        (End::Built, Some(chosen)) => String::from_utf8(chosen).unwrap(),
         (End::Failed(text), _) => text.clone(),
         (end, chosen) => panic!("{end:?} {chosen:?}"),
     }
@@ -63,7 +64,7 @@ fn the_letter_case_counts() {
 fn an_empty_directory_is_the_working_directory_for_the_dockerfile_and_the_root_for_the_rest() {
     let resolution =
         resolution("/workspace", &["--context=dir://"], &["/workspace/Dockerfile", "/workspace/.dockerignore/"]);
-    assert_eq!((resolution.end, resolution.context.unwrap().absolute), (End::Resolved, b"/".to_vec()));
+    assert_eq!((resolution.end, resolution.context.unwrap().absolute), (End::Built, b"/".to_vec()));
 }
 
 /// osscontainertools/kaniko#1026.
@@ -168,6 +169,7 @@ fn flags_are_checked_before_anything_is_looked_for() {
             working_directory: None,
             environment: &environment,
             stdin: Stdin::Device,
+            mounts: &[],
             files: &files,
         })
         .end
@@ -175,7 +177,7 @@ fn flags_are_checked_before_anything_is_looked_for() {
     let failed = |text: &str| End::Failed(format!("Error: {text}"));
     let no_destination = failed("you must provide --destination, or use --no-push");
     assert_eq!(resolve(&["--context=http://x"], &[]), no_destination);
-    assert_eq!(resolve(&[], &[("KANIKO_NO_PUSH", "true")]), End::Resolved);
+    assert_eq!(resolve(&[], &[("KANIKO_NO_PUSH", "true")]), End::Built);
     assert_eq!(resolve(&["--no-push"], &[("KANIKO_NO_PUSH", "false")]), no_destination);
     assert_eq!(
         resolve(&["--no-push", "--cache"], &[]),
@@ -189,6 +191,6 @@ fn flags_are_checked_before_anything_is_looked_for() {
         resolve(&["--no-push", "-v", "loud"], &[]),
         failed("parsing log level: not a valid logrus Level: \"loud\"")
     );
-    assert_eq!(resolve(&["-d", "r.example.com/a"], &[]), End::Resolved);
+    assert_eq!(resolve(&["-d", "r.example.com/a"], &[]), End::Built);
     assert_eq!(resolve(&["version"], &[]), End::NoBuild);
 }

@@ -47,7 +47,7 @@ pub(super) fn scratch() -> Environment {
 
 impl BuildArguments {
     /// Those of `--build-arg`; one without a value has that of the executor's own environment.
-    pub fn new<'a>(given: impl Iterator<Item = &'a str>, own: &BTreeMap<String, String>) -> Self {
+    pub(super) fn new<'a>(given: impl Iterator<Item = &'a str>, own: &BTreeMap<String, String>) -> Self {
         let given = given.map(|given| match given.split_once('=') {
             Some((name, value)) => (name.to_owned(), value.to_owned()),
             None => (given.to_owned(), own.get(given).cloned().unwrap_or_default()),
@@ -56,7 +56,7 @@ impl BuildArguments {
     }
 
     /// Declares what stands before the first stage, each with what stands before it.
-    pub fn declare_meta(&mut self, args: &[Arg]) -> Result<(), ExpandError> {
+    pub(super) fn declare_meta(&mut self, args: &[Arg]) -> Result<(), ExpandError> {
         // What is given goes before what is declared here.
         let mut known = BTreeMap::new();
         for arg in args {
@@ -76,7 +76,7 @@ impl BuildArguments {
     }
 
     /// What `FROM` sees: what is declared before it, and everything that is given and not empty.
-    pub fn of_from(&self) -> Environment {
+    pub(super) fn of_from(&self) -> Environment {
         let declared = self.meta.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         let given = self.given.iter().filter(|(_, value)| !value.is_empty());
         // A value ends at a second `=`.
@@ -85,7 +85,7 @@ impl BuildArguments {
     }
 
     /// Declares what `ARG` says.
-    pub fn declare(&mut self, args: &[Arg], environment: &Environment) -> Result<(), ExpandError> {
+    pub(super) fn declare(&mut self, args: &[Arg], environment: &Environment) -> Result<(), ExpandError> {
         for arg in args {
             let variables = self.variables(environment);
             let name = expand(&arg.name, &|name| variables.get(name).cloned())?;
@@ -107,7 +107,7 @@ impl BuildArguments {
     }
 
     /// What instructions see: the environment goes before arguments.
-    pub fn variables(&self, environment: &Environment) -> Environment {
+    pub(super) fn variables(&self, environment: &Environment) -> Environment {
         let names = self.declared.keys().map(String::as_str).chain(PREDEFINED);
         let arguments = names.filter_map(|name| Some((name.to_owned(), self.value(name, &self.declared)?)));
         let mut variables: Environment = arguments.collect();
