@@ -292,6 +292,12 @@ pub struct CheckArgs {
     /// Dockerfile, relative to the current directory, else to CONTEXT [default: CONTEXT/Dockerfile]
     #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Stage to build
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Value of an ARG; without =VALUE it is taken from the environment (can be repeated)
+    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
+    pub build_args: Vec<String>,
     /// Manifests to check instead, YAML or JSON; `-` reads them from standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["build_context", "file"])]
     pub manifest: Option<PathBuf>,

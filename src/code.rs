@@ -32,6 +32,22 @@ codes! {
     DockerfileLetterCase = "dockerfile-letter-case",
     /// The executor does not start, for a reason that has no code of its own.
     ExecutorArguments = "executor-arguments",
+    /// A Dockerfile that no builder takes.
+    DockerfileSyntax = "dockerfile-syntax",
+    /// A Dockerfile that the executor does not take, for a reason that has no code of its own.
+    DockerfileRefused = "dockerfile-refused",
+    /// A source of `COPY` or `ADD` that leads out of the build context.
+    CopySourceOutside = "copy-source-outside",
+    /// A source that the ignore file keeps out.
+    CopySourceIgnored = "copy-source-ignored",
+    /// A source whose name has other letter case.
+    CopySourceLetterCase = "copy-source-letter-case",
+    /// A source that is not there.
+    CopySourceMissing = "copy-source-missing",
+    /// A pattern of `COPY` or `ADD` that nothing matches.
+    CopyPatternUnmatched = "copy-pattern-unmatched",
+    /// Several sources, and a destination that is no directory.
+    CopyDestination = "copy-destination",
     /// A file of the build context, or what governs it, cannot be read.
     ContextUnreadable = "context-unreadable",
     /// A file changed while it was packed.

@@ -66,7 +66,7 @@ use diagnose::Severity;
 use error::Error;
 use ops::{ManifestForm, WhyForm};
 use report::{LogForm, Style};
-use request::{ArchiveOutput, BuildRequest, PodRequest};
+use request::{ArchiveOutput, BuildRequest, CheckRequest, PodRequest};
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -87,7 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Check(args) => {
-            let worst = ops::check(&args.try_into()?)?;
+            let worst = ops::check(&CheckRequest::new(args, environment)?)?;
             return Ok(ExitCode::from(u8::from(worst == Some(Severity::Error))));
         }
         Command::Build(args) => {

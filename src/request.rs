@@ -257,6 +257,10 @@ impl From<cli::ContextWhyArgs> for WhyRequest {
 pub struct CheckRequest {
     /// What is checked.
     pub subject: Subject,
+    /// The stage that would be built.
+    pub target: Option<String>,
+    /// Build arguments, each `KEY=VALUE`.
+    pub build_args: Vec<String>,
     /// In which form it is told.
     pub form: FindingsForm,
 }
@@ -305,10 +309,14 @@ pub enum FindingsForm {
     Json,
 }
 
-impl TryFrom<cli::CheckArgs> for CheckRequest {
-    type Error = UsageError;
-
-    fn try_from(args: cli::CheckArgs) -> Result<Self, UsageError> {
+impl CheckRequest {
+    /// Reads the arguments; `environment` gives build arguments without a value theirs.
+    ///
+    /// # Errors
+    /// What of them is none.
+    pub fn new(args: cli::CheckArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
+        let build_args = args.build_args.iter().filter_map(|given| build_arg(given, &environment).transpose());
+        let build_args = build_args.collect::<Result<_, _>>()?;
         let subject = match args.manifest {
             _ if !args.executor_flags.is_empty() => Subject::Executor(ExecutorSetup {
                 image: args.executor.as_deref().map_or(Ok(Image::default()), image)?,
@@ -330,7 +338,7 @@ impl TryFrom<cli::CheckArgs> for CheckRequest {
             cli::DocumentFormat::Text => FindingsForm::Text,
             cli::DocumentFormat::Json => FindingsForm::Json,
         };
-        Ok(Self { subject, form })
+        Ok(Self { subject, target: args.target, build_args, form })
     }
 }
 

@@ -6,6 +6,7 @@
 //! an archive on `stdin` is listed by `tarball` instead. `facts` looks at what `advice` wants to know about a listing.
 
 pub mod advice;
+pub mod as_sent;
 pub mod dockerignore;
 #[expect(clippy::disallowed_methods, reason = "edge: reads heads of files and .gitignore files")]
 pub mod facts;

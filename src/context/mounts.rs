@@ -33,6 +33,11 @@ impl<'a> Mounts<'a> {
         Self { mounts, directories }
     }
 
+    /// The mounts and nothing else: for a directory that is looked at for itself.
+    pub fn alone(mounts: &'a [Mount]) -> Self {
+        Self { mounts, directories: BTreeSet::new() }
+    }
+
     fn is_mount(&self, path: &[u8]) -> bool {
         self.mounts.iter().any(|mount| mount.pod == path)
     }

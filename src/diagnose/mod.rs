@@ -4,6 +4,7 @@ pub mod facts;
 mod finding;
 pub mod manifest;
 pub mod rules;
+pub mod sources;
 mod tree;
 
 pub use finding::{Finding, Place, Severity, Span};

@@ -65,7 +65,7 @@ impl ContextPlace {
 
     /// The arguments that name them: absolute paths, so that neither the working directory nor a file that happens to lie
     /// there can change what they mean.
-    fn args(&self) -> Vec<String> {
+    pub fn args(&self) -> Vec<String> {
         let mut args = match self {
             Self::Volume => vec![format!("--context=dir://{CONTEXT_VOLUME}/{CONTEXT_DIRECTORY}")],
             Self::Stdin { .. } => {

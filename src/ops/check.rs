@@ -1,19 +1,26 @@
 //! `check`: what can be known before a pod exists.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::sent::{dockerfile_in, stdin_listing};
 use crate::context::advice::{Advice, advice};
+use crate::context::as_sent::{self, AsSent};
+use crate::context::dockerignore::Rules;
 use crate::context::facts::{self, Files};
-use crate::context::locate;
+use crate::context::listing::Listing;
+use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
 use crate::diagnose::facts::Facts;
-use crate::diagnose::{Finding, Severity, manifest, rules};
+use crate::diagnose::sources::Project;
+use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
 use crate::executor::files::{Mount, PodFiles};
+use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
+use crate::executor::{CONTEXT_VOLUME, ContextPlace};
 use crate::report;
 use crate::request::{
     CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, FindingsForm, Mounted, Subject,
@@ -26,7 +33,7 @@ use crate::request::{
 pub fn check(request: &CheckRequest) -> Result<Option<Severity>, Error> {
     let checked = match &request.subject {
         Subject::Context(ContextRequest { context: ContextSource::Directory(root), dockerfile }) => {
-            of_directory(root, dockerfile)?
+            of_directory(root, dockerfile, request)?
         }
         Subject::Context(ContextRequest { context: ContextSource::Stdin, dockerfile }) => of_archive(dockerfile)?,
         Subject::Manifest(file) => of_manifest(file, std::fs::read_to_string(file))?,
@@ -68,7 +75,11 @@ impl Checked<'_> {
     }
 }
 
-fn of_directory<'a>(root: &'a Path, dockerfile: &DockerfileSource) -> Result<Checked<'a>, Error> {
+fn of_directory<'a>(
+    root: &'a Path,
+    dockerfile: &DockerfileSource,
+    request: &CheckRequest,
+) -> Result<Checked<'a>, Error> {
     let mut checked = Checked { root: Some(root), ..Checked::default() };
     let dockerfile = match dockerfile {
         DockerfileSource::Stdin => None,
@@ -83,11 +94,56 @@ fn of_directory<'a>(root: &'a Path, dockerfile: &DockerfileSource) -> Result<Che
     let context = locate::build_context(root, dockerfile.as_ref().map(|found| &*found.path));
     match context.and_then(|context| Ok((scan(&context, Excluded::Prune)?, context))) {
         Ok((listing, context)) => {
+            if let Some(dockerfile) = &dockerfile {
+                checked.findings.extend(of_sources(&context, dockerfile, &listing, request));
+            }
             checked.advice = advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
         }
         Err(error) => checked.findings.push(error.try_into()?),
     }
     Ok(checked)
+}
+
+/// What the Dockerfile takes from the context, as it would be sent.
+fn of_sources(
+    context: &BuildContext,
+    dockerfile: &TextFile,
+    listing: &Listing,
+    request: &CheckRequest,
+) -> Vec<Finding> {
+    let ignore = context.ignore_file.as_ref();
+    let content = ignore.map_or(&b""[..], |file| &file.content);
+    // What cannot be read or is no text has been told otherwise.
+    let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
+    let sent = AsSent::new(listing, &dockerfile.content);
+    let mut arguments = ContextPlace::Volume.args();
+    arguments.push("--no-push".to_owned());
+    arguments.extend(request.target.iter().map(|stage| format!("--target={stage}")));
+    arguments.extend(request.build_args.iter().map(|arg| format!("--build-arg={arg}")));
+    let environment = BTreeMap::new();
+    let resolution = resolve(&Setup {
+        image: Image::default(),
+        arguments: &arguments,
+        working_directory: None,
+        environment: &environment,
+        stdin: Stdin::Device,
+        mounts: &[CONTEXT_VOLUME.as_bytes().to_vec()],
+        files: &sent,
+    });
+    let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
+    let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
+    sources::findings(&Project {
+        dockerfile: &dockerfile.path,
+        text,
+        resolution: &resolution,
+        ignore_file: ignore.map(|file| &*file.path),
+        ignore: content,
+        rules: &rules,
+        disk: &Mounts::alone(&disk),
+        sent: &sent,
+        root: &as_sent::root(),
+        above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
+    })
 }
 
 fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {

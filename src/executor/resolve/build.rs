@@ -5,6 +5,7 @@
 //! context or it is not.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::copies::{self, Copied, FileContext, is_url};
 use super::variables::{self, BuildArguments, Environment, expand};
@@ -36,6 +37,8 @@ pub(super) struct Build<'a> {
 struct Left {
     environment: Environment,
     working_directory: Vec<u8>,
+    /// Whether there is no image below it.
+    from_scratch: bool,
 }
 
 /// Follows a build; what is copied is told as it is copied.
@@ -67,6 +70,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
         _ if build.flags.is_on("skip-unused-stages") => used_stages(&stages, &bases, target_index, target.is_empty()),
         _ => (0..=target_index).collect(),
     };
+    let mut first: Option<String> = None;
     let mut left: Vec<Option<Left>> = vec![None; stages.stages.len()];
     for (index, stage) in stages.stages.iter().enumerate().take(target_index + 1) {
         if !built.contains(&index) {
@@ -74,19 +78,23 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
         }
         let base = match stages.base(index, &bases[index]) {
             dockerfile::Origin::Stage(base) => left[base].clone().unwrap_or_default(),
-            dockerfile::Origin::Image(_) => Left { environment: variables::scratch(), working_directory: vec![] },
+            dockerfile::Origin::Image(name) => {
+                Left { environment: variables::scratch(), working_directory: vec![], from_scratch: name == "scratch" }
+            }
         };
-        let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied };
-        state.stage(stage, pod).map_err(|trouble| match trouble {
-            Trouble::Words(why) => failed(format!("error building stage: {why}")),
-            Trouble::Unknown(unknown) => Stop::Unknown(unknown),
-        })?;
+        let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied, failure: None };
+        match state.stage(stage, pod) {
+            Ok(()) => {}
+            // The sources of the stages that follow are looked for all the same.
+            Err(Trouble::Words(why)) => drop(first.get_or_insert(format!("error building stage: {why}"))),
+            Err(Trouble::Unknown(unknown)) => return Err(first.map_or(Stop::Unknown(unknown), failed)),
+        }
         left[index] = Some(state.here);
         if index != target_index {
             delete_file_system(pod, build.mounts);
         }
     }
-    Ok(End::Built)
+    first.map_or(Ok(End::Built), |why| Err(failed(why)))
 }
 
 /// What upstream takes for the stages that the last one needs (`skipUnusedStages`): named ones only, and all of them if it
@@ -172,6 +180,8 @@ struct State<'a> {
     arguments: &'a mut BuildArguments,
     here: Left,
     copied: &'a mut Vec<Copied>,
+    /// Why the first `COPY` or `ADD` that fails does.
+    failure: Option<String>,
 }
 
 /// Why a stage is not built.
@@ -189,11 +199,12 @@ impl From<String> for Trouble {
 }
 
 impl State<'_> {
-    fn context(&self) -> FileContext<'_> {
-        FileContext { root: self.build.root.to_vec(), ignore: self.rules }
+    fn stage(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
+        let end = self.steps(stage, pod);
+        self.failure.take().map_or(end, |first| Err(Trouble::Words(first)))
     }
 
-    fn stage(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
+    fn steps(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
         for step in &stage.steps {
             let executing = |why: String| format!("failed to execute command: {why}");
             match &step.command {
@@ -218,40 +229,47 @@ impl State<'_> {
         Ok(())
     }
 
+    /// What fails is told, and then left out: those that follow may have mistakes of their own.
     fn copy(
         &mut self,
         copy: &dockerfile::Copy,
         is_add: bool,
-        span: std::ops::Range<usize>,
+        span: Range<usize>,
         pod: &mut Pod,
     ) -> Result<(), Trouble> {
         let variables = self.arguments.variables(&self.here.environment);
-        let context = self.context();
+        let context = FileContext { root: self.build.root.to_vec(), ignore: self.rules };
         if self.build.is_nameless || copies::walks_everything(copy, &context) {
             return Err(Trouble::Unknown(Unknown::Root));
         }
-        let resolved = copies::resolve(copy, &context, &variables, pod)
-            .map_err(|why| format!("failed to get files used from context: {why}"))?;
-        let mut copied = Copied {
-            span,
-            sources: resolved.sources.clone(),
-            destination: resolved.destination.clone(),
-            ignored: vec![],
-            nothing: resolved.nothing,
-        };
-        let is_remote = |source: &Vec<u8>| is_add && is_url(&String::from_utf8_lossy(source));
-        let local = copies::Resolved {
-            sources: resolved.sources.into_iter().filter(|source| !is_remote(source)).collect(),
-            ..resolved
-        };
-        let directory = match &self.here.working_directory[..] {
-            b"" => b"/".to_vec(),
-            directory => directory.to_vec(),
-        };
-        copies::check_mode(copy, &variables).map_err(|why| format!("failed to execute command: {why}"))?;
-        let executing = if is_add { "executing copy command: " } else { "" };
-        let ignored = copies::execute(&local, &context, &directory, pod);
-        copied.ignored = ignored.map_err(|why| format!("failed to execute command: {executing}{why}"))?;
+        let looking = |why: String| format!("failed to get files used from context: {why}");
+        let from_scratch = self.here.from_scratch;
+        let (sources, destination) = copies::expanded(copy, &variables, from_scratch).map_err(looking)?;
+        let mut copied =
+            Copied { span, sources, destination, ignored: vec![], nothing: false, failure: None, from_scratch };
+        if copied.sources.iter().any(|source| !source.is_known) {
+            self.copied.push(copied);
+            return Ok(());
+        }
+        let result = copies::resolve(&copied.sources, &copied.destination, &context, pod).map_err(looking).and_then(
+            |mut resolved| {
+                copied.nothing = resolved.nothing;
+                resolved.sources.retain(|source| !is_add || !is_url(&String::from_utf8_lossy(source)));
+                let directory: &[u8] =
+                    if self.here.working_directory.is_empty() { b"/" } else { &self.here.working_directory };
+                let wrapped = if is_add { "executing copy command: " } else { "" };
+                copies::check_mode(copy, &variables).map_err(|why| format!("failed to execute command: {why}"))?;
+                copies::execute(&resolved, &context, directory, pod)
+                    .map_err(|why| format!("failed to execute command: {wrapped}{why}"))
+            },
+        );
+        match result {
+            Ok(ignored) => copied.ignored = ignored,
+            Err(why) => {
+                self.failure.get_or_insert_with(|| why.clone());
+                copied.failure = Some(why);
+            }
+        }
         self.copied.push(copied);
         Ok(())
     }

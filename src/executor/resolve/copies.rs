@@ -2,6 +2,9 @@
 //! `pkg/commands/copy.go`, `pkg/util/fs_util.go`. Twice the executor looks for the sources: first to know which files it
 //! uses, then to copy them; the first time decides how most mistakes are told.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 use super::path_error;
 use super::variables::{Environment, expand};
 use crate::context::dockerignore::{Dialect, Rules};
@@ -10,19 +13,48 @@ use crate::executor::files::{Errno, Follow, Kind, Pod};
 use crate::executor::words::quote;
 use crate::gopath;
 
-/// What one `COPY` or `ADD` does.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What one `COPY` or `ADD` from the context does.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
     /// The instruction, in bytes of the Dockerfile.
-    pub span: std::ops::Range<usize>,
-    /// Each source, expanded and resolved, in order: `sources` of the same one are what a pattern matched.
-    pub sources: Vec<Vec<u8>>,
-    /// Where it goes, expanded.
+    pub span: Range<usize>,
+    /// Its sources, variables expanded, in order.
+    pub sources: Vec<CopySource>,
+    /// Where it goes, variables expanded.
     pub destination: Vec<u8>,
-    /// Files that the ignore file kept out, relative to the context.
+    /// What of the context the ignore file kept out of what was copied, relative to the context.
     pub ignored: Vec<Vec<u8>>,
     /// Whether nothing at all is copied, of which it tells no more than a warning.
     pub nothing: bool,
+    /// Why it fails, in the executor's words.
+    pub failure: Option<String>,
+    /// Whether the image below it starts from nothing, so that everything in it is known.
+    pub from_scratch: bool,
+}
+
+/// A source of `COPY` or `ADD`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopySource {
+    /// The word, in bytes of the Dockerfile.
+    pub span: Range<usize>,
+    /// As typed.
+    pub typed: String,
+    /// Its variables expanded, and without detours; a leading slash is still there.
+    pub path: Vec<u8>,
+    /// Whether all of its variables are known: those of an image are not.
+    pub is_known: bool,
+}
+
+impl CopySource {
+    /// Whether it is a pattern to the executor.
+    pub fn is_pattern(&self) -> bool {
+        has_wildcard(&self.path)
+    }
+
+    /// Whether it is an address, and nothing of the context.
+    pub fn is_url(&self) -> bool {
+        is_url(&String::from_utf8_lossy(&self.path))
+    }
 }
 
 /// The build context as `COPY` and `ADD` see it.
@@ -41,7 +73,45 @@ impl FileContext<'_> {
     }
 }
 
-/// Sources and destination, expanded (`ResolveEnvAndWildcards`).
+/// Sources and destination, variables expanded. A file that is in the Dockerfile itself is none to it.
+///
+/// # Errors
+/// The executor's words, behind what it says of the phase.
+pub(super) fn expanded(
+    copy: &dockerfile::Copy,
+    variables: &Environment,
+    from_scratch: bool,
+) -> Result<(Vec<CopySource>, Vec<u8>), String> {
+    let is_known = Cell::new(true);
+    let path = |text: &str| {
+        is_known.set(true);
+        let expanded = expand(text, &|name| {
+            let value = variables.get(name).cloned();
+            is_known.set(is_known.get() && (value.is_some() || from_scratch));
+            value
+        });
+        expanded.map(|text| if is_url(&text) { text.into_bytes() } else { clean_path(text.as_bytes()) })
+    };
+    let words = copy.sources.iter().filter_map(|source| match source {
+        Source::Path(word) => Some(word),
+        Source::Heredoc(_) => None,
+    });
+    let sources: Vec<CopySource> = words
+        .map(|word| {
+            let path = path(&word.text).map_err(|why| format!("failed to resolve environment: {why}"))?;
+            let is_known = is_known.get();
+            Ok(CopySource { span: word.span.clone(), typed: word.text.clone(), path, is_known })
+        })
+        .collect::<Result<_, String>>()?;
+    if sources.is_empty() {
+        return Err("resolved envs is empty".to_owned());
+    }
+    let destination =
+        path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
+    Ok((sources, destination))
+}
+
+/// What the sources come to (`ResolveEnvAndWildcards`).
 pub(super) struct Resolved {
     pub sources: Vec<Vec<u8>>,
     pub destination: Vec<u8>,
@@ -51,31 +121,13 @@ pub(super) struct Resolved {
 /// # Errors
 /// The executor's words, behind what it says of the phase.
 pub(super) fn resolve(
-    copy: &dockerfile::Copy,
+    sources: &[CopySource],
+    destination: &[u8],
     context: &FileContext,
-    variables: &Environment,
     pod: &Pod,
 ) -> Result<Resolved, String> {
-    let path = |text: &str| {
-        let expanded = expand(text, &|name| variables.get(name).cloned());
-        expanded.map(|text| if is_url(&text) { text.into_bytes() } else { clean_path(text.as_bytes()) })
-    };
-    let typed = copy.sources.iter().filter_map(|source| match source {
-        Source::Path(word) => Some(&word.text),
-        // It does not know them.
-        Source::Heredoc(_) => None,
-    });
-    let given: Vec<Vec<u8>> = typed
-        .clone()
-        .map(|text| path(text))
-        .collect::<Result<_, _>>()
-        .map_err(|why| format!("failed to resolve environment: {why}"))?;
-    if given.is_empty() {
-        return Err("resolved envs is empty".to_owned());
-    }
-    let destination =
-        path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
-    let sources = if given.iter().any(|source| has_wildcard(source)) {
+    let given: Vec<Vec<u8>> = sources.iter().map(|source| source.path.clone()).collect();
+    let resolved = if sources.iter().any(CopySource::is_pattern) {
         let all = walk(pod, &context.root, &context.root)
             .map_err(|why| format!("failed to resolve sources: resolving sources: {why}"))?;
         matching(&given, &all).map_err(|why| format!("failed to resolve sources: matching sources: {why}"))?
@@ -83,9 +135,9 @@ pub(super) fn resolve(
         given
     };
     // What it counts first are the words as typed.
-    let typed: Vec<&[u8]> = typed.map(|text| text.as_bytes()).collect();
-    let nothing = check(&typed, &sources, &destination, context, pod)?;
-    Ok(Resolved { sources, destination, nothing })
+    let typed: Vec<&[u8]> = sources.iter().map(|source| source.typed.as_bytes()).collect();
+    let nothing = check(&typed, &resolved, destination, context, pod)?;
+    Ok(Resolved { sources: resolved, destination: destination.to_owned(), nothing })
 }
 
 fn is_directory_to_be(destination: &[u8], pod: &Pod) -> bool {

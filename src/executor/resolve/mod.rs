@@ -22,7 +22,7 @@ use super::words::{parse_bool, quote};
 use crate::gopath;
 
 pub use context::{Context, Source};
-pub use copies::Copied;
+pub use copies::{Copied, CopySource};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
 
 /// What standard input of the executor's container is.

@@ -1,0 +1,77 @@
+//! The files of a pod as this tool lays them out: the sent context, and the Dockerfile beside it. Pure.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+
+use super::listing::{Kind as Sent, Listing};
+use crate::executor::files::{Kind, PodFiles};
+use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace};
+use crate::gopath;
+
+/// What is in the pod, by path; and the names in its directories.
+#[derive(Debug)]
+pub struct AsSent<'a> {
+    kinds: BTreeMap<Vec<u8>, Kind>,
+    names: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    dockerfile: &'a [u8],
+}
+
+impl<'a> AsSent<'a> {
+    /// A pod with this context and this Dockerfile.
+    pub fn new(listing: &Listing, dockerfile: &'a [u8]) -> Self {
+        let mut pod = Self { kinds: BTreeMap::new(), names: BTreeMap::new(), dockerfile };
+        let root = root();
+        pod.add(b"/".to_vec(), Kind::Directory);
+        for directory in [&b"/kaniko"[..], b"/workspace", CONTEXT_VOLUME.as_bytes(), &root] {
+            pod.add(directory.to_vec(), Kind::Directory);
+        }
+        let place = ContextPlace::Volume;
+        for beside in [place.dockerfile().to_owned(), place.dockerfile_ignore()] {
+            pod.add(gopath::join(&[CONTEXT_VOLUME.as_bytes(), beside.as_bytes()]), Kind::File);
+        }
+        for entry in &listing.entries {
+            let kind = match &entry.kind {
+                Sent::File { .. } => Kind::File,
+                Sent::Directory => Kind::Directory,
+                Sent::Symlink { target } => Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
+            };
+            pod.add(gopath::join(&[&root, entry.path.as_os_str().as_bytes()]), kind);
+        }
+        pod
+    }
+
+    fn add(&mut self, path: Vec<u8>, kind: Kind) {
+        if path != b"/" {
+            let name = gopath::file_name(&path).to_vec();
+            self.names.entry(gopath::parent(&path)).or_default().push(name);
+        }
+        self.kinds.insert(path, kind);
+    }
+}
+
+/// Where the context is in the pod.
+pub fn root() -> Vec<u8> {
+    gopath::join(&[CONTEXT_VOLUME.as_bytes(), CONTEXT_DIRECTORY.as_bytes()])
+}
+
+impl PodFiles for AsSent<'_> {
+    fn kind(&self, path: &[u8]) -> Option<Kind> {
+        self.kinds.get(path).cloned()
+    }
+
+    fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
+        let mut names = self.names.get(directory).cloned().unwrap_or_default();
+        names.sort();
+        names
+    }
+
+    /// Of the two files that decide what is built.
+    fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
+        let place = ContextPlace::Volume;
+        match gopath::below(file, CONTEXT_VOLUME.as_bytes())? {
+            name if name == place.dockerfile().as_bytes() => Some(self.dockerfile.to_vec()),
+            name if name == place.dockerfile_ignore().as_bytes() => Some(vec![]),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A project for the tests of rules.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Project, findings};
+use crate::code::Code;
+use crate::context::as_sent;
+use crate::context::dockerignore::{Dialect, Rules};
+use crate::diagnose::Finding;
+use crate::executor::files::told::Told;
+use crate::executor::image::Image;
+use crate::executor::resolve::{Setup, Stdin, resolve};
+
+/// A Dockerfile, and the files of its context ([`Told::of`]).
+pub(super) struct Case {
+    dockerfile: String,
+    files: Vec<String>,
+    ignore: String,
+}
+
+impl Case {
+    pub(super) fn of(dockerfile: &str, files: &[&str]) -> Self {
+        let files = files.iter().map(|file| (*file).to_owned()).collect();
+        Self { dockerfile: dockerfile.to_owned(), files, ignore: String::new() }
+    }
+
+    pub(super) fn ignoring(mut self, ignore: &str) -> Self {
+        ignore.clone_into(&mut self.ignore);
+        self
+    }
+
+    /// The one finding with this code.
+    #[track_caller]
+    pub(super) fn finding(&self, code: Code) -> Finding {
+        let found = self.findings();
+        let mut with_code = found.iter().filter(|finding| finding.code == code);
+        match (with_code.next(), with_code.next()) {
+            (Some(finding), None) => finding.clone(),
+            _ => panic!("not one `{}`: {found:#?}", code.name()),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn no_finding(&self, code: Code) {
+        let found = self.findings();
+        assert!(found.iter().all(|finding| finding.code != code), "{found:#?}");
+    }
+
+    #[track_caller]
+    pub(super) fn no_findings(&self) {
+        assert_eq!(self.findings(), []);
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let rules = Rules::from_file(self.ignore.as_bytes()).unwrap();
+        let root = as_sent::root();
+        let root_text = String::from_utf8(root.clone()).unwrap();
+        let is_sent = |file: &&String| {
+            let path = file.trim_start_matches('/').split(['=', ' ']).next().unwrap();
+            !rules.judge(Dialect::Docker, path.trim_end_matches('/').as_bytes()).excluded()
+        };
+        let mut sent: Vec<String> =
+            self.files.iter().filter(is_sent).map(|file| format!("{root_text}{file}")).collect();
+        sent.push(format!("{root_text}/"));
+        sent.push(format!("/kaniko/buildcontext/Dockerfile={}", self.dockerfile));
+        sent.push("/kaniko/buildcontext/Dockerfile.dockerignore".to_owned());
+        let told = |things: &[String]| Told::of(&things.iter().map(String::as_str).collect::<Vec<_>>());
+        let (sent, disk) = (told(&sent), told(&self.files));
+        let arguments = [
+            format!("--context=dir://{root_text}"),
+            "--dockerfile=/kaniko/buildcontext/Dockerfile".to_owned(),
+            "--no-push".to_owned(),
+        ];
+        let resolution = resolve(&Setup {
+            image: Image::default(),
+            arguments: &arguments,
+            working_directory: None,
+            environment: &BTreeMap::new(),
+            stdin: Stdin::Device,
+            mounts: &[],
+            files: &sent,
+        });
+        findings(&Project {
+            dockerfile: Path::new("Dockerfile"),
+            text: &self.dockerfile,
+            resolution: &resolution,
+            ignore_file: None,
+            ignore: self.ignore.as_bytes(),
+            rules: &rules,
+            disk: &disk,
+            sent: &sent,
+            root: &root,
+            above: None,
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! A source that is there, and that the ignore file keeps out (kaniko#3416): to the executor it is missing.
+
+use super::{Lost, shown};
+use crate::code::Code;
+use crate::context::dockerignore::{Dialect, Rules};
+use crate::diagnose::Finding;
+
+/// Only for what is on disk.
+pub(super) fn find(lost: &Lost) -> Option<Finding> {
+    let project = lost.project;
+    let path = lost.path.as_ref().filter(|path| project.is_on_disk(path))?;
+    let judgement = project.rules.judge(Dialect::Docker, path);
+    let step = judgement.explanation()?.deciding().filter(|step| !step.pattern.is_exception())?;
+    let file = project.ignore_file();
+    let name = shown(path);
+    let mut finding = lost.error(Code::CopySourceIgnored, format!("`{name}` is kept out of the build context"));
+    let line = format!("{}:{} excludes it: `{}`", file.display(), step.pattern.line(), shown(step.pattern.original()));
+    finding.notes.insert(0, line);
+    let exception = format!("!{name}");
+    finding.help = is_let_in(project.ignore, &exception, path)
+        .then(|| format!("add `{exception}` at the end of `{}`", file.display()));
+    Some(finding)
+}
+
+/// Whether one more line at the end of the ignore file lets `path` in.
+fn is_let_in(ignore: &[u8], line: &str, path: &[u8]) -> bool {
+    let file = [ignore, b"\n", line.as_bytes(), b"\n"].concat();
+    Rules::from_file(&file).is_ok_and(|rules| {
+        let judgement = rules.judge(Dialect::Docker, path);
+        judgement.explanation().is_some_and(|explanation| !explanation.excluded() && explanation.pruned.is_none())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::Case;
+    use crate::code::Code;
+
+    #[test]
+    fn the_line_that_keeps_it_out_is_told_and_the_one_that_lets_it_in() {
+        let case = Case::of("FROM scratch\nCOPY src/App.java /\n", &["/src/App.java"]).ignoring("# c\n\nsrc/*.java\n");
+        let finding = case.finding(Code::CopySourceIgnored);
+        assert_eq!(finding.notes[0], ".dockerignore:3 excludes it: `src/*.java`");
+        assert_eq!(finding.help.as_deref(), Some("add `!src/App.java` at the end of `.dockerignore`"));
+    }
+
+    #[test]
+    fn what_is_let_in_again_is_fine() {
+        Case::of("FROM scratch\nCOPY src/a /\n", &["/src/a"]).ignoring("src/*\n!src/a\n").no_findings();
+    }
+}

@@ -1,0 +1,107 @@
+//! A source that is nowhere in the build context (kaniko#1723, kaniko#666): not built yet, moved, mistyped, or meant from
+//! another directory.
+
+use super::{Lost, Project, shown};
+use crate::code::Code;
+use crate::diagnose::Finding;
+use crate::gopath;
+
+/// Directories and files that are looked at for one of that name.
+const SEARCHED: usize = 50_000;
+
+/// For whatever is missing.
+pub(super) fn find(lost: &Lost) -> Option<Finding> {
+    let project = lost.project;
+    let path = lost.path.as_ref()?;
+    let mut finding = lost.error(Code::CopySourceMissing, format!("no `{}` in the build context", lost.source.typed));
+    if let Some(above) = project.above.filter(|above| project.is_sent(&gopath::join(&[above, path]))) {
+        let above = shown(above);
+        finding.notes.insert(0, format!("there is `{above}/{}`, beside the Dockerfile", shown(path)));
+        finding.help = Some(format!("write `{above}/{}`, or build with `{above}` as the build context", shown(path)));
+        return Some(finding);
+    }
+    if let Some(near) = typed_alike(project, path).or_else(|| moved(project, path)) {
+        finding.notes.insert(0, format!("there is `{}`", shown(&near)));
+    }
+    Some(finding)
+}
+
+/// The one name in the same directory that a slip of the finger makes this one of.
+fn typed_alike(project: &Project, path: &[u8]) -> Option<Vec<u8>> {
+    let (above, name) = match gopath::parent(path) {
+        above if above == b"." => (vec![], gopath::file_name(path)),
+        above => (above, gopath::file_name(path)),
+    };
+    let wanted = shown(name);
+    let names = project.sent.names(&gopath::join(&[project.root, &above]));
+    let limit = if wanted.chars().count() > 4 { 2 } else { 1 };
+    let near = names.iter().filter(|name| strsim::damerau_levenshtein(&shown(name), &wanted) <= limit);
+    only(near).map(|name| gopath::join(&[&above, name]))
+}
+
+/// The one thing of that name elsewhere.
+fn moved(project: &Project, path: &[u8]) -> Option<Vec<u8>> {
+    let wanted = gopath::file_name(path);
+    let mut found = Vec::new();
+    let mut open = vec![Vec::new()];
+    let mut searched = 0;
+    while let Some(directory) = open.pop() {
+        for name in project.sent.names(&gopath::join(&[project.root, &directory])) {
+            searched += 1;
+            let below = gopath::join(&[&directory, &name]);
+            if name == wanted {
+                found.push(below.clone());
+            }
+            open.push(below);
+        }
+        if searched > SEARCHED || found.len() > 1 {
+            return None;
+        }
+    }
+    only(found.iter()).cloned()
+}
+
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::Case;
+    use crate::code::Code;
+
+    fn notes(dockerfile: &str, files: &[&str]) -> Vec<String> {
+        let mut notes = Case::of(dockerfile, files).finding(Code::CopySourceMissing).notes;
+        let words = notes.pop().unwrap();
+        assert!(words.contains("lstat /kaniko/buildcontext/context/"), "{words}");
+        notes
+    }
+
+    #[test]
+    fn what_is_near_is_told_and_nothing_else() {
+        assert_eq!(notes("FROM scratch\nCOPY target/app.jar /\n", &["/pom.xml"]), Vec::<String>::new());
+        assert_eq!(
+            notes("FROM scratch\nCOPY package-lock.jsn /\n", &["/package-lock.json", "/b"]),
+            ["there is `package-lock.json`"]
+        );
+        assert_eq!(
+            notes("FROM scratch\nCOPY app.jar /\n", &["/build/libs/app.jar"]),
+            ["there is `build/libs/app.jar`"]
+        );
+        assert_eq!(notes("FROM scratch\nCOPY app.jar /\n", &["/a/app.jar", "/b/app.jar"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_source_of_each_stage_is_looked_for() {
+        let dockerfile = "FROM scratch AS a\nCOPY x y /z/\nFROM scratch\nCOPY --from=a /z /z\nADD w /\n";
+        let lines: Vec<usize> =
+            Case::of(dockerfile, &["/b"]).findings().iter().map(|finding| finding.spans[0].place.line).collect();
+        assert_eq!(lines, [2, 2, 5]);
+    }
+
+    #[test]
+    fn variables_are_expanded_and_those_of_an_image_are_not_guessed() {
+        Case::of("ARG D=src\nFROM scratch\nARG D\nCOPY ${D}/a /\n", &["/src/a"]).no_findings();
+        Case::of("FROM maven:3\nCOPY $MAVEN_HOME/a /\n", &["/b"]).no_findings();
+    }
+}

@@ -1,0 +1,163 @@
+//! What a Dockerfile asks of the build context, and what is sent of it: one file for each kind of mistake.
+//!
+//! The model of the executor has copied what there is to copy ([`Copied`]); each rule looks at one source that it did not
+//! find, or at one instruction, and the first that knows why has the word.
+
+mod destination_no_directory;
+mod ignored;
+mod letter_case;
+mod missing;
+mod outside;
+mod unmatched;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::{Finding, Place, Severity, Span};
+use crate::code::Code;
+use crate::context::dockerignore::Rules;
+use crate::dockerfile::{self, Channel, ParseError};
+use crate::executor::files::{Follow, Pod, PodFiles};
+use crate::executor::resolve::{Copied, CopySource, End, Resolution};
+use crate::gopath;
+
+/// What is known of a project.
+pub struct Project<'a> {
+    /// The Dockerfile, as a user would name it.
+    pub dockerfile: &'a Path,
+    /// What is in it.
+    pub text: &'a str,
+    /// What an executor does that is given what is sent.
+    pub resolution: &'a Resolution,
+    /// The ignore file, as a user would name it.
+    pub ignore_file: Option<&'a Path>,
+    /// What is in it.
+    pub ignore: &'a [u8],
+    /// The same, compiled.
+    pub rules: &'a Rules,
+    /// The build context as it is on disk: its root is `/`.
+    pub disk: &'a dyn PodFiles,
+    /// The build context as it is sent, below [`Project::root`].
+    pub sent: &'a dyn PodFiles,
+    /// Where the context is in the pod.
+    pub root: &'a [u8],
+    /// The Dockerfile's directory, relative to the context, if it is in a directory of it.
+    pub above: Option<&'a [u8]>,
+}
+
+/// A source that is not there.
+struct Lost<'a> {
+    project: &'a Project<'a>,
+    copied: &'a Copied,
+    source: &'a CopySource,
+    /// Relative to the context; none if it leads out of it.
+    path: Option<Vec<u8>>,
+}
+
+/// Looks at a source that is not there and tells why.
+type Rule = fn(&Lost) -> Option<Finding>;
+
+/// In this order: the last ones know no more than that it is not there.
+const RULES: &[Rule] = &[outside::find, ignored::find, letter_case::find, missing::find];
+
+/// What there is to say of a project's Dockerfile.
+pub fn findings(project: &Project) -> Vec<Finding> {
+    let syntax = dockerfile::parse(project.text).map(|file| file.stages(Channel::Stable).map(drop));
+    if let Err(error) | Ok(Err(error)) = syntax {
+        return vec![refused(project, &error)];
+    }
+    let mut findings: Vec<Finding> =
+        project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)).collect();
+    if let (End::Failed(words), true) = (&project.resolution.end, findings.is_empty()) {
+        findings.push(Finding {
+            code: Code::DockerfileRefused,
+            severity: Severity::Error,
+            message: format!("the executor cannot build `{}`", project.dockerfile.display()),
+            spans: vec![],
+            notes: vec![format!("it would end with `{words}`")],
+            help: None,
+        });
+    }
+    findings
+}
+
+fn of_instruction(project: &Project, copied: &Copied) -> Vec<Finding> {
+    let unmatched = copied.sources.iter().filter_map(|source| unmatched::find(project, copied, source));
+    let lost = copied.sources.iter().filter_map(|source| lost(project, copied, source));
+    let told: Vec<Finding> =
+        lost.filter_map(|lost| RULES.iter().find_map(|rule| rule(&lost))).chain(unmatched).collect();
+    if told.is_empty() { destination_no_directory::find(project, copied).into_iter().collect() } else { told }
+}
+
+/// A source that names one thing, which is not sent.
+fn lost<'a>(project: &'a Project<'a>, copied: &'a Copied, source: &'a CopySource) -> Option<Lost<'a>> {
+    if !source.is_known || source.is_url() || source.is_pattern() {
+        return None;
+    }
+    // A name beside a pattern is dropped where it is not there, and that is no failure.
+    copied.failure.as_ref()?;
+    let full = gopath::join(&[project.root, &source.path]);
+    let pod = Pod::new(project.sent);
+    if pod.find(&full, b"/", Follow::NotTheLast).is_ok() {
+        return None;
+    }
+    let path = gopath::below(&full, project.root).map(<[u8]>::to_vec);
+    Some(Lost { project, copied, source, path })
+}
+
+impl Lost<'_> {
+    /// An error about the source, with the executor's words.
+    fn error(&self, code: Code, message: String) -> Finding {
+        let words = self.copied.failure.as_deref().unwrap_or_default();
+        Finding {
+            code,
+            severity: Severity::Error,
+            message,
+            spans: vec![self.project.span(&self.source.span)],
+            notes: vec![format!("the executor would end with `error building image: error building stage: {words}`")],
+            help: None,
+        }
+    }
+}
+
+impl Project<'_> {
+    /// A part of the Dockerfile.
+    fn span(&self, span: &Range<usize>) -> Span {
+        Span { file: self.dockerfile.to_owned(), place: Place::in_text(self.text, span) }
+    }
+
+    /// Whether something is at a path of the context as it is sent.
+    fn is_sent(&self, path: &[u8]) -> bool {
+        Pod::new(self.sent).find(&gopath::join(&[self.root, path]), b"/", Follow::NotTheLast).is_ok()
+    }
+
+    /// Whether something is at a path of the context as it is on disk.
+    fn is_on_disk(&self, path: &[u8]) -> bool {
+        Pod::new(self.disk).find(path, b"/", Follow::NotTheLast).is_ok()
+    }
+
+    /// The ignore file, for a message.
+    fn ignore_file(&self) -> PathBuf {
+        self.ignore_file.map_or_else(|| ".dockerignore".into(), Path::to_owned)
+    }
+}
+
+/// A Dockerfile that no builder takes.
+fn refused(project: &Project, error: &ParseError) -> Finding {
+    Finding {
+        code: Code::DockerfileSyntax,
+        severity: Severity::Error,
+        message: format!("`{}` is no Dockerfile that can be built", project.dockerfile.display()),
+        spans: vec![project.span(&error.span)],
+        notes: vec![error.to_string()],
+        help: None,
+    }
+}
+
+/// A path as it is printed.
+fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+#[cfg(test)]
+mod case;
