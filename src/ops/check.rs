@@ -17,7 +17,7 @@ use crate::diagnose::facts::Facts;
 use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
-use crate::executor::files::{Mount, PodFiles};
+use crate::executor::files::{Mount, PodFiles, local};
 use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::executor::{CONTEXT_VOLUME, ContextPlace};
@@ -146,6 +146,28 @@ fn of_sources(
     })
 }
 
+/// What the Dockerfile takes from a context that the executor sees without our doing. What an ignore file keeps out there
+/// is not missing, but silently not copied.
+fn of_sources_in_pod(resolution: &Resolution, mounts: &[Mount], files: &Mounts) -> Vec<Finding> {
+    let (Some(context), Some(dockerfile)) = (&resolution.context, &resolution.dockerfile) else { return vec![] };
+    let Some(local) = dockerfile.chosen.as_deref().and_then(|chosen| local(mounts, chosen)) else { return vec![] };
+    let text = dockerfile.chosen.as_deref().and_then(|chosen| files.content(chosen));
+    let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else { return vec![] };
+    let Ok(rules) = Rules::from_file(b"") else { return vec![] };
+    sources::findings(&Project {
+        dockerfile: &local,
+        text: &text,
+        resolution,
+        ignore_file: None,
+        ignore: b"",
+        rules: &rules,
+        disk: &Mounts::alone(&[]),
+        sent: files,
+        root: &context.absolute,
+        above: None,
+    })
+}
+
 fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
     let environment = BTreeMap::new();
     let nothing = Mounts::new(&[]);
@@ -161,7 +183,8 @@ fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
     let setup = setup(given, &environment, &at, &files);
     let resolution = resolve(&setup);
     let facts = Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &[], places: &BTreeMap::new() };
-    let findings = rules::findings(&facts);
+    let mut findings = rules::findings(&facts);
+    findings.extend(of_sources_in_pod(&resolution, &mounts, &files));
     Checked { findings, resolution: Some(resolution), mounts, ..Checked::default() }
 }
 

@@ -68,7 +68,10 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     }
     let mut findings: Vec<Finding> =
         project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)).collect();
-    if let (End::Failed(words), true) = (&project.resolution.end, findings.is_empty()) {
+    // What it says before it builds is not the Dockerfile's fault.
+    if let (End::Failed(words), true) = (&project.resolution.end, findings.is_empty())
+        && !words.starts_with("Error: ")
+    {
         findings.push(Finding {
             code: Code::DockerfileRefused,
             severity: Severity::Error,
