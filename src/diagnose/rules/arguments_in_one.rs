@@ -18,20 +18,26 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     if let Some((error, argument)) = facts.argument_error() {
         let (flag, value) = argument.split_once(char::is_whitespace)?;
         is_flag(flag).then_some(())?;
-        let value = value.trim_start();
-        return Some(finding(error.index, [flag, value], format!("use `{flag}={value}`")));
+        let value = value.trim();
+        let help = match is_flag(first_word(value)) {
+            true => format!("write two arguments: `{flag}` and `{value}`"),
+            false => format!("use `{flag}={value}`"),
+        };
+        return Some(finding(error.index, [flag, value], help));
     }
     let flags = facts.resolution.flags.as_ref()?;
     flags.iter().filter(|given| !FREE.contains(&given.name)).find_map(|given: &Given| {
-        let at = given
-            .value
-            .match_indices(char::is_whitespace)
-            .map(|(at, _)| at)
-            .find(|at| is_flag(given.value[*at..].trim_start().split([' ', '=']).next().unwrap_or_default()))?;
+        let mut blanks = given.value.match_indices(char::is_whitespace).map(|(at, _)| at);
+        let at = blanks.find(|at| is_flag(first_word(&given.value[*at..])))?;
         let (first, second) = (given.value[..at].trim(), given.value[at..].trim());
         let first = format!("--{}={first}", given.name);
         Some(finding(given.index, [&first, second], format!("write two arguments: `{first}` and `{second}`")))
     })
+}
+
+/// What a flag's name would be, if the text begins with one.
+fn first_word(text: &str) -> &str {
+    text.trim_start().split([' ', '=']).next().unwrap_or_default()
 }
 
 /// Whether it is a flag of any executor, and nothing else.
@@ -50,6 +56,8 @@ mod tests {
         let case = Case::of(&["--registry-certificate jfrog.local.com"], &["/workspace/Dockerfile"]);
         let finding = case.finding(Code::ArgumentsInOne);
         assert_eq!(finding.help.as_deref(), Some("use `--registry-certificate=jfrog.local.com`"));
+        let switches = Case::of(&["--cache --cleanup"], &["/workspace/Dockerfile"]).finding(Code::ArgumentsInOne);
+        assert_eq!(switches.help.as_deref(), Some("write two arguments: `--cache` and `--cleanup`"));
     }
 
     #[test]

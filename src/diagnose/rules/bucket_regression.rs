@@ -22,7 +22,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
         Some((given, words))
     });
     let (given, words) = buckets.next()?;
-    let message = format!("the executor {BROKEN} gets nothing from a bucket such as `{}`", given.value);
+    let message = format!("the executor {BROKEN} loses the bucket of `{}`", given.value);
     let finding = facts.finding(Code::BucketRegression, Severity::Error, Some(given.index), message);
     let help = "use the image `gcr.io/kaniko-project/executor:v1.9.1`, or a later one".to_owned();
     Some(finding.because([format!("it ends with `{words}`")]).with_help(Some(help)))

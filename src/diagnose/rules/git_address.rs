@@ -13,7 +13,9 @@ const HOSTS: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "codeberg
 pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let given = facts.flag("context").filter(|_| facts.failure().is_none() || facts.has_no_dockerfile())?;
     let context = facts.context().filter(|context| context.source == Source::Path)?;
-    facts.find(&context.absolute).is_none().then_some(())?;
+    // A mount at just that path is what the same argument asked for.
+    let is_mounted = facts.mounts.iter().any(|mount| mount.pod == context.absolute);
+    (is_mounted || facts.find(&context.absolute).is_none()).then_some(())?;
     let address = of_scp(&given.value).or_else(|| is_address(&given.value).then(|| given.value.clone()))?;
     let message = format!("`{}` is a directory to the executor, no git repository", given.value);
     let finding = facts.judge(Code::GitAddress, Some(given.index), message);
@@ -48,6 +50,8 @@ mod tests {
         }
         let builds = Case::of(&["--context=github.com/o/r"], &["/workspace/Dockerfile"]).finding(Code::GitAddress);
         assert_eq!(builds.severity, Severity::Warning);
+        let mounted = Case::of(&["--context=h.example/o/r.git"], &["/workspace/h.example/o/r.git/Dockerfile"]);
+        mounted.mount("app", "/workspace/h.example/o/r.git").finding(Code::GitAddress);
     }
 
     #[test]
