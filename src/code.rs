@@ -30,6 +30,74 @@ codes! {
     DockerfileMissing = "dockerfile-missing",
     /// The executor finds no Dockerfile: its name has other letter case.
     DockerfileLetterCase = "dockerfile-letter-case",
+    /// The Dockerfile is there, and is no file that can be read.
+    DockerfileUnusable = "dockerfile-unusable",
+    /// A Dockerfile in the working directory goes before the one in the context.
+    DockerfileShadowed = "dockerfile-shadowed",
+    /// A Dockerfile that is fetched from the web.
+    DockerfileUrl = "dockerfile-url",
+    /// A Dockerfile in `/workspace`, while the context is unpacked elsewhere.
+    DockerfileOutsideContext = "dockerfile-outside-context",
+    /// An ignore file beside a Dockerfile that the executor does not read.
+    IgnoreFileUnread = "ignore-file-unread",
+    /// A path of this machine that is not in the pod.
+    PathOfThisMachine = "path-of-this-machine",
+    /// A relative path, and a working directory in which it leads nowhere.
+    WorkingDirectory = "working-directory",
+    /// `--dockerfile` repeats the directory of the context.
+    ContextRepeated = "context-repeated",
+    /// `dir://` and a relative path.
+    ContextTwoSlashes = "context-two-slashes",
+    /// The directory of the context is not there.
+    ContextMissing = "context-missing",
+    /// The context is the root of the pod.
+    ContextIsRoot = "context-is-root",
+    /// `--context` is empty.
+    ContextEmpty = "context-empty",
+    /// `--context` begins with a scheme that the executor does not know.
+    ContextScheme = "context-scheme",
+    /// `--context-sub-path` counts only behind a scheme.
+    SubPathIgnored = "sub-path-ignored",
+    /// `--context-sub-path` is not in the context.
+    SubPathMissing = "sub-path-missing",
+    /// The context comes over standard input, and there is none.
+    NoStdin = "no-stdin",
+    /// No archive where `tar://` points at.
+    ArchiveMissing = "archive-missing",
+    /// An archive that is not compressed with gzip.
+    ArchiveNotGzip = "archive-not-gzip",
+    /// All of an archive is below one directory.
+    ArchiveTopDirectory = "archive-top-directory",
+    /// The executor of one release that cannot use buckets.
+    BucketRegression = "bucket-regression",
+    /// The address of a git repository without `git://`.
+    GitAddress = "git-address",
+    /// `git://` before an address that has the form of SSH.
+    GitScpAddress = "git-scp-address",
+    /// `git://` before another scheme.
+    GitTwoSchemes = "git-two-schemes",
+    /// A branch, and the executor of one release that cannot fetch it from a private repository.
+    GitBranchRegression = "git-branch-regression",
+    /// A pull request of a host that the executor cannot fetch it from.
+    GitPullRequest = "git-pull-request",
+    /// A switch with a value in the next argument.
+    SwitchValue = "switch-value",
+    /// The executor's own path is among its arguments.
+    ExecutorPath = "executor-path",
+    /// An argument begins with a dash of a typesetter.
+    TypographicDash = "typographic-dash",
+    /// Two arguments in one.
+    ArgumentsInOne = "arguments-in-one",
+    /// Quotes that nobody takes off.
+    QuotedValue = "quoted-value",
+    /// A variable that nobody expands.
+    VariableNotExpanded = "variable-not-expanded",
+    /// A flag that this executor does not have.
+    UnknownFlag = "unknown-flag",
+    /// Nowhere to push to.
+    NoDestination = "no-destination",
+    /// A destination that is none.
+    DestinationMalformed = "destination-malformed",
     /// The executor does not start, for a reason that has no code of its own.
     ExecutorArguments = "executor-arguments",
     /// A Dockerfile that no builder takes.

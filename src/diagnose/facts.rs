@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::{Finding, Severity, Span};
 use crate::code::Code;
-use crate::executor::files::{Follow, Found, Mount, Pod, local};
-use crate::executor::flags::Given;
-use crate::executor::resolve::{Candidate, End, Outcome, Resolution, Setup};
+use crate::executor::files::{Follow, Found, Kind, Mount, Pod, local};
+use crate::executor::flags::{self, ArgumentError, Given};
+use crate::executor::resolve::{Candidate, Context, End, Outcome, Resolution, Setup, Source, resolve};
+use crate::gopath;
 
 /// What is known.
 pub struct Facts<'a> {
@@ -18,10 +19,24 @@ pub struct Facts<'a> {
     /// What of this disk it sees.
     pub mounts: &'a [Mount],
     /// Which of its paths are on this machine's disk, though the executor sees nothing of that.
-    pub here: &'a [Vec<u8>],
+    pub here: &'a [Here],
     /// Where its arguments are written, if that is in a file.
     pub places: &'a BTreeMap<usize, Span>,
 }
+
+/// A path among its arguments that is one of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// The flag that has it.
+    pub flag: &'static str,
+    /// As given, without a scheme.
+    pub path: String,
+    /// Where the same file is in the pod, if a mount has it.
+    pub in_pod: Option<Vec<u8>>,
+}
+
+/// Directories that are looked at in search of a file.
+const DIRECTORIES_LIMIT: usize = 1000;
 
 impl Facts<'_> {
     /// The executor's own words, if it fails before it builds.
@@ -35,6 +50,62 @@ impl Facts<'_> {
     /// Whether it fails because it finds no Dockerfile: the failure that most people come with.
     pub fn has_no_dockerfile(&self) -> bool {
         self.failure().is_some_and(|words| words.contains("please provide a valid path to a Dockerfile"))
+    }
+
+    /// Whether it fails at the context.
+    pub fn fails_at_context(&self) -> bool {
+        self.failure().is_some_and(|words| words.starts_with("Error: error resolving source context: "))
+    }
+
+    /// Whether it fails at the Dockerfile.
+    pub fn fails_at_dockerfile(&self) -> bool {
+        self.failure().is_some_and(|words| words.starts_with("Error: error resolving dockerfile path: "))
+    }
+
+    /// Why it does not take its arguments, and which one of them.
+    pub fn argument_error(&self) -> Option<(ArgumentError, &str)> {
+        let error = flags::parse(self.setup.arguments, self.setup.image.family).err()?;
+        let argument = self.setup.arguments.get(error.index)?;
+        Some((error, argument))
+    }
+
+    /// The context, if it came so far.
+    pub fn context(&self) -> Option<&Context> {
+        self.resolution.context.as_ref()
+    }
+
+    /// The context, if it is a directory that has to be there: neither unpacked nor cloned.
+    pub fn directory_context(&self) -> Option<&Context> {
+        self.context().filter(|context| matches!(context.source, Source::Path | Source::Directory))
+    }
+
+    /// The flags whose values a look is due at: those that decide over what it fails at, or all that are given.
+    pub fn suspects(&self) -> Vec<&Given> {
+        let Some(flags) = &self.resolution.flags else { return vec![] };
+        match self.failure() {
+            None => flags.iter().collect(),
+            Some(_) if self.fails_at_context() || self.fails_at_dockerfile() => {
+                let names = ["context", "bucket", "context-sub-path", "dockerfile"];
+                names.iter().filter_map(|name| flags.last(name)).collect()
+            }
+            Some(_) => vec![],
+        }
+    }
+
+    /// How far it would come with these arguments too: of a flag, the last one counts.
+    pub fn with(&self, further: &[String]) -> Resolution {
+        let arguments = [self.setup.arguments, further].concat();
+        resolve(&Setup { arguments: &arguments, ..*self.setup })
+    }
+
+    /// Whether it would find a Dockerfile with these arguments too.
+    pub fn builds_with(&self, further: &[String]) -> bool {
+        self.with(further).dockerfile.is_some_and(|dockerfile| dockerfile.chosen.is_some())
+    }
+
+    /// How far it would come if it started in this directory.
+    pub fn within(&self, directory: &str) -> Resolution {
+        resolve(&Setup { working_directory: Some(directory), ..*self.setup })
     }
 
     /// The directory it starts in.
@@ -58,6 +129,34 @@ impl Facts<'_> {
         pod.find(directory, b"/", Follow::All).map(|found| pod.names(&found.path)).unwrap_or_default()
     }
 
+    /// Whether a directory is at a path from the root of the pod.
+    pub fn is_directory(&self, path: &[u8]) -> bool {
+        self.find(path).is_some_and(|found| found.kind == Kind::Directory)
+    }
+
+    /// The files of this name below a directory, the nearest first, as paths from there. Symlinks are not followed.
+    pub fn files_named(&self, name: &[u8], directory: &[u8]) -> Vec<Vec<u8>> {
+        let pod = Pod::new(self.setup.files);
+        let mut found = vec![];
+        let mut ahead = vec![vec![]];
+        let mut next = 0;
+        while let Some(below) = ahead.get(next).filter(|_| next < DIRECTORIES_LIMIT).cloned() {
+            next += 1;
+            for entry in self.names(&gopath::join(&[directory, &below])) {
+                let path = gopath::join(&[&below, &entry]);
+                match pod.find(&gopath::join(&[directory, &path]), b"/", Follow::NotTheLast).map(|found| found.kind) {
+                    Ok(Kind::File) if entry == name => found.push(path),
+                    // What others made is not what anybody means.
+                    Ok(Kind::Directory) if ![&b".git"[..], b"node_modules", b"proc", b"sys"].contains(&&entry[..]) => {
+                        ahead.push(path);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+
     /// Where a path from the root of the pod is on this disk.
     pub fn local(&self, path: &[u8]) -> Option<PathBuf> {
         local(self.mounts, path)
@@ -68,6 +167,14 @@ impl Facts<'_> {
         let mut finding = self.finding(code, Severity::Error, argument, message);
         finding.notes.extend(self.failure().map(|words| format!("the executor ends with `{words}`")));
         finding
+    }
+
+    /// An error with the executor's own words where it fails, a warning where it does not.
+    pub fn judge(&self, code: Code, argument: Option<usize>, message: String) -> Finding {
+        match self.failure() {
+            Some(_) => self.error(code, argument, message),
+            None => self.finding(code, Severity::Warning, argument, message),
+        }
     }
 
     /// A finding about an argument.

@@ -114,6 +114,20 @@ impl TryFrom<Error> for Finding {
 }
 
 impl Finding {
+    /// With evidence that goes before what it has.
+    #[must_use]
+    pub(super) fn because(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.splice(0..0, notes);
+        self
+    }
+
+    /// With an action, if there is one.
+    #[must_use]
+    pub(super) fn with_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
+
     /// An advice about a file of the context in `root`; relative to the context without one.
     pub fn of_advice(advice: &Advice, root: Option<&Path>) -> Self {
         let file = match root {

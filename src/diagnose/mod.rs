@@ -3,6 +3,7 @@
 pub mod facts;
 mod finding;
 pub mod manifest;
+mod near;
 pub mod rules;
 pub mod sources;
 mod tree;

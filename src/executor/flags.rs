@@ -128,6 +128,24 @@ const OF_CHAINGUARD: &[Flag] = &[flag("annotation", Takes::List)];
 const SUB_COMMANDS: &[&str] = &["version", "help", "completion", "__complete", "__completeNoDesc"];
 const SUB_COMMANDS_OF_FORK: &[&str] = &["login", "push"];
 
+/// Every family.
+const FAMILIES: [Family; 3] = [Family::Upstream, Family::Fork, Family::Chainguard];
+
+/// The families whose executor has a flag of this name.
+pub fn families_with(name: &str) -> Vec<Family> {
+    FAMILIES.into_iter().filter(|&family| Table { family }.long(name).is_some()).collect()
+}
+
+/// The names of a family's flags.
+pub fn names(family: Family) -> impl Iterator<Item = &'static str> {
+    Table { family }.flags().map(|flag| flag.name)
+}
+
+/// Whether a flag takes no value from the argument behind it.
+pub fn is_switch(name: &str, family: Family) -> bool {
+    is_bool(Table { family }.long(name))
+}
+
 /// A flag as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
@@ -229,7 +247,7 @@ impl<'a> Rest<'a> {
 }
 
 impl Table {
-    fn flags(&self) -> impl Iterator<Item = &'static Flag> {
+    fn flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
         let further: &[Flag] = match self.family {
             Family::Upstream => &[],
             Family::Fork => OF_FORK,
@@ -529,6 +547,18 @@ mod tests {
         let arguments = ["--preserve-context".to_owned(), "--secret=id=x".to_owned()];
         assert!(parse(&arguments, Family::Fork).is_ok());
         assert!(parse(&arguments, Family::Chainguard).is_err());
+        assert_eq!(families_with("annotation"), [Family::Fork, Family::Chainguard]);
+        assert_eq!(families_with("preserve-context"), [Family::Fork]);
+        assert!(families_with("dockerfle").is_empty());
+    }
+
+    #[test]
+    fn a_switch_takes_no_value_from_the_next_argument() {
+        assert!(is_switch("no-push", Family::Upstream));
+        assert!(!is_switch("context", Family::Upstream) && !is_switch("unknown", Family::Upstream));
+        assert!(
+            names(Family::Fork).any(|name| name == "dryrun") && names(Family::Upstream).all(|name| name != "dryrun")
+        );
     }
 
     #[test]

@@ -108,6 +108,16 @@ impl FromStr for Image {
     }
 }
 
+impl fmt::Display for Family {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Upstream => "GoogleContainerTools/kaniko",
+            Self::Fork => "osscontainertools/kaniko",
+            Self::Chainguard => "chainguard-dev/kaniko",
+        })
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "v{}.{}.{}", self.0, self.1, self.2)

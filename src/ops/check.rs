@@ -13,14 +13,15 @@ use crate::context::listing::Listing;
 use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
-use crate::diagnose::facts::Facts;
+use crate::diagnose::facts::{Facts, Here};
 use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
-use crate::executor::files::{Mount, PodFiles, local};
+use crate::executor::files::{Mount, Pod, PodFiles, local};
 use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::executor::{CONTEXT_VOLUME, ContextPlace};
+use crate::gopath;
 use crate::report;
 use crate::request::{
     CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, FindingsForm, Mounted, Subject,
@@ -182,10 +183,42 @@ fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
     let at: Vec<Vec<u8>> = mounts.iter().map(|mount| mount.pod.clone()).collect();
     let setup = setup(given, &environment, &at, &files);
     let resolution = resolve(&setup);
-    let facts = Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &[], places: &BTreeMap::new() };
+    let here = here(&setup, &resolution, &mounts);
+    let facts =
+        Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &here, places: &BTreeMap::new() };
     let mut findings = rules::findings(&facts);
     findings.extend(of_sources_in_pod(&resolution, &mounts, &files));
     Checked { findings, resolution: Some(resolution), mounts, ..Checked::default() }
+}
+
+/// Which paths among the arguments are on this machine, though the executor sees nothing there.
+fn here(setup: &Setup, resolution: &Resolution, mounts: &[Mount]) -> Vec<Here> {
+    let pod = Pod::new(setup.files);
+    let directory = setup.working_directory.unwrap_or_else(|| setup.image.working_directory());
+    let is_found = resolution.dockerfile.as_ref().is_some_and(|dockerfile| dockerfile.failure.is_none());
+    let here = |flag: &'static str, path: &str| {
+        let is_in_pod = pod.exists(path.as_bytes(), directory.as_bytes()) || flag == "dockerfile" && is_found;
+        let local = Path::new(path).canonicalize().ok().filter(|_| !is_in_pod)?;
+        Some(Here { flag, path: path.to_owned(), in_pod: in_pod(mounts, &local) })
+    };
+    let value = |flag| resolution.flags.as_ref()?.last(flag).map(|given| given.value.as_str());
+    let context = value("context");
+    let context = context.map(|given| {
+        let path = ["dir://", "tar://"].iter().find_map(|scheme| given.strip_prefix(scheme));
+        path.unwrap_or(given)
+    });
+    [("context", context), ("dockerfile", value("dockerfile"))]
+        .into_iter()
+        .filter_map(|(flag, path)| here(flag, path?))
+        .collect()
+}
+
+/// Where a path of this machine is in the pod, if a mount has it.
+fn in_pod(mounts: &[Mount], local: &Path) -> Option<Vec<u8>> {
+    mounts.iter().find_map(|mount| {
+        let below = local.strip_prefix(mount.local.canonicalize().ok()?).ok()?;
+        Some(gopath::join(&[&mount.pod, below.as_os_str().as_bytes()]))
+    })
 }
 
 /// What comes over standard input is taken for a stream, as whoever asks has one in mind.

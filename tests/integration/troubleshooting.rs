@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use anstream::adapter::strip_str;
 use kaniko_local::code::Code;
+use kaniko_local::context::mounts::Mounts;
 use kaniko_local::context::tarball::TarballError;
-use kaniko_local::diagnose::manifest;
+use kaniko_local::diagnose::facts::Facts;
+use kaniko_local::diagnose::{Finding, manifest, rules};
 use kaniko_local::error::{BuildError, ClusterError, ContextError, Error, UsageError};
+use kaniko_local::executor::image::Image;
+use kaniko_local::executor::resolve::{Setup, Stdin, resolve};
 use kaniko_local::report;
 
 use crate::process::careless;
 use crate::support::tool::Tool;
+use crate::support::tree::Tree;
 
 const TROUBLESHOOTING: &str = include_str!("../../TROUBLESHOOTING.md");
 
@@ -182,6 +187,139 @@ fn push_check(why: &str) -> Error {
     )
 }
 
+/// Arguments of an executor behind `--`, what `check` gets before them, and the files in the directory where it is
+/// called: what is printed for each code. Files are told as `path`, `path=content` and `path -> target`.
+const EXECUTORS: &[(Code, &[&str], &[&str], &[&str])] = &[
+    (Code::DockerfileMissing, &["deploy/Dockerfile"], &[], &["--context=dir:///workspace", "--no-push"]),
+    (Code::DockerfileLetterCase, &["dockerfile"], &[], &["--context=dir:///workspace", "--no-push"]),
+    (
+        Code::DockerfileUnusable,
+        &["Dockerfile -> ../shared/Dockerfile"],
+        &[],
+        &["--context=dir:///workspace", "--no-push"],
+    ),
+    (
+        Code::DockerfileShadowed,
+        &["Dockerfile=FROM a", "api/Dockerfile=FROM b"],
+        &["--mount=.:/workspace"],
+        &["--context=dir:///workspace/api", "--no-push"],
+    ),
+    (Code::DockerfileUrl, &[], &[], &["--dockerfile=https://github.com/team/app/blob/main/Dockerfile", "--no-push"]),
+    (
+        Code::DockerfileOutsideContext,
+        &["Dockerfile"],
+        &[],
+        &["--context=tar://stdin", "--dockerfile=/workspace/Dockerfile", "--no-push"],
+    ),
+    (
+        Code::IgnoreFileUnread,
+        &["api/Dockerfile", "api/.dockerignore"],
+        &[],
+        &["--context=dir:///workspace", "--dockerfile=api/Dockerfile", "--no-push"],
+    ),
+    (
+        Code::PathOfThisMachine,
+        &["app/docker/Dockerfile"],
+        &["app"],
+        &["--context=dir:///workspace", "--dockerfile=app/docker/Dockerfile", "--no-push"],
+    ),
+    (Code::WorkingDirectory, &["Dockerfile"], &["--mount=.:/workspace", "--workdir=/"], &["--context=.", "--no-push"]),
+    (
+        Code::ContextRepeated,
+        &["Dockerfile"],
+        &[],
+        &["--context=dir:///workspace", "--dockerfile=workspace/Dockerfile", "--no-push"],
+    ),
+    (Code::ContextTwoSlashes, &["Dockerfile"], &[], &["--context=dir://workspace", "--no-push"]),
+    (
+        Code::ContextMissing,
+        &["Dockerfile"],
+        &["--mount=.:/workspace"],
+        &["--context=dir:///workspace/api", "--no-push"],
+    ),
+    (Code::ContextIsRoot, &["Dockerfile"], &["--mount=.:/workspace"], &["--context=/", "--no-push"]),
+    (Code::ContextEmpty, &["Dockerfile"], &[], &["--context=", "--no-push"]),
+    (Code::ContextScheme, &["Dockerfile"], &["--mount=.:/workspace"], &["--context=file:///workspace", "--no-push"]),
+    (Code::SubPathIgnored, &["api/Dockerfile"], &[], &["--context=/workspace", "--context-sub-path=api", "--no-push"]),
+    (
+        Code::SubPathMissing,
+        &["api/Dockerfile"],
+        &[],
+        &["--context=dir:///workspace", "--context-sub-path=Api", "--no-push"],
+    ),
+    (
+        Code::ArchiveMissing,
+        &["context.tgz"],
+        &["--mount=.:/archives"],
+        &["--context=tar:///archives/contxt.tgz", "--no-push"],
+    ),
+    (
+        Code::ArchiveNotGzip,
+        &["context.tar=PK\x03\x04 and so on"],
+        &["--mount=.:/archives"],
+        &["--context=tar:///archives/context.tar", "--no-push"],
+    ),
+    (Code::ArchiveTopDirectory, &["project/Dockerfile"], &[], &["--context=tar://stdin", "--no-push"]),
+    (
+        Code::BucketRegression,
+        &[],
+        &["--executor=upstream@v1.9.0"],
+        &["--context=s3://builds/context.tar.gz", "--no-push"],
+    ),
+    (Code::GitAddress, &[], &[], &["--context=git@github.com:team/app.git", "--no-push"]),
+    (Code::GitScpAddress, &[], &[], &["--context=git://git@github.com:team/app.git", "--no-push"]),
+    (Code::GitTwoSchemes, &[], &[], &["--context=git://https://github.com/team/app.git", "--no-push"]),
+    (
+        Code::GitBranchRegression,
+        &[],
+        &["--executor=upstream@v1.7.0"],
+        &["--context=git://gitlab.com/team/app.git#refs/heads/main", "--no-push"],
+    ),
+    (Code::GitPullRequest, &[], &[], &["--context=git://git.example.com/team/app.git#refs/pull/7/head", "--no-push"]),
+    (Code::SwitchValue, &[], &[], &["--cache", "true", "--no-push"]),
+    (Code::ExecutorPath, &[], &[], &["/kaniko/executor", "--no-push"]),
+    (Code::TypographicDash, &[], &[], &["–context=dir:///workspace", "--no-push"]),
+    (Code::ArgumentsInOne, &[], &[], &["--registry-certificate registry.example.com=/ca.crt", "--no-push"]),
+    (
+        Code::QuotedValue,
+        &["docker/Dockerfile"],
+        &[],
+        &["--context=dir:///workspace", "--dockerfile=\"docker/Dockerfile\"", "--no-push"],
+    ),
+    (Code::VariableNotExpanded, &["Dockerfile"], &[], &["--destination=registry.example.com/team/app:${TAG}"]),
+    (Code::UnknownFlag, &[], &[], &["--preserve-context", "--no-push"]),
+    (Code::NoDestination, &[], &[], &["--context=dir:///workspace"]),
+    (Code::DestinationMalformed, &["Dockerfile"], &[], &["--destination=registry.example.com/Team/app:V1"]),
+    (Code::ExecutorArguments, &[], &[], &["--cache-ttl=1d", "--no-push"]),
+];
+
+/// What `check` prints about an executor that is called in a directory with these files.
+fn of_executor(files: &[&str], options: &[&str], arguments: &[&str]) -> String {
+    let tree = files.iter().fold(Tree::new(), |tree, thing| match (thing.split_once(" -> "), thing.split_once('=')) {
+        (Some((path, target)), _) => tree.link(path, target),
+        (None, Some((path, content))) => tree.file(path, content),
+        (None, None) => tree.file(thing, "FROM scratch\n"),
+    });
+    let finished = Tool::new(&["check"]).args(options).arg("--").args(arguments).within(tree.path()).run();
+    finished.stdout().to_owned()
+}
+
+/// What is found where nothing is sent to standard input, which `check` cannot know of.
+fn without_stdin() -> Vec<Finding> {
+    let arguments = ["--context=tar://stdin".to_owned(), "--no-push".to_owned()];
+    let environment = BTreeMap::new();
+    let setup = Setup {
+        image: Image::default(),
+        arguments: &arguments,
+        working_directory: None,
+        environment: &environment,
+        stdin: Stdin::Device,
+        files: &Mounts::new(&[]),
+    };
+    let (resolution, places) = (resolve(&setup), BTreeMap::new());
+    rules::findings(&Facts { setup: &setup, resolution: &resolution, mounts: &[], here: &[], places: &places })
+}
+
 /// What is printed for a finding of each code.
 fn printed() -> BTreeMap<Code, String> {
     let mut printed: BTreeMap<Code, String> =
@@ -195,6 +333,10 @@ fn printed() -> BTreeMap<Code, String> {
             printed.insert(finding.code, plain(&report::finding_text(&finding)));
         }
     }
+    printed.extend(
+        EXECUTORS.iter().map(|(code, files, options, arguments)| (*code, of_executor(files, options, arguments))),
+    );
+    printed.extend(without_stdin().iter().map(|finding| (finding.code, plain(&report::finding_text(finding)))));
     let tree = careless();
     let advice = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
     for code in [Code::ContextSecret, Code::ContextUnintended] {
