@@ -19,6 +19,7 @@ use kaniko_local::report;
 use crate::process::careless;
 use crate::support::tool::Tool;
 use crate::support::tree::Tree;
+use crate::support::tree::Tree;
 
 const TROUBLESHOOTING: &str = include_str!("../../TROUBLESHOOTING.md");
 
@@ -341,6 +342,30 @@ fn printed() -> BTreeMap<Code, String> {
     let advice = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
     for code in [Code::ContextSecret, Code::ContextUnintended] {
         printed.insert(code, advice.clone());
+    }
+    for (dockerfile, codes) in [
+        ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax][..]),
+        ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
+        (
+            "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
+             build /w\n",
+            &[
+                Code::CopySourceIgnored,
+                Code::CopySourceLetterCase,
+                Code::CopySourceOutside,
+                Code::CopySourceMissing,
+                Code::CopyPatternUnmatched,
+                Code::CopyDestination,
+            ],
+        ),
+    ] {
+        let tree = Tree::new()
+            .file("Dockerfile", dockerfile)
+            .file(".dockerignore", "src/*.java\n")
+            .file("src/App.java", "")
+            .file("build/libs/app.jar", "");
+        let text = Tool::new(&["check"]).within(tree.path()).run().stdout().to_owned();
+        printed.extend(codes.iter().map(|code| (*code, text.clone())));
     }
     printed
 }

@@ -194,3 +194,117 @@ fn flags_are_checked_before_anything_is_looked_for() {
     assert_eq!(resolve(&["-d", "r.example.com/a"], &[]), End::Built);
     assert_eq!(resolve(&["version"], &[]), End::NoBuild);
 }
+
+/// A build in `/c`, its Dockerfile behind `FROM scratch`; how it ends, and what is in the image then.
+fn built(instructions: &str, files: &[&str]) -> (End, Vec<String>) {
+    let dockerfile = format!("/c/Dockerfile=FROM scratch\n{instructions}\n");
+    let files: Vec<&str> = files.iter().copied().chain([&*dockerfile, "/tmp/"]).collect();
+    let resolution = resolution("/workspace", &["--context=dir:///c"], &files);
+    let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+    let written = resolution.written.iter().map(|(path, written)| match written {
+        Written::Gone => format!("{} gone", text(path)),
+        Written::NewDirectory => format!("{}/", text(path)),
+        Written::File(source) => format!("{}={}", text(path), text(source)),
+        Written::Symlink(target) => format!("{} -> {}", text(path), text(target)),
+    });
+    (resolution.end, written.collect())
+}
+
+fn fails(instructions: &str, files: &[&str], words: &str) {
+    let (end, _) = built(instructions, files);
+    assert_eq!(end, End::Failed(format!("error building image: {words}")), "{instructions}");
+}
+
+fn copies(instructions: &str, files: &[&str], expected: &[&str]) {
+    assert_eq!(built(instructions, files), (End::Built, expected.iter().map(|path| (*path).to_owned()).collect()));
+}
+
+#[test]
+fn sources_go_where_the_executor_puts_them() {
+    copies("COPY a /out/", &["/c/a"], &["/out/", "/out/a=/c/a"]);
+    copies("COPY a /out", &["/c/a"], &["/out=/c/a"]);
+    copies("COPY d /out", &["/c/d/a"], &["/out/", "/out/a=/c/d/a"]);
+    copies("WORKDIR w\nCOPY a .", &["/c/a"], &["/w/", "/w/a=/c/a"]);
+    copies("ENV D=d\nCOPY $D/a ${E:-x}", &["/c/d/a"], &["/x=/c/d/a"]);
+    copies("COPY l /", &["/c/l -> a", "/c/a"], &["/l -> a"]);
+}
+
+/// kaniko#2630, kaniko#3416.
+#[test]
+fn what_is_not_matched_or_is_ignored_is_left_out_in_silence() {
+    copies("COPY no* /out/", &["/c/a"], &[]);
+    copies("COPY a /out/", &["/c/a", "/c/.dockerignore=a"], &[]);
+    copies("COPY a no* b /out/", &["/c/b"], &["/out/", "/out/b=/c/b"]);
+}
+
+#[test]
+fn a_missing_source_is_told_in_one_way_alone_and_in_another_among_several() {
+    let lstat = "lstat /c/no: no such file or directory";
+    let phase = "error building stage: failed to get files used from context:";
+    fails("COPY no /", &["/c/a"], &format!("{phase} failed to get fileinfo for /c/no: {lstat}"));
+    fails("COPY a no /o/", &["/c/a"], &format!("{phase} failed to get relative files: {lstat}"));
+    fails(
+        "COPY ../no /",
+        &["/c/a"],
+        &format!("{phase} failed to get fileinfo for /no: lstat /no: no such file or directory"),
+    );
+}
+
+#[test]
+fn a_mode_is_read_before_anything_is_copied() {
+    let words = "error building stage: failed to execute command: getting permissions from chmod: parsing value from chmod: strconv.ParseUint: parsing \"x\": invalid syntax";
+    fails("COPY --chmod=x d /out/a/", &["/c/d/b", "/out/a"], words);
+}
+
+/// Go's `filepath.EvalSymlinks` walks by itself: it names what a link leads to, with `..` where it does not go up.
+#[test]
+fn a_destination_that_is_a_dangling_symlink_is_told_by_where_it_leads() {
+    let words = |path: &str| {
+        let why = "resolving dest symlink: failed to eval symlinks";
+        format!("error building stage: failed to execute command: {why}: lstat {path}: no such file or directory")
+    };
+    fails("COPY a /out/l", &["/c/a", "/out/l -> gone"], &words("/out/gone"));
+    fails("COPY a /out/l", &["/c/a", "/out/l -> ../gone"], &words("/out/../gone"));
+    fails("COPY a /l", &["/c/a", "/l -> ../gone"], &words("/../gone"));
+}
+
+#[test]
+fn a_file_of_a_directory_is_written_through_a_dangling_symlink() {
+    copies("COPY d /out", &["/c/d/a", "/out/a -> gone"], &["/out/gone=/c/d/a"]);
+}
+
+#[test]
+fn a_symlink_that_lies_in_what_makes_way_for_it_is_lost() {
+    let words =
+        "error building stage: failed to execute command: copying symlink: symlink  /c/d: no such file or directory";
+    fails("COPY d/l /out/", &["/c/d/l -> a", "/out/l -> /c/d"], words);
+}
+
+/// kaniko#1210.
+#[test]
+fn a_context_that_is_no_mount_is_gone_after_the_first_stage() {
+    let words = "error building stage: failed to get files used from context: failed to get fileinfo for /c/a: lstat /c/a: no such file or directory";
+    fails("FROM scratch\nCOPY a /", &["/c/a"], words);
+}
+
+#[test]
+fn upstream_takes_all_stages_for_used_if_the_last_needs_none() {
+    let files = ["/c/Dockerfile=FROM scratch AS a\nCOPY no /\nFROM scratch AS b\n", "/tmp/"];
+    let end = |arguments: &[&str]| resolution("/", arguments, &files).end;
+    let context = "--context=/c";
+    assert!(matches!(end(&[context, "--skip-unused-stages"]), End::Failed(_)));
+    assert_eq!(end(&[context, "--skip-unused-stages", "--target=b"]), End::Built);
+}
+
+#[test]
+fn arguments_live_on_in_the_stages_that_follow() {
+    let files = ["/kaniko/c/Dockerfile=FROM scratch\nARG A=a\nFROM scratch\nCOPY $A /\n", "/kaniko/c/a"];
+    assert_eq!(resolution("/", &["--context=/kaniko/c"], &files).end, End::Built);
+}
+
+/// The context is `/` then, and what is in `/proc` is never the same twice.
+#[test]
+fn a_pattern_over_everything_is_not_foretold() {
+    let files = ["/Dockerfile=FROM scratch\nCOPY * /out/\n"];
+    assert_eq!(resolution("/", &["--context=/"], &files).end, End::Unknown(Unknown::Root));
+}
