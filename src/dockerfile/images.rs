@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::parse::parse;
 use super::stages::{Channel, Origin, Stages};
-use super::{Expansion, Unset};
+use super::{Escape, Expansion, Unset};
 
 /// Names of the images that are pulled for a build with these `build_args` (`KEY=VALUE`), each once: those of `FROM`,
 /// `COPY --from=` and `RUN --mount=from=`. Stages and `scratch` are no images. A variable that is not known stays as typed
@@ -45,7 +45,7 @@ fn variables(stages: &Stages<'_>, build_args: &[String]) -> BTreeMap<String, Str
 
 /// Nothing for what cannot be expanded.
 fn expand(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
-    let how = Expansion { unset: Unset::KeepName, ..Expansion::new('\\') };
+    let how = Expansion { unset: Unset::KeepName, ..Expansion::new(Escape::Backslash) };
     how.word(word, &|name| variables.get(name).cloned()).ok()
 }
 

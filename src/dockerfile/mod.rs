@@ -22,7 +22,7 @@ mod words;
 pub use error::{CsvError, FlagProblem, InstructionProblem, ParseError, Problem};
 pub use expand::{Escapes, ExpandError, ExpandProblem, Expansion, Quotes, Unset, Variables};
 pub use flags::Mount;
-pub use go::NumberError;
+pub use go::{DurationProblem, NumberError};
 pub use images::base_images;
 pub use parse::parse;
 pub use pattern::PatternError;
