@@ -105,6 +105,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_heredoc_a_comment_or_a_command_says_is_no_image() {
+        let dockerfile = "FROM a\nRUN <<EOF\nFROM b\nEOF\nRUN x \\\n# FROM c\n --mount=from=d\nCOPY x --from=e /\n";
+        assert_eq!(images(dockerfile, &[]), ["a"]);
+    }
+
+    #[test]
+    fn flags_that_only_other_builders_know_hide_no_image() {
+        assert_eq!(images("FROM a\nADD --unpack=true b c\nCOPY --parents --from=d e f\n", &[]), ["a", "d"]);
+    }
+
+    #[test]
     fn nothing_that_is_written_there_is_a_mistake() {
         for dockerfile in
             ["", "FROM", "FROM --platform=x", "COPY --from=", "ARG", "FROM ${", "FROM $", "RUN --mount=from"]

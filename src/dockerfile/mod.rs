@@ -1,8 +1,8 @@
 //! What a Dockerfile says, read as BuildKit reads it: that is what Docker and Kaniko build with. Pure.
 //!
 //! [`parse()`] tells instructions apart and says where each part of them is; [`Dockerfile::stages`] makes stages of them
-//! and refuses what a builder refuses, in its words; [`Expansion`] replaces variables. What one Dockerfile is to the
-//! builder is recorded in `fixtures/dockerfiles`.
+//! and refuses what a builder refuses, in its words; [`Expansion`] replaces variables. Tests compare all of it with
+//! BuildKit's own packages, whose answers are in `fixtures/dockerfiles`.
 
 mod error;
 mod expand;

@@ -179,7 +179,8 @@ impl Dockerfile {
 }
 
 impl Stages<'_> {
-    /// Where `FROM` of the stage `index` leads, its variables expanded: the last stage before it that has this name.
+    /// Where `FROM` of the stage `index` leads, its variables expanded: the last stage before it that has this name, in
+    /// any case as Kaniko has it; BuildKit wants small letters.
     pub fn base(&self, index: usize, expanded: &str) -> Origin {
         match self.named_before(index, expanded) {
             Some(stage) => Origin::Stage(stage),
@@ -187,7 +188,8 @@ impl Stages<'_> {
         }
     }
 
-    /// Where `--from` leads in the stage `index`: a number or a name of an earlier stage, or else an image.
+    /// Where `--from` leads in the stage `index`: a number or a name of an earlier stage, or else an image. BuildKit
+    /// finds later stages too, Kaniko does not.
     pub fn origin(&self, index: usize, from: &str) -> Origin {
         match from.parse::<usize>().ok().filter(|number| *number < index).or_else(|| self.named_before(index, from)) {
             Some(stage) => Origin::Stage(stage),
@@ -201,7 +203,7 @@ impl Stages<'_> {
         earlier.iter().rposition(|stage| stage.name.as_ref().is_some_and(|word| word.text == name))
     }
 
-    /// The stage that `--target` names, or the last one.
+    /// The stage that `--target` names, the first of several, or the last of all without a name.
     pub fn target(&self, name: Option<&str>) -> Option<usize> {
         match name {
             None | Some("") => self.stages.len().checked_sub(1),
