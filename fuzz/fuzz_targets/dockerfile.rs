@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use kaniko_local::diagnose::Place;
-use kaniko_local::dockerfile::{Channel, Dockerfile, Escapes, Expansion, Instruction, ParseError, Quotes, Unset, parse};
+use kaniko_local::dockerfile::{
+    Channel, Dockerfile, Escape, Escapes, Expansion, Instruction, ParseError, Quotes, Unset, parse,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -25,7 +27,7 @@ fuzz_target!(|text: &str| {
             Err(error) => check_error(text, &error),
         }
     }
-    dockerfile.instructions.iter().for_each(|instruction| expand(instruction, dockerfile.escape.character()));
+    dockerfile.instructions.iter().for_each(|instruction| expand(instruction, dockerfile.escape));
 });
 
 fn check_error(text: &str, error: &ParseError) {
@@ -49,7 +51,7 @@ fn is_part(text: &str, whole: &Range<usize>, part: &Range<usize>) -> bool {
     whole.start <= part.start && part.end <= whole.end && text.get(part.clone()).is_some()
 }
 
-fn expand(instruction: &Instruction, escape: char) {
+fn expand(instruction: &Instruction, escape: Escape) {
     let plain = Expansion::new(escape);
     let kept = Expansion { quotes: Quotes::Keep, escapes: Escapes::Keep, unset: Unset::Keep, ..plain };
     for word in instruction.arguments.words() {

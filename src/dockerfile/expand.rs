@@ -8,6 +8,7 @@ use std::str::Chars;
 
 use super::go;
 use super::pattern::{self, PatternError};
+use super::syntax::Escape;
 
 /// How deep a `${…}` may be in another. The builder knows no limit; a file that exceeds this one was made to.
 const NESTING_LIMIT: usize = 100;
@@ -18,8 +19,8 @@ pub type Variables<'v> = &'v dyn Fn(&str) -> Option<String>;
 /// How words are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expansion {
-    /// The character that takes the meaning of the next one away.
-    pub escape: char,
+    /// The character that takes the meaning of the next one away. Kaniko takes the backslash whatever the file says.
+    pub escape: Escape,
     /// What becomes of quotes.
     pub quotes: Quotes,
     /// What becomes of the escape character.
@@ -119,7 +120,7 @@ pub enum ExpandProblem {
 
 impl Expansion {
     /// Of instructions: quotes and escapes go, what is not set is empty.
-    pub fn new(escape: char) -> Self {
+    pub fn new(escape: Escape) -> Self {
         Self { escape, quotes: Quotes::default(), escapes: Escapes::default(), unset: Unset::default() }
     }
 
@@ -229,7 +230,7 @@ impl Expander<'_> {
                 }
                 _ => {
                     self.next();
-                    if character != self.how.escape {
+                    if character != self.how.escape.character() {
                         words.add(&mut self.current, character);
                         whole.push(character);
                         continue;
@@ -281,7 +282,7 @@ impl Expander<'_> {
                 Some('$') => text.push_str(&self.dollar()?),
                 Some(character) => {
                     self.next();
-                    if character == self.how.escape {
+                    if character == self.how.escape.character() {
                         self.escaped_in_quotes(&mut text);
                     } else {
                         text.push(character);
@@ -293,7 +294,7 @@ impl Expander<'_> {
 
     /// What the escape character stands for that was just read between quotes.
     fn escaped_in_quotes(&mut self, text: &mut String) {
-        let escape = self.how.escape;
+        let escape = self.how.escape.character();
         if self.escapes == Escapes::Keep {
             text.push(escape);
         }

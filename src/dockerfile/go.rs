@@ -14,19 +14,27 @@ pub enum NumberError {
     #[error("strconv.ParseInt: parsing {}: value out of range", quote(.0))]
     Range(String),
     /// No duration.
-    #[error("time: invalid duration {}", quote_bytes(.0))]
-    Duration(String),
-    /// A number and nothing behind it.
-    #[error("time: missing unit in duration {}", quote_bytes(.0))]
-    MissingUnit(String),
-    /// Something else behind it.
-    #[error("time: unknown unit {} in duration {}", quote_bytes(unit), quote_bytes(text))]
-    UnknownUnit {
-        /// What is there.
-        unit: String,
-        /// All of it.
+    #[error("time: {problem} duration {}", quote_bytes(text))]
+    Duration {
+        /// As it stands there.
         text: String,
+        /// What is wrong with it.
+        problem: DurationProblem,
     },
+}
+
+/// What is wrong with a duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DurationProblem {
+    /// It is none, or longer than Go can count.
+    #[error("invalid")]
+    Invalid,
+    /// A number and nothing behind it.
+    #[error("missing unit in")]
+    MissingUnit,
+    /// Something else behind it.
+    #[error("unknown unit {} in", quote_bytes(.0))]
+    UnknownUnit(String),
 }
 
 /// Character by character, as Go's `strings.ToLower`.
@@ -152,42 +160,51 @@ const DURATION_LIMIT: u64 = 1 << 63;
 
 /// Go's `time.ParseDuration`, in nanoseconds.
 pub(super) fn parse_duration(text: &str) -> Result<i64, NumberError> {
-    let invalid = || NumberError::Duration(text.to_owned());
+    duration(text).map_err(|problem| NumberError::Duration { text: text.to_owned(), problem })
+}
+
+fn duration(text: &str) -> Result<i64, DurationProblem> {
     let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
     if rest == "0" {
         return Ok(0);
     }
     if rest.is_empty() {
-        return Err(invalid());
+        return Err(DurationProblem::Invalid);
     }
     let mut sum = 0_u64;
     while !rest.is_empty() {
-        let (whole, after) = rest.split_at(leading_digits(rest));
-        let (fraction, after) = match after.strip_prefix('.') {
-            Some(after) => after.split_at(leading_digits(after)),
-            None => ("", after),
-        };
-        if whole.is_empty() && fraction.is_empty() {
-            return Err(invalid());
-        }
-        let whole = leading_int(whole).ok_or_else(invalid)?;
-        let (name, after) = after.split_at(after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len()));
+        let (part, after) = duration_part(rest)?;
+        sum = sum.checked_add(part).filter(|sum| *sum <= DURATION_LIMIT).ok_or(DurationProblem::Invalid)?;
         rest = after;
-        if name.is_empty() {
-            return Err(NumberError::MissingUnit(text.to_owned()));
-        }
-        let unit =
-            unit(name).ok_or_else(|| NumberError::UnknownUnit { unit: name.to_owned(), text: text.to_owned() })?;
-        let part = whole.checked_mul(unit).and_then(|part| part.checked_add(fraction_of(fraction, unit)));
-        sum = part.and_then(|part| sum.checked_add(part)).filter(|sum| *sum <= DURATION_LIMIT).ok_or_else(invalid)?;
     }
     match i64::try_from(sum) {
         Ok(sum) if negative => Ok(-sum),
         Ok(sum) => Ok(sum),
         Err(_) if negative => Ok(i64::MIN),
-        Err(_) => Err(invalid()),
+        Err(_) => Err(DurationProblem::Invalid),
     }
+}
+
+/// The first number with its unit, and what follows.
+fn duration_part(text: &str) -> Result<(u64, &str), DurationProblem> {
+    let (whole, after) = text.split_at(leading_digits(text));
+    let (fraction, after) = match after.strip_prefix('.') {
+        Some(after) => after.split_at(leading_digits(after)),
+        None => ("", after),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return Err(DurationProblem::Invalid);
+    }
+    let whole = leading_int(whole).ok_or(DurationProblem::Invalid)?;
+    let is_number = |character: char| character == '.' || character.is_ascii_digit();
+    let (name, after) = after.split_at(after.find(is_number).unwrap_or(after.len()));
+    if name.is_empty() {
+        return Err(DurationProblem::MissingUnit);
+    }
+    let unit = unit(name).ok_or_else(|| DurationProblem::UnknownUnit(name.to_owned()))?;
+    let part = whole.checked_mul(unit).and_then(|part| part.checked_add(fraction_of(fraction, unit)));
+    part.map(|part| (part, after)).ok_or(DurationProblem::Invalid)
 }
 
 fn leading_digits(text: &str) -> usize {

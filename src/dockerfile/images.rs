@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::parse::parse;
 use super::stages::{Channel, Origin, Stages};
-use super::{Expansion, Unset};
+use super::{Escape, Expansion, Unset};
 
 /// Names of the images that are pulled for a build with these `build_args` (`KEY=VALUE`), each once: those of `FROM`,
 /// `COPY --from=` and `RUN --mount=from=`. Stages and `scratch` are no images. A variable that is not known stays as typed
@@ -45,7 +45,7 @@ fn variables(stages: &Stages<'_>, build_args: &[String]) -> BTreeMap<String, Str
 
 /// Nothing for what cannot be expanded.
 fn expand(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
-    let how = Expansion { unset: Unset::KeepName, ..Expansion::new('\\') };
+    let how = Expansion { unset: Unset::KeepName, ..Expansion::new(Escape::Backslash) };
     how.word(word, &|name| variables.get(name).cloned()).ok()
 }
 
@@ -102,6 +102,17 @@ mod tests {
             let registries: Vec<_> = images.iter().map(|image| crate::reference::registry_of(image)).collect();
             assert_eq!(registries, Vec::from_iter(registry), "{dockerfile}");
         }
+    }
+
+    #[test]
+    fn what_a_heredoc_a_comment_or_a_command_says_is_no_image() {
+        let dockerfile = "FROM a\nRUN <<EOF\nFROM b\nEOF\nRUN x \\\n# FROM c\n --mount=from=d\nCOPY x --from=e /\n";
+        assert_eq!(images(dockerfile, &[]), ["a"]);
+    }
+
+    #[test]
+    fn flags_that_only_other_builders_know_hide_no_image() {
+        assert_eq!(images("FROM a\nADD --unpack=true b c\nCOPY --parents --from=d e f\n", &[]), ["a", "d"]);
     }
 
     #[test]

@@ -20,6 +20,11 @@ impl<'t> Physical<'t> {
         Self { text, at: 0, number: 0, too_long: None }
     }
 
+    /// Where the next line begins.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// How many lines were read.
     pub(super) fn number(&self) -> usize {
         self.number

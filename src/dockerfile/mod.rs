@@ -1,8 +1,8 @@
 //! What a Dockerfile says, read as BuildKit reads it: that is what Docker and Kaniko build with. Pure.
 //!
 //! [`parse()`] tells instructions apart and says where each part of them is; [`Dockerfile::stages`] makes stages of them
-//! and refuses what a builder refuses, in its words; [`Expansion`] replaces variables. What one Dockerfile is to the
-//! builder is recorded in `fixtures/dockerfiles`.
+//! and refuses what a builder refuses, in its words; [`Expansion`] replaces variables. Tests compare all of it with
+//! BuildKit's own packages, whose answers are in `fixtures/dockerfiles`.
 
 mod error;
 mod expand;
@@ -22,7 +22,7 @@ mod words;
 pub use error::{CsvError, FlagProblem, InstructionProblem, ParseError, Problem};
 pub use expand::{Escapes, ExpandError, ExpandProblem, Expansion, Quotes, Unset, Variables};
 pub use flags::Mount;
-pub use go::NumberError;
+pub use go::{DurationProblem, NumberError};
 pub use images::base_images;
 pub use parse::parse;
 pub use pattern::PatternError;

@@ -125,19 +125,15 @@ impl Parser<'_> {
 
     /// The lines up to the one that ends a heredoc, unless there is none; and where the reading ended.
     fn heredoc(&mut self, mark: &Heredoc) -> (Option<Range<usize>>, usize) {
-        let mut content: Option<Range<usize>> = None;
-        let mut end = self.text.len();
+        let start = self.lines.at();
         for range in self.lines.by_ref() {
             let line = without_line_end(self.text, range.clone());
-            end = line.end;
-            let content_so_far = content.get_or_insert(range.start..range.start);
-            let text = &self.text[line];
+            let text = &self.text[line.clone()];
             if mark.name == if mark.strip_tabs { text.trim_start_matches('\t') } else { text } {
-                return (content, end);
+                return (Some(start..range.start), line.end);
             }
-            content_so_far.end = range.end;
         }
-        (None, end)
+        (None, without_line_end(self.text, start..self.lines.at()).end)
     }
 }
 
@@ -159,29 +155,27 @@ fn directive(line: &str) -> Option<(String, Range<usize>)> {
 
 /// An instruction from its line, without its heredocs; those who call know where it is.
 fn instruction(line: Piece<'_>, escape: char) -> Result<Instruction, Problem> {
-    let (mut instruction, mut rest) = head(line, escape);
-    if instruction.keyword != Some(Keyword::Onbuild) {
-        instruction.arguments = arguments(instruction.keyword, rest, escape)?;
-        return Ok(instruction);
-    }
-    if rest.is_empty() {
-        return Ok(instruction);
-    }
-    let (mut trigger, after) = head(rest, escape);
-    let is_chain = trigger.keyword == Some(Keyword::Onbuild);
+    let (mut instruction, rest) = head(line, escape);
+    instruction.arguments = match instruction.keyword {
+        Some(Keyword::Onbuild) if !rest.is_empty() => trigger(rest, escape)?,
+        keyword => arguments(keyword, rest, escape)?,
+    };
+    Ok(instruction)
+}
+
+/// The trigger of `ONBUILD`. The builder reads a chain of them to its end before it refuses it.
+fn trigger(rest: Piece<'_>, escape: char) -> Result<Arguments, Problem> {
+    let (mut trigger, mut rest) = head(rest, escape);
     let mut keyword = trigger.keyword;
-    rest = after;
-    // The builder reads a chain to its end before it refuses it.
     while keyword == Some(Keyword::Onbuild) && !rest.is_empty() {
         let (next, after) = head(rest, escape);
         (keyword, rest) = (next.keyword, after);
     }
-    let last = arguments(keyword, rest, escape)?;
-    if !is_chain {
-        trigger.arguments = last;
+    let arguments = arguments(keyword, rest, escape)?;
+    if trigger.keyword != Some(Keyword::Onbuild) {
+        trigger.arguments = arguments;
     }
-    instruction.arguments = Arguments::Trigger(Box::new(trigger));
-    Ok(instruction)
+    Ok(Arguments::Trigger(Box::new(trigger)))
 }
 
 /// An instruction without arguments, and what they are read from.
@@ -278,7 +272,7 @@ fn healthcheck(rest: Piece<'_>) -> Result<Arguments, Problem> {
 
 /// How the word of a heredoc is read, whatever the file's escape character is.
 const HEREDOC: Expansion =
-    Expansion { escape: '\\', quotes: Quotes::Remove, escapes: Escapes::Remove, unset: Unset::Keep };
+    Expansion { escape: Escape::Backslash, quotes: Quotes::Remove, escapes: Escapes::Remove, unset: Unset::Keep };
 
 fn nothing(_: &str) -> Option<String> {
     None

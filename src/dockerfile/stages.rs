@@ -1,7 +1,8 @@
 //! From instructions to build stages, as BuildKit's `instructions` does it (v0.22.0, which Kaniko v1.24.0 uses): what
 //! cannot be is refused, and what the stages take from where is data.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::error::{FlagProblem, InstructionProblem, ParseError, Problem, meant};
@@ -52,16 +53,16 @@ pub struct Step<'d> {
     /// As it is in the file.
     pub instruction: &'d Instruction,
     /// What it does.
-    pub command: Command,
+    pub command: Command<'d>,
 }
 
 /// What an instruction does, for those that take files or set variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum Command<'d> {
     /// `ADD`.
-    Add(Copy),
+    Add(Copy<'d>),
     /// `COPY`.
-    Copy(Copy),
+    Copy(Copy<'d>),
     /// `RUN`, with what it mounts.
     Run(Vec<Mount>),
     /// `ARG`.
@@ -85,9 +86,9 @@ pub struct Arg {
 
 /// What `COPY` or `ADD` takes, and where it puts it. Values are as typed, variables and quotes included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copy {
+pub struct Copy<'d> {
     /// At least one.
-    pub sources: Vec<Source>,
+    pub sources: Vec<Source<'d>>,
     /// Where they go.
     pub destination: Word,
     /// `--from`, if it is not empty. Only `COPY` has it.
@@ -117,24 +118,37 @@ pub enum CopyOption {
 
 /// What `COPY` or `ADD` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum Source<'d> {
     /// A path, or a URL.
     Path(Word),
     /// A file that is in the Dockerfile itself.
-    Heredoc(InlineFile),
+    Heredoc(InlineFile<'d>),
 }
 
 /// A file that is in the Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InlineFile {
+pub struct InlineFile<'d> {
     /// Its name.
     pub name: String,
-    /// What is in it, before variables are expanded.
-    pub content: String,
-    /// Whether they are.
+    /// Its lines as they are in the Dockerfile.
+    pub lines: &'d str,
+    /// Whether tabs at their start are dropped.
+    pub strip_tabs: bool,
+    /// Whether variables are expanded in it.
     pub expand: bool,
     /// The word that announces it.
     pub span: Range<usize>,
+}
+
+impl<'d> InlineFile<'d> {
+    /// What is in it, before variables are expanded.
+    pub fn content(&self) -> Cow<'d, str> {
+        if self.strip_tabs {
+            self.lines.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect()
+        } else {
+            self.lines.into()
+        }
+    }
 }
 
 /// Where a stage or its files come from.
@@ -165,7 +179,8 @@ impl Dockerfile {
 }
 
 impl Stages<'_> {
-    /// Where `FROM` of the stage `index` leads, its variables expanded: the last stage before it that has this name.
+    /// Where `FROM` of the stage `index` leads, its variables expanded: the last stage before it that has this name, in
+    /// any case as Kaniko has it; BuildKit wants small letters.
     pub fn base(&self, index: usize, expanded: &str) -> Origin {
         match self.named_before(index, expanded) {
             Some(stage) => Origin::Stage(stage),
@@ -173,7 +188,8 @@ impl Stages<'_> {
         }
     }
 
-    /// Where `--from` leads in the stage `index`: a number or a name of an earlier stage, or else an image.
+    /// Where `--from` leads in the stage `index`: a number or a name of an earlier stage, or else an image. BuildKit
+    /// finds later stages too, Kaniko does not.
     pub fn origin(&self, index: usize, from: &str) -> Origin {
         match from.parse::<usize>().ok().filter(|number| *number < index).or_else(|| self.named_before(index, from)) {
             Some(stage) => Origin::Stage(stage),
@@ -187,7 +203,7 @@ impl Stages<'_> {
         earlier.iter().rposition(|stage| stage.name.as_ref().is_some_and(|word| word.text == name))
     }
 
-    /// The stage that `--target` names, or the last one.
+    /// The stage that `--target` names, the first of several, or the last of all without a name.
     pub fn target(&self, name: Option<&str>) -> Option<usize> {
         match name {
             None | Some("") => self.stages.len().checked_sub(1),
@@ -229,54 +245,51 @@ impl Stage<'_> {
 /// What an instruction is to the stages.
 enum Meaning<'d> {
     Stage(Stage<'d>),
-    Step(Command),
+    Step(Command<'d>),
 }
 
 type Checked<T> = Result<T, InstructionProblem>;
 
 /// Checks in the builder's order: of several things that are wrong, it names one.
 fn meaning(instruction: &Instruction, channel: Channel) -> Checked<Meaning<'_>> {
-    use InstructionProblem::{NoArguments, NotOneArgument};
     let Some(keyword) = instruction.keyword else { return Err(unknown(&instruction.name.text)) };
-    let words = instruction.arguments.words();
-    let no_flags = || Flags::read(&instruction.flags, &[], channel);
-    let command = match keyword {
+    Ok(Meaning::Step(match keyword {
         Keyword::From => return stage(instruction, channel).map(Meaning::Stage),
         Keyword::Add => Command::Add(copy(instruction, keyword, channel)?),
         Keyword::Copy => Command::Copy(copy(instruction, keyword, channel)?),
         Keyword::Run => Command::Run(run(instruction, channel)?),
-        Keyword::Arg => Command::Arg(args(words)?),
-        Keyword::Env | Keyword::Label => {
-            no_flags()?;
-            let pairs = pairs(instruction, keyword)?;
-            if keyword == Keyword::Env { Command::Env(pairs.to_vec()) } else { Command::Other }
+        Keyword::Arg => Command::Arg(args(instruction.arguments.words())?),
+        Keyword::Env => Command::Env(pairs(instruction, keyword, channel)?.to_vec()),
+        _ => check(instruction, keyword, channel).map(|()| Command::Other)?,
+    }))
+}
+
+/// Whether an instruction can be, of those that nothing more is to be known of.
+fn check(instruction: &Instruction, keyword: Keyword, channel: Channel) -> Checked<()> {
+    let words = instruction.arguments.words();
+    match keyword {
+        Keyword::Label => pairs(instruction, keyword, channel).map(drop),
+        Keyword::Healthcheck => healthcheck(instruction, channel),
+        Keyword::Onbuild => onbuild(instruction, channel),
+        Keyword::Shell => shell(instruction, channel),
+        Keyword::StopSignal | Keyword::Maintainer | Keyword::User | Keyword::Workdir if words.len() != 1 => {
+            Err(InstructionProblem::NotOneArgument(keyword))
         }
-        Keyword::Healthcheck => healthcheck(instruction, words, channel)?,
-        Keyword::Onbuild => onbuild(instruction, channel)?,
-        Keyword::StopSignal if words.len() == 1 => Command::Other,
-        Keyword::Maintainer | Keyword::User | Keyword::Workdir if words.len() == 1 => {
-            no_flags().map(|_| Command::Other)?
-        }
-        Keyword::StopSignal | Keyword::Maintainer | Keyword::User | Keyword::Workdir => {
-            return Err(NotOneArgument(keyword));
-        }
-        Keyword::Expose | Keyword::Volume if words.is_empty() => return Err(NoArguments(keyword)),
-        Keyword::Cmd | Keyword::Entrypoint | Keyword::Expose => no_flags().map(|_| Command::Other)?,
+        // Its flags are not looked at.
+        Keyword::StopSignal => Ok(()),
+        Keyword::Expose | Keyword::Volume if words.is_empty() => Err(InstructionProblem::NoArguments(keyword)),
         Keyword::Volume => {
-            no_flags()?;
+            no_flags(instruction, channel)?;
             let is_empty = words.iter().any(|word| word.text.trim().is_empty());
-            if is_empty { return Err(InstructionProblem::EmptyVolume) } else { Command::Other }
+            if is_empty { Err(InstructionProblem::EmptyVolume) } else { Ok(()) }
         }
-        Keyword::Shell => {
-            no_flags()?;
-            match &instruction.arguments {
-                _ if words.is_empty() => return Err(NoArguments(keyword)),
-                Arguments::Json(_) => Command::Other,
-                _ => return Err(InstructionProblem::ShellForm),
-            }
-        }
-    };
-    Ok(Meaning::Step(command))
+        _ => no_flags(instruction, channel),
+    }
+}
+
+fn no_flags(instruction: &Instruction, channel: Channel) -> Checked<()> {
+    Flags::read(&instruction.flags, &[], channel)?;
+    Ok(())
 }
 
 /// Suggests a keyword in the case that was typed, if that was one.
@@ -324,7 +337,8 @@ fn args(words: &[Word]) -> Checked<Vec<Arg>> {
     words.iter().map(arg).collect()
 }
 
-fn pairs(instruction: &Instruction, keyword: Keyword) -> Checked<&[Pair]> {
+fn pairs(instruction: &Instruction, keyword: Keyword, channel: Channel) -> Checked<&[Pair]> {
+    no_flags(instruction, channel)?;
     match &instruction.arguments {
         Arguments::Pairs(pairs) if pairs.iter().any(|pair| pair.name.text.is_empty()) => {
             Err(InstructionProblem::BlankName(keyword))
@@ -345,7 +359,7 @@ const ADD_FLAGS: [(&str, Takes); 5] = [
     ("checksum", Takes::Value),
 ];
 
-fn copy(instruction: &Instruction, keyword: Keyword, channel: Channel) -> Checked<Copy> {
+fn copy(instruction: &Instruction, keyword: Keyword, channel: Channel) -> Checked<Copy<'_>> {
     let words = instruction.arguments.words();
     let Some((destination, sources)) = words.split_last().filter(|(_, sources)| !sources.is_empty()) else {
         return Err(InstructionProblem::NoDestination(keyword));
@@ -359,10 +373,13 @@ fn copy(instruction: &Instruction, keyword: Keyword, channel: Channel) -> Checke
     if heredoc_mark(&destination.text).is_ok_and(|mark| mark.is_some()) {
         return Err(InstructionProblem::HeredocDestination(keyword));
     }
+    // Of several with one name the last one counts.
+    let heredocs =
+        instruction.heredocs.iter().map(|heredoc| (heredoc.name.as_str(), heredoc.content.text.as_str())).collect();
     let options =
         [("link", CopyOption::Link), ("parents", CopyOption::Parents), ("keep-git-dir", CopyOption::KeepGitDir)];
     Ok(Copy {
-        sources: sources.iter().map(|word| source(word, &instruction.heredocs)).collect(),
+        sources: sources.iter().map(|word| source(word, &heredocs)).collect(),
         destination: destination.clone(),
         from: flags.given("from").filter(|from| !from.text.is_empty()),
         chown: flags.given("chown"),
@@ -373,17 +390,11 @@ fn copy(instruction: &Instruction, keyword: Keyword, channel: Channel) -> Checke
     })
 }
 
-/// Of several heredocs with one name the last one counts.
-fn source(word: &Word, heredocs: &[Heredoc]) -> Source {
+fn source<'d>(word: &Word, heredocs: &HashMap<&str, &'d str>) -> Source<'d> {
     let Ok(Some(mark)) = heredoc_mark(&word.text) else { return Source::Path(word.clone()) };
-    let content =
-        heredocs.iter().rfind(|heredoc| heredoc.name == mark.name).map_or("", |heredoc| &heredoc.content.text);
-    let content = if mark.strip_tabs {
-        content.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect()
-    } else {
-        content.to_owned()
-    };
-    Source::Heredoc(InlineFile { name: mark.name, content, expand: mark.expand, span: word.span.clone() })
+    let lines = heredocs.get(mark.name.as_str()).copied().unwrap_or_default();
+    let Heredoc { name, strip_tabs, expand, .. } = mark;
+    Source::Heredoc(InlineFile { name, lines, strip_tabs, expand, span: word.span.clone() })
 }
 
 fn run(instruction: &Instruction, channel: Channel) -> Checked<Vec<Mount>> {
@@ -406,46 +417,56 @@ fn run(instruction: &Instruction, channel: Channel) -> Checked<Vec<Mount>> {
     }
 }
 
-fn onbuild(instruction: &Instruction, channel: Channel) -> Checked<Command> {
+fn shell(instruction: &Instruction, channel: Channel) -> Checked<()> {
+    no_flags(instruction, channel)?;
+    match &instruction.arguments {
+        arguments if arguments.words().is_empty() => Err(InstructionProblem::NoArguments(Keyword::Shell)),
+        Arguments::Json(_) => Ok(()),
+        _ => Err(InstructionProblem::ShellForm),
+    }
+}
+
+fn onbuild(instruction: &Instruction, channel: Channel) -> Checked<()> {
     let Arguments::Trigger(trigger) = &instruction.arguments else {
         return Err(InstructionProblem::NoArguments(Keyword::Onbuild));
     };
-    Flags::read(&instruction.flags, &[], channel)?;
+    no_flags(instruction, channel)?;
     match go::to_upper(trigger.name.text.trim()).as_str() {
         "ONBUILD" => Err(InstructionProblem::ChainedOnbuild),
         "MAINTAINER" => Err(InstructionProblem::Trigger(Keyword::Maintainer)),
         "FROM" => Err(InstructionProblem::Trigger(Keyword::From)),
-        _ => Ok(Command::Other),
+        _ => Ok(()),
     }
 }
 
 /// The times that `HEALTHCHECK` can be given, in the order in which they are checked.
 const HEALTHCHECK_TIMES: [&str; 4] = ["interval", "timeout", "start-period", "start-interval"];
 
-fn healthcheck(instruction: &Instruction, words: &[Word], channel: Channel) -> Checked<Command> {
-    let Some((kind, command)) = words.split_first() else {
+fn healthcheck(instruction: &Instruction, channel: Channel) -> Checked<()> {
+    let Some((kind, command)) = instruction.arguments.words().split_first() else {
         return Err(InstructionProblem::NoArguments(Keyword::Healthcheck));
     };
     let kind = go::to_upper(&kind.text);
     if kind == "NONE" {
-        return if command.is_empty() { Ok(Command::Other) } else { Err(InstructionProblem::HealthcheckNone) };
+        return if command.is_empty() { Ok(()) } else { Err(InstructionProblem::HealthcheckNone) };
     }
     let known: Vec<_> = HEALTHCHECK_TIMES.into_iter().chain(["retries"]).map(|name| (name, Takes::Value)).collect();
     let flags = Flags::read(&instruction.flags, &known, channel)?;
-    match kind.as_str() {
-        "CMD" if command.is_empty() => return Err(InstructionProblem::HealthcheckCommand),
-        "CMD" => {}
-        _ => return Err(InstructionProblem::HealthcheckType(kind)),
+    if kind != "CMD" {
+        return Err(InstructionProblem::HealthcheckType(kind));
     }
-    for name in HEALTHCHECK_TIMES {
-        const MILLISECOND: i64 = 1_000_000;
-        let given = flags.text(name);
-        let time = if given.is_empty() { 0 } else { go::parse_duration(given)? };
-        if time != 0 && time < MILLISECOND {
-            return Err(InstructionProblem::HealthcheckInterval(name));
-        }
+    if command.is_empty() {
+        return Err(InstructionProblem::HealthcheckCommand);
     }
+    HEALTHCHECK_TIMES.into_iter().try_for_each(|name| time(name, flags.text(name)))?;
     let retries = flags.text("retries");
     let retries = if retries.is_empty() { 0 } else { go::parse_int(retries)? };
-    if retries < 0 { Err(InstructionProblem::NegativeRetries(retries)) } else { Ok(Command::Other) }
+    if retries < 0 { Err(InstructionProblem::NegativeRetries(retries)) } else { Ok(()) }
+}
+
+/// A time of none is none, and so is nothing; anything else is a millisecond at least.
+fn time(flag: &'static str, given: &str) -> Checked<()> {
+    const MILLISECOND: i64 = 1_000_000;
+    let time = if given.is_empty() { 0 } else { go::parse_duration(given)? };
+    if time != 0 && time < MILLISECOND { Err(InstructionProblem::HealthcheckInterval(flag)) } else { Ok(()) }
 }

@@ -53,6 +53,7 @@ fn every_part_of_an_instruction_has_its_span() {
         ("HEALTHCHECK CMD [\"a\"]", &["HEALTHCHECK CMD [\"a\"]", "HEALTHCHECK", "CMD", "\"a\""]),
         ("ONBUILD  RUN x", &["ONBUILD  RUN x", "ONBUILD", "RUN x"]),
         ("RUN", &["RUN", "RUN"]),
+        ("FROM a\n  \\\n", &["FROM a", "FROM", "a", "\\", ""]),
         ("RUN <<A <<B\n1\nA\nB\nRUN x", &["RUN <<A <<B\n1\nA\nB", "RUN", "<<A <<B", "1\n", "", "RUN x", "RUN", "x"]),
     ] {
         assert_eq!(parts(text), wanted, "{text}");
@@ -64,6 +65,14 @@ fn a_word_over_several_lines_spans_what_is_in_between() {
     let text = "COPY a\\\n# comment\nb \\\n\n  /c\\\n";
     assert_eq!(parts(text), ["COPY a\\\n# comment\nb \\\n\n  /c\\", "COPY", "a\\\n# comment\nb", "/c"]);
     assert_eq!(parsed(text).instructions[0].arguments.words()[0].text, "ab");
+}
+
+#[test]
+fn a_trigger_on_a_line_of_its_own_has_that_line() {
+    let Arguments::Trigger(trigger) = &parsed("ONBUILD \\\n # comment\n RUN x").instructions[0].arguments else {
+        panic!()
+    };
+    assert_eq!((trigger.line, trigger.keyword), (3, Some(Keyword::Run)));
 }
 
 #[test]
@@ -139,15 +148,15 @@ fn a_copy_tells_paths_from_texts_in_their_order() {
     let dockerfile = parsed("FROM a\nCOPY x <<-EOF y /z/\n\tline\n\tEOF\n");
     let stages = dockerfile.stages(Channel::Stable).unwrap();
     let Command::Copy(copy) = &stages.stages[0].steps[0].command else { panic!("{stages:?}") };
-    let sources: Vec<&str> = copy
+    let sources: Vec<String> = copy
         .sources
         .iter()
         .map(|source| match source {
-            Source::Path(word) => word.text.as_str(),
-            Source::Heredoc(file) => file.content.as_str(),
+            Source::Path(word) => word.text.clone(),
+            Source::Heredoc(file) => file.content().into_owned(),
         })
         .collect();
-    assert_eq!((sources, copy.destination.text.as_str()), (vec!["x", "line\n", "y"], "/z/"));
+    assert_eq!((sources.join(","), copy.destination.text.as_str()), ("x,line\n,y".to_owned(), "/z/"));
 }
 
 const STAGES: &str = "FROM image AS one\nFROM two AS two\nFROM ONE AS three\nCOPY --from=0 a b\n\
@@ -200,7 +209,7 @@ fn every_keyword_is_known_in_any_case() {
 fn variables_within_variables_end_somewhere() {
     let expand = |depth: usize| {
         let word = format!("{}x{}", "${a:-".repeat(depth), "}".repeat(depth));
-        Expansion::new('\\').word(&word, &|_| None)
+        Expansion::new(Escape::Backslash).word(&word, &|_| None)
     };
     assert_eq!(expand(99).unwrap(), "x");
     assert!(expand(100_000).is_err());
@@ -269,6 +278,6 @@ proptest! {
 
     #[test]
     fn no_word_makes_it_panic(word in near_a_dockerfile()) {
-        let _ = Expansion::new('\\').words(&word, &|name| (name == "x").then(|| word.clone()));
+        let _ = Expansion::new(Escape::Backslash).words(&word, &|name| (name == "x").then(|| word.clone()));
     }
 }

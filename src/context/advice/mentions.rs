@@ -182,6 +182,10 @@ mod tests {
             ("RUN cp target/x /", "target", false),
             ("# COPY target/x /", "target", false),
             ("COPY x /app/target", "target", false),
+            ("COPY <<EOF /x\ntarget/x\nEOF", "target", false),
+            ("RUN <<EOF\nCOPY target/x /\nEOF", "target", false),
+            ("ENV FILES=\"target/a target/b\"\nCOPY $FILES /", "target", true),
+            ("ENV DIR target/x\nCOPY $DIR /", "target", true),
         ] {
             assert_eq!(Mentions::of(dockerfile).names(Path::new(path)), wanted, "{dockerfile}");
         }
@@ -203,6 +207,7 @@ mod tests {
             ("RUN legit describe", false),
             ("# RUN git describe", false),
             ("COPY git describe /", false),
+            ("COPY <<EOF /x\ngit describe\nEOF", false),
         ] {
             assert_eq!(Mentions::of(dockerfile).runs_git(), wanted, "{dockerfile}");
         }

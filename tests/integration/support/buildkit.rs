@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use kaniko_local::diagnose::Place;
 use kaniko_local::dockerfile::{
-    self, Arg, Arguments, Channel, Copy, CopyOption, Dockerfile, Escapes, Expansion, Instruction, ParseError, Quotes,
-    Source, Stages, Step, Unset,
+    self, Arg, Arguments, Channel, Copy, CopyOption, Dockerfile, Escape, Escapes, Expansion, Instruction, ParseError,
+    Quotes, Source, Stages, Step, Unset,
 };
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,7 @@ fn expanded(word: &str, request: &Value) -> Value {
         .map(|variables| serde_json::from_value(variables.clone()).unwrap())
         .unwrap_or_default();
     let how = Expansion {
-        escape: of("escape").chars().next().unwrap(),
+        escape: if of("escape") == "`" { Escape::Backtick } else { Escape::Backslash },
         quotes: match of("quotes") {
             "keep" => Quotes::Keep,
             "ignore" => Quotes::Ignore,
@@ -209,7 +209,7 @@ fn command(step: &Step<'_>) -> Value {
     }
 }
 
-fn copied(copy: &Copy) -> Value {
+fn copied(copy: &Copy<'_>) -> Value {
     let paths: Vec<&str> = copy
         .sources
         .iter()
@@ -223,7 +223,9 @@ fn copied(copy: &Copy) -> Value {
         .iter()
         .filter_map(|source| match source {
             Source::Path(_) => None,
-            Source::Heredoc(file) => Some(json!({ "name": file.name, "content": file.content, "expand": file.expand })),
+            Source::Heredoc(file) => {
+                Some(json!({ "name": file.name, "content": file.content(), "expand": file.expand }))
+            }
         })
         .collect();
     let exclude: Vec<&str> = copy.exclude.iter().map(|word| word.text.as_str()).collect();
