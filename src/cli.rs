@@ -232,7 +232,8 @@ pub struct BuildArgs {
     #[arg(long, value_name = "on-failure|always|never", default_value = "never", hide_possible_values = true)]
     #[arg(help_heading = "Pod")]
     pub keep: KeepChoice,
-    /// Skip what is checked before the pod is created: whether the namespace refuses Kaniko
+    /// Skip what is checked before the pod is created: whether the Dockerfile can be built from what is sent, and whether
+    /// the namespace refuses Kaniko
     #[arg(long, help_heading = "Pod")]
     pub no_check: bool,
     /// Write the image's digest and name as JSON, under BuildKit's keys

@@ -30,6 +30,9 @@ pub enum Error {
     /// The executor ran and failed.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The build cannot succeed, as findings that were told say.
+    #[error("nothing was built: it cannot succeed")]
+    Checked,
     /// `--timeout` is over.
     #[error("not done within {}", human_duration(*.timeout))]
     Deadline {
@@ -88,7 +91,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Context(_) | Self::Build(_) => 1,
+            Self::Context(_) | Self::Build(_) | Self::Checked => 1,
             Self::Cluster(_) => 3,
             Self::Output { .. } | Self::System { .. } => 1,
             Self::Deadline { .. } => 124,
@@ -102,7 +105,7 @@ impl Error {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Usage(UsageError::NoDockerfile { .. }) => Some(Code::DockerfileNotFound),
-            Self::Usage(_) | Self::Interrupted(_) | Self::System { .. } | Self::Output { .. } => None,
+            Self::Usage(_) | Self::Checked | Self::Interrupted(_) | Self::System { .. } | Self::Output { .. } => None,
             Self::Context(error) => Some(error.code()),
             Self::Cluster(error) => Some(error.code()),
             Self::Build(error) => Some(error.code()),
@@ -118,7 +121,7 @@ impl Error {
             Self::Cluster(error) => error.notes(),
             Self::Build(error) => error.notes(),
             Self::Deadline { trouble, .. } => trouble.iter().cloned().collect(),
-            Self::Interrupted(_) => vec![],
+            Self::Checked | Self::Interrupted(_) => vec![],
             Self::Output { source, .. } | Self::System { source, .. } => vec![source.to_string()],
         }
     }
@@ -137,6 +140,7 @@ impl Error {
             Self::Deadline { trouble: None, .. } => Some("give it longer with `--timeout`".to_owned()),
             Self::Deadline { trouble: Some(_), .. } => None,
             Self::Context(error) => error.help(),
+            Self::Checked => Some("change what is named above; `--no-check` builds all the same".to_owned()),
             Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } => None,
         }
     }

@@ -9,6 +9,7 @@ use super::manifest::{PodTemplate, context_name};
 use super::preflight::Preflight;
 use super::sent::SentContext;
 use super::signals::Signals;
+use super::sources::{Asked, of_sources};
 use crate::cluster::client::{Cluster, ClusterOptions};
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
@@ -16,8 +17,10 @@ use crate::cluster::session::Session;
 use crate::cluster::ways::{Step, Ways};
 use crate::context::advice::secret_message;
 use crate::context::locate;
+use crate::diagnose::Severity;
 use crate::error::{ClusterError, Error};
 use crate::event::{Event, Listener};
+use crate::executor::image::Image;
 use crate::reference::Digest;
 use crate::registry::Access;
 use crate::report::{self, LogForm, Progress, Style};
@@ -48,6 +51,9 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
         tell_secrets(&sent);
     }
 
+    if request.check {
+        check_sources(&sent, &request.pod)?;
+    }
     let access = access(&request.pod, sent.dockerfile()).await?;
 
     preflight.verdict().await?;
@@ -98,6 +104,23 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
         clean_up(&mut session, &mut signals, &kubectl).await;
     }
     result
+}
+
+/// Tells what the Dockerfile asks for and does not get.
+fn check_sources(sent: &SentContext, request: &PodRequest) -> Result<(), Error> {
+    let Some((context, dockerfile)) = sent.found() else { return Ok(()) };
+    let asked = Asked {
+        image: Image::named(&request.executor_image),
+        target: request.target.as_deref(),
+        build_args: &request.build_args,
+        executor_flags: &request.executor_flags,
+    };
+    let findings = of_sources(context, dockerfile, sent.listing(), &asked);
+    findings.iter().for_each(report::print_finding);
+    match findings.iter().any(|finding| finding.severity == Severity::Error) {
+        true => Err(Error::Checked),
+        false => Ok(()),
+    }
 }
 
 async fn steps(

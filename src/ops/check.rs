@@ -5,12 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::sent::{dockerfile_in, stdin_listing};
+use super::sources::{Asked, of_sources};
 use crate::context::advice::{Advice, advice};
-use crate::context::as_sent::{self, AsSent};
 use crate::context::dockerignore::Rules;
 use crate::context::facts::{self, Files};
-use crate::context::listing::Listing;
-use crate::context::locate::{self, BuildContext, TextFile};
+use crate::context::locate;
 use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
 use crate::diagnose::facts::{Facts, Here};
@@ -18,9 +17,7 @@ use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
 use crate::executor::files::{Mount, Pod, PodFiles, local};
-use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
-use crate::executor::{CONTEXT_VOLUME, ContextPlace};
 use crate::gopath;
 use crate::report;
 use crate::request::{
@@ -96,55 +93,15 @@ fn of_directory<'a>(
     match context.and_then(|context| Ok((scan(&context, Excluded::Prune)?, context))) {
         Ok((listing, context)) => {
             if let Some(dockerfile) = &dockerfile {
-                checked.findings.extend(of_sources(&context, dockerfile, &listing, request));
+                let asked =
+                    Asked { target: request.target.as_deref(), build_args: &request.build_args, ..Asked::default() };
+                checked.findings.extend(of_sources(&context, dockerfile, &listing, &asked));
             }
             checked.advice = advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
         }
         Err(error) => checked.findings.push(error.try_into()?),
     }
     Ok(checked)
-}
-
-/// What the Dockerfile takes from the context, as it would be sent.
-fn of_sources(
-    context: &BuildContext,
-    dockerfile: &TextFile,
-    listing: &Listing,
-    request: &CheckRequest,
-) -> Vec<Finding> {
-    let ignore = context.ignore_file.as_ref();
-    let content = ignore.map_or(&b""[..], |file| &file.content);
-    // What cannot be read or is no text has been told otherwise.
-    let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
-    let sent = AsSent::new(listing, &dockerfile.content);
-    let mut arguments = ContextPlace::Volume.args();
-    arguments.push("--no-push".to_owned());
-    arguments.extend(request.target.iter().map(|stage| format!("--target={stage}")));
-    arguments.extend(request.build_args.iter().map(|arg| format!("--build-arg={arg}")));
-    let environment = BTreeMap::new();
-    let resolution = resolve(&Setup {
-        image: Image::default(),
-        arguments: &arguments,
-        working_directory: None,
-        environment: &environment,
-        stdin: Stdin::Device,
-        mounts: &[CONTEXT_VOLUME.as_bytes().to_vec()],
-        files: &sent,
-    });
-    let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
-    let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
-    sources::findings(&Project {
-        dockerfile: &dockerfile.path,
-        text,
-        resolution: &resolution,
-        ignore_file: ignore.map(|file| &*file.path),
-        ignore: content,
-        rules: &rules,
-        disk: &Mounts::alone(&disk),
-        sent: &sent,
-        root: &as_sent::root(),
-        above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
-    })
 }
 
 /// What the Dockerfile takes from a context that the executor sees without our doing. What an ignore file keeps out there

@@ -12,6 +12,7 @@ mod pack;
 mod preflight;
 mod sent;
 mod signals;
+mod sources;
 mod why;
 
 pub use build::build;

@@ -32,6 +32,8 @@ pub(super) struct SentContext {
     spool: Option<File>,
     listing: Listing,
     dockerfile: Bytes,
+    /// The directory it is, and the file that the Dockerfile is, if they are.
+    found: Option<(BuildContext, TextFile)>,
 }
 
 impl SentContext {
@@ -50,6 +52,11 @@ impl SentContext {
     /// The Dockerfile's text, as far as it is one.
     pub(super) fn dockerfile(&self) -> &str {
         std::str::from_utf8(&self.dockerfile).unwrap_or_default()
+    }
+
+    /// The directory and the Dockerfile, if they are on disk.
+    pub(super) fn found(&self) -> Option<&(BuildContext, TextFile)> {
+        self.found.as_ref()
     }
 
     /// What of it looks like a secret.
@@ -72,23 +79,24 @@ impl SentContext {
             ignore_file = ?context.ignore_file.as_ref().map(|file| &file.path),
             "context found"
         );
-        Ok(Self {
-            root: Some(open(root)?),
-            spool: None,
-            listing: scan(&context, Excluded::Prune)?,
-            dockerfile: dockerfile.into(),
-        })
+        let listing = scan(&context, Excluded::Prune)?;
+        let found = path.map(|path| (context, TextFile { path, content: dockerfile.clone() }));
+        Ok(Self { root: Some(open(root)?), spool: None, listing, dockerfile: dockerfile.into(), found })
     }
 
     fn of_stdin(dockerfile: &DockerfileSource) -> Result<Self, Error> {
         match (stdin::context()?, dockerfile.path()) {
             (Stdin::Dockerfile(_), Some(file)) => Err(UsageError::StdinIsDockerfile { file: file.to_owned() }.into()),
-            (Stdin::Dockerfile(dockerfile), None) => {
-                Ok(Self { root: None, spool: None, listing: Listing::default(), dockerfile: dockerfile.into() })
-            }
+            (Stdin::Dockerfile(dockerfile), None) => Ok(Self {
+                root: None,
+                spool: None,
+                listing: Listing::default(),
+                dockerfile: dockerfile.into(),
+                found: None,
+            }),
             (Stdin::Tarball { file, listing }, path) => {
                 let dockerfile = dockerfile_in(&file, &listing, path)?;
-                Ok(Self { root: None, spool: Some(file), listing, dockerfile: dockerfile.into() })
+                Ok(Self { root: None, spool: Some(file), listing, dockerfile: dockerfile.into(), found: None })
             }
         }
     }

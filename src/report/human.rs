@@ -34,6 +34,11 @@ pub fn error_text(error: &Error) -> String {
     text
 }
 
+/// Prints a finding to standard error.
+pub fn print_finding(finding: &Finding) {
+    print(&finding_text(finding));
+}
+
 /// A finding; the file it is about is on a line of its own.
 pub fn finding_text(finding: &Finding) -> String {
     let mut text = titled(finding.severity, Some(finding.code), &finding.message);

@@ -19,7 +19,6 @@ use kaniko_local::report;
 use crate::process::careless;
 use crate::support::tool::Tool;
 use crate::support::tree::Tree;
-use crate::support::tree::Tree;
 
 const TROUBLESHOOTING: &str = include_str!("../../TROUBLESHOOTING.md");
 
@@ -315,6 +314,7 @@ fn without_stdin() -> Vec<Finding> {
         working_directory: None,
         environment: &environment,
         stdin: Stdin::Device,
+        mounts: &[],
         files: &Mounts::new(&[]),
     };
     let (resolution, places) = (resolve(&setup), BTreeMap::new());

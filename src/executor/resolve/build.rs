@@ -64,7 +64,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     };
     let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
     let rules = ignore_rules(build.ignore_file, pod)?;
-    check_variables(&stages, target_index, &arguments).map_err(failed)?;
+    check_variables(&stages, &bases, target_index, &arguments)?;
     let built = match build.family {
         Family::Fork => stages.needed(target_index, |stage| bases[position(&stages, stage)].clone()),
         _ if build.flags.is_on("skip-unused-stages") => used_stages(&stages, &bases, target_index, target.is_empty()),
@@ -157,17 +157,20 @@ fn bases(stages: &Stages, arguments: &BuildArguments) -> Result<Vec<String>, Str
 
 /// Before anything is built, it works out what stages take from each other, and expands their variables for it
 /// (`CalculateDependencies`).
-fn check_variables(stages: &Stages, target: usize, arguments: &BuildArguments) -> Result<(), String> {
-    for stage in stages.stages.iter().take(target + 1) {
+fn check_variables(stages: &Stages, bases: &[String], target: usize, arguments: &BuildArguments) -> Result<(), Stop> {
+    for (stage, base) in stages.stages.iter().zip(bases).take(target + 1) {
         let mut arguments = arguments.clone();
         let mut environment = variables::scratch();
         for step in &stage.steps {
-            match &step.command {
+            let expanded = match &step.command {
                 Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments),
                 Command::Arg(args) => arguments.declare(args, &environment),
                 Command::Add(_) | Command::Copy(_) | Command::Run(_) | Command::Other => Ok(()),
-            }
-            .map_err(|why| why.to_string())?;
+            };
+            expanded.map_err(|why| match base.as_str() {
+                "scratch" => Stop::Building(why.to_string()),
+                _ => Stop::Unknown(Unknown::Image),
+            })?;
         }
     }
     Ok(())
@@ -206,27 +209,37 @@ impl State<'_> {
 
     fn steps(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
         for step in &stage.steps {
-            let executing = |why: String| format!("failed to execute command: {why}");
             match &step.command {
                 Command::Copy(copy) if copy.from.is_none() => {
-                    self.copy(copy, false, step.instruction.span.clone(), pod)?
+                    self.copy(copy, false, step.instruction.span.clone(), pod)?;
                 }
                 Command::Add(copy) => self.copy(copy, true, step.instruction.span.clone(), pod)?,
                 // From another stage or image: not from the context.
                 Command::Copy(_) | Command::Run(_) => {}
-                Command::Env(pairs) => variables::set(&mut self.here.environment, pairs, self.arguments)
-                    .map_err(|why| executing(why.to_string()))?,
+                Command::Env(pairs) => {
+                    let set = variables::set(&mut self.here.environment, pairs, self.arguments);
+                    set.map_err(|why| self.executing(why.to_string()))?;
+                }
                 Command::Arg(args) => {
-                    self.arguments.declare(args, &self.here.environment).map_err(|why| executing(why.to_string()))?;
+                    let declared = self.arguments.declare(args, &self.here.environment);
+                    declared.map_err(|why| self.executing(why.to_string()))?;
                 }
                 Command::Other if step.instruction.keyword == Some(Keyword::Workdir) => {
                     let typed = step.instruction.arguments.words().first().map_or("", |word| &word.text);
-                    self.change_directory(typed, pod).map_err(executing)?;
+                    self.change_directory(typed, pod).map_err(|why| self.executing(why))?;
                 }
                 Command::Other => {}
             }
         }
         Ok(())
+    }
+
+    /// What fails while an instruction is executed. In an image nothing is known to fail: it may hold what is missing.
+    fn executing(&self, why: String) -> Trouble {
+        match self.here.from_scratch {
+            true => Trouble::Words(format!("failed to execute command: {why}")),
+            false => Trouble::Unknown(Unknown::Image),
+        }
     }
 
     /// What fails is told, and then left out: those that follow may have mistakes of their own.
@@ -245,6 +258,12 @@ impl State<'_> {
         let looking = |why: String| format!("failed to get files used from context: {why}");
         let from_scratch = self.here.from_scratch;
         let (sources, destination) = copies::expanded(copy, &variables, from_scratch).map_err(looking)?;
+        if sources.is_empty() && self.build.family == Family::Fork {
+            return Ok(());
+        }
+        if sources.is_empty() {
+            return Err(looking("resolved envs is empty".to_owned()).into());
+        }
         let mut copied =
             Copied { span, sources, destination, ignored: vec![], nothing: false, failure: None, from_scratch };
         if copied.sources.iter().any(|source| !source.is_known) {
@@ -265,6 +284,8 @@ impl State<'_> {
         );
         match result {
             Ok(ignored) => copied.ignored = ignored,
+            // What is in an image may make way for it.
+            Err(why) if !from_scratch && why.starts_with("failed to execute command: ") => {}
             Err(why) => {
                 self.failure.get_or_insert_with(|| why.clone());
                 copied.failure = Some(why);

@@ -308,3 +308,25 @@ fn a_pattern_over_everything_is_not_foretold() {
     let files = ["/Dockerfile=FROM scratch\nCOPY * /out/\n"];
     assert_eq!(resolution("/", &["--context=/"], &files).end, End::Unknown(Unknown::Root));
 }
+
+/// Since v1.25.4 of the fork.
+#[test]
+fn a_file_in_the_dockerfile_is_known_to_the_fork_alone() {
+    let files = Told::of(&["/c/Dockerfile=FROM scratch\nCOPY <<E /e\nx\nE\n"]);
+    let arguments = ["--context=/c".to_owned(), "--no-push".to_owned()];
+    let end = |image: &str| {
+        let setup = Setup {
+            image: image.parse().unwrap(),
+            arguments: &arguments,
+            working_directory: None,
+            environment: &BTreeMap::new(),
+            stdin: Stdin::Device,
+            mounts: &[],
+            files: &files,
+        };
+        resolve(&setup).end
+    };
+    assert_eq!(end("fork"), End::Built);
+    let words = "error building stage: failed to get files used from context: resolved envs is empty";
+    assert_eq!(end("upstream"), End::Failed(format!("error building image: {words}")));
+}

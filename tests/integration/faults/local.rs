@@ -89,3 +89,32 @@ fn a_file_that_becomes_a_pipe_is_no_reason_to_wait_for_ever() {
     assert!(finished.stderr.contains("`d/z`"), "{}", finished.stderr);
     assert_eq!(double.built_from(), None);
 }
+
+#[test]
+fn a_build_that_cannot_succeed_makes_no_pod_unless_nothing_is_checked() {
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY target/app.jar /\n").file("pom.xml", "");
+    let double = Double::start(vec![]);
+    let finished = double.build(&tree).run();
+    assert_eq!((finished.code, double.asked(Ask::Create)), (Some(1), 0), "{}", finished.stderr);
+    let told = format!(
+        "error[copy-source-missing]: no `target/app.jar` in the build context\n  --> {}/Dockerfile:2:6\n",
+        tree.path().display()
+    );
+    assert!(finished.stderr.contains(&told), "{}", finished.stderr);
+    let end = "error: nothing was built: it cannot succeed\nhelp: change what is named above; `--no-check` builds all the same\n";
+    assert!(finished.stderr.ends_with(end), "{}", finished.stderr);
+
+    let unchecked = double.build(&tree).args(&["--no-check"]).run();
+    assert_eq!((unchecked.code, double.asked(Ask::Create)), (Some(0), 1), "{}", unchecked.stderr);
+}
+
+/// What an image of a registry holds is not known, and so nothing is said of it.
+#[test]
+fn a_dockerfile_of_an_unknown_image_is_built() {
+    let dockerfile = "FROM maven:3\nARG X=${MAVEN_HOME:?}\nCOPY $MAVEN_HOME/a /\nCOPY pom.xml src /app\n";
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("pom.xml", "").file("src/a", "");
+    let double = Double::start(vec![]);
+    let finished = double.build(&tree).run();
+    assert_eq!((finished.code, double.asked(Ask::Create)), (Some(0), 1), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("error"), "{}", finished.stderr);
+}

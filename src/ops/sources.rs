@@ -1,0 +1,70 @@
+//! What a Dockerfile takes from the build context, before a pod exists: for `check`, and for `build`, which begins nothing
+//! that cannot succeed.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::context::as_sent::{self, AsSent};
+use crate::context::dockerignore::Rules;
+use crate::context::listing::Listing;
+use crate::context::locate::{BuildContext, TextFile};
+use crate::context::mounts::Mounts;
+use crate::diagnose::Finding;
+use crate::diagnose::sources::{self, Project};
+use crate::executor::files::Mount;
+use crate::executor::image::Image;
+use crate::executor::resolve::{Setup, Stdin, resolve};
+use crate::executor::{CONTEXT_VOLUME, ContextPlace};
+
+/// What is asked of the executor, as far as it decides which sources are looked for.
+#[derive(Debug, Default)]
+pub(super) struct Asked<'a> {
+    pub(super) image: Image,
+    pub(super) target: Option<&'a str>,
+    pub(super) build_args: &'a [String],
+    pub(super) executor_flags: &'a [String],
+}
+
+/// What the Dockerfile takes from the context, as it would be sent.
+pub(super) fn of_sources(
+    context: &BuildContext,
+    dockerfile: &TextFile,
+    listing: &Listing,
+    asked: &Asked,
+) -> Vec<Finding> {
+    let ignore = context.ignore_file.as_ref();
+    let content = ignore.map_or(&b""[..], |file| &file.content);
+    // What cannot be read or is no text has been told otherwise.
+    let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
+    let sent = AsSent::new(listing, &dockerfile.content);
+    let mut arguments = ContextPlace::Volume.args();
+    arguments.push("--no-push".to_owned());
+    arguments.extend(asked.target.iter().map(|stage| format!("--target={stage}")));
+    arguments.extend(asked.build_args.iter().map(|arg| format!("--build-arg={arg}")));
+    arguments.extend_from_slice(asked.executor_flags);
+    let environment = BTreeMap::new();
+    let resolution = resolve(&Setup {
+        image: asked.image,
+        arguments: &arguments,
+        working_directory: None,
+        environment: &environment,
+        stdin: Stdin::Device,
+        mounts: &[CONTEXT_VOLUME.as_bytes().to_vec()],
+        files: &sent,
+    });
+    let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
+    let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
+    sources::findings(&Project {
+        dockerfile: &dockerfile.path,
+        text,
+        resolution: &resolution,
+        ignore_file: ignore.map(|file| &*file.path),
+        ignore: content,
+        rules: &rules,
+        disk: &Mounts::alone(&disk),
+        sent: &sent,
+        root: &as_sent::root(),
+        above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
+    })
+}
