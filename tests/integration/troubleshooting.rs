@@ -281,6 +281,8 @@ const EXECUTORS: &[(Code, Words, Words, Words)] = &[
     (Code::SwitchValue, &[], &[], &["--cache", "true", "--no-push"]),
     (Code::ExecutorPath, &[], &[], &["/kaniko/executor", "--no-push"]),
     (Code::TypographicDash, &[], &[], &["–context=dir:///workspace", "--no-push"]),
+    (Code::SingleDash, &[], &[], &["-context=dir:///workspace", "--no-push"]),
+    (Code::FlagAsValue, &[], &[], &["--cache-repo", "--destination=registry.example.com/team/app"]),
     (Code::ArgumentsInOne, &[], &[], &["--registry-certificate registry.example.com=/ca.crt", "--no-push"]),
     (
         Code::QuotedValue,
