@@ -86,6 +86,10 @@ codes! {
     ExecutorPath = "executor-path",
     /// An argument begins with a dash of a typesetter.
     TypographicDash = "typographic-dash",
+    /// One dash before a long name.
+    SingleDash = "single-dash",
+    /// A flag without a value takes the next flag for it.
+    FlagAsValue = "flag-as-value",
     /// Two arguments in one.
     ArgumentsInOne = "arguments-in-one",
     /// Quotes that nobody takes off.

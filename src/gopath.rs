@@ -95,7 +95,7 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> Result<bool, BadPattern> {
             let mut skipped = 0;
             while skipped < name.len() && name[skipped] != b'/' {
                 if let Some(left) = match_chunk(chunk, &name[skipped + 1..])?
-                    && !(pattern.is_empty() && !left.is_empty())
+                    && (!pattern.is_empty() || left.is_empty())
                 {
                     found = Some(left);
                     break;

@@ -351,7 +351,7 @@ fn image(given: &str) -> Result<Image, UsageError> {
 fn mount(given: &str) -> Result<Mount, UsageError> {
     match given.rfind(":/") {
         Some(at) if at > 0 => {
-            Ok(Mount { local: given[..at].into(), pod: crate::gopath::clean(given[at + 1..].as_bytes()) })
+            Ok(Mount { local: given[..at].into(), pod: crate::gopath::clean(&given.as_bytes()[at + 1..]) })
         }
         _ => {
             let wanted = "`LOCAL:POD`, a path here and an absolute path in the pod";

@@ -79,11 +79,15 @@ impl Facts<'_> {
         self.context().filter(|context| matches!(context.source, Source::Path | Source::Directory))
     }
 
-    /// The flags whose values a look is due at: those that decide over what it fails at, or all that are given.
+    /// The flags whose values a look is due at: those that decide over what it fails at, or all that are given,
+    /// destinations first, as a mistake there is the worst.
     pub fn suspects(&self) -> Vec<&Given> {
         let Some(flags) = &self.resolution.flags else { return vec![] };
         match self.failure() {
-            None => flags.iter().collect(),
+            None => {
+                let (first, rest): (Vec<_>, Vec<_>) = flags.iter().partition(|given| given.name == "destination");
+                [first, rest].concat()
+            }
             Some(_) if self.fails_at_context() || self.fails_at_dockerfile() => {
                 let names = ["context", "bucket", "context-sub-path", "dockerfile"];
                 names.iter().filter_map(|name| flags.last(name)).collect()

@@ -307,7 +307,8 @@ impl Table {
                     }
                 }
                 Some(letters) if !letters.is_empty() => {
-                    if !self.short_flags(letters, &mut rest, index, &mut given).map_err(error)? {
+                    let is_build = self.short_flags(letters, &mut rest, index, &mut given).map_err(error)?;
+                    if !is_build {
                         return Ok(Command::Other("help".to_owned()));
                     }
                 }

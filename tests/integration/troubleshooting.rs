@@ -187,9 +187,11 @@ fn push_check(why: &str) -> Error {
     )
 }
 
-/// Arguments of an executor behind `--`, what `check` gets before them, and the files in the directory where it is
-/// called: what is printed for each code. Files are told as `path`, `path=content` and `path -> target`.
-const EXECUTORS: &[(Code, &[&str], &[&str], &[&str])] = &[
+type Words = &'static [&'static str];
+
+/// For each code about an executor: the files in the directory where `check` is called, told as `path`, `path=content`
+/// or `path -> target`; what `check` gets before `--`; the executor's arguments.
+const EXECUTORS: &[(Code, Words, Words, Words)] = &[
     (Code::DockerfileMissing, &["deploy/Dockerfile"], &[], &["--context=dir:///workspace", "--no-push"]),
     (Code::DockerfileLetterCase, &["dockerfile"], &[], &["--context=dir:///workspace", "--no-push"]),
     (
@@ -279,6 +281,8 @@ const EXECUTORS: &[(Code, &[&str], &[&str], &[&str])] = &[
     (Code::SwitchValue, &[], &[], &["--cache", "true", "--no-push"]),
     (Code::ExecutorPath, &[], &[], &["/kaniko/executor", "--no-push"]),
     (Code::TypographicDash, &[], &[], &["–context=dir:///workspace", "--no-push"]),
+    (Code::SingleDash, &[], &[], &["-context=dir:///workspace", "--no-push"]),
+    (Code::FlagAsValue, &[], &[], &["--cache-repo", "--destination=registry.example.com/team/app"]),
     (Code::ArgumentsInOne, &[], &[], &["--registry-certificate registry.example.com=/ca.crt", "--no-push"]),
     (
         Code::QuotedValue,

@@ -94,6 +94,11 @@ impl Case {
         assert!(found.iter().all(|finding| finding.code != code), "{found:#?}");
     }
 
+    /// The codes of all findings.
+    pub(super) fn codes(&self) -> Vec<Code> {
+        self.findings().iter().map(|finding| finding.code).collect()
+    }
+
     fn findings(&self) -> Vec<Finding> {
         let setup = Setup {
             image: self.image,

@@ -21,9 +21,10 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
         finding = finding.because([why]);
     }
     if facts.failure().is_none() {
-        finding
-            .notes
-            .push("nobody looks before the first `COPY`, which fails with `failed to get fileinfo for`".to_owned());
+        finding.notes.push(
+            "the executor looks for it only at the first `COPY`, and fails with `failed to get fileinfo for`"
+                .to_owned(),
+        );
     }
     let above = gopath::parent(&context.absolute);
     let meant = nearest(gopath::file_name(&context.absolute), facts.names(&above));

@@ -26,6 +26,7 @@ mod dockerfile_unusable;
 mod dockerfile_url;
 mod executor_arguments;
 mod executor_path;
+mod flag_as_value;
 mod git_address;
 mod git_branch_regression;
 mod git_pull_request;
@@ -36,6 +37,7 @@ mod no_destination;
 mod no_stdin;
 mod path_of_this_machine;
 mod quoted_value;
+mod single_dash;
 mod sub_path_ignored;
 mod sub_path_missing;
 mod switch_value;
@@ -55,6 +57,8 @@ const CAUSES: &[Rule] = &[
     // Arguments that it does not take: the shape of one goes before its name.
     executor_path::find,
     typographic_dash::find,
+    single_dash::find,
+    flag_as_value::find,
     quoted_value::find,
     arguments_in_one::find,
     switch_value::find,
@@ -88,6 +92,8 @@ const CAUSES: &[Rule] = &[
 
 /// What may be wrong though it builds.
 const RISKS: &[&[Rule]] = &[
+    // About how flags are written, and what becomes a destination by that.
+    &[single_dash::find, flag_as_value::find, destination_malformed::find],
     // About the context's place.
     &[
         arguments_in_one::find,
@@ -105,7 +111,6 @@ const RISKS: &[&[Rule]] = &[
     &[dockerfile_shadowed::find, dockerfile_url::find, archive_top_directory::find, dockerfile_outside_context::find],
     &[bucket_regression::find],
     &[ignore_file_unread::find],
-    &[destination_malformed::find],
     &[unknown_flag::of_later_release],
 ];
 
@@ -120,3 +125,49 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 
 #[cfg(test)]
 mod case;
+
+#[cfg(test)]
+mod tests {
+    use super::case::Case;
+    use crate::code::Code;
+
+    /// Where several rules would fit.
+    #[test]
+    fn a_failure_has_one_cause_and_the_nearest_is_told() {
+        for (arguments, files, cause) in [
+            (&["--dockerfile=x --context=dir:///c"][..], &["/c/x"][..], Code::ArgumentsInOne),
+            (&["--context=/c", "--dockerfile='x'"], &["/c/x"], Code::QuotedValue),
+            (&["--context=dir:///c/$DIR"], &["/c/dockerfile"], Code::VariableNotExpanded),
+            (&["–context=/c /d"], &["/c/Dockerfile"], Code::TypographicDash),
+            (&["-no-push"], &["/c/Dockerfile"], Code::SingleDash),
+            (&["--context=git@h.example:o/r"], &["/c/Dockerfile"], Code::GitAddress),
+            (&["--context=dir://c"], &["/c/Dockerfile"], Code::ContextTwoSlashes),
+            (&["--context=/c"], &["/c/dockerfile", "/c/a/Dockerfile"], Code::DockerfileLetterCase),
+            (&["--context=/nowhere"], &["/c/Dockerfile"], Code::ContextMissing),
+            (&["--context=/c"], &["/c/a/Dockerfile"], Code::DockerfileMissing),
+            (&["--context=dir:///c", "--context-sub-path=A"], &["/c/a/Dockerfile"], Code::SubPathMissing),
+            (&["--verbosity=loud"], &["/workspace/Dockerfile"], Code::ExecutorArguments),
+        ] {
+            assert_eq!(Case::of(arguments, files).codes(), [cause], "{arguments:?}");
+        }
+        let sent = Case::of(&["--context=/home/me"], &["/c/x"]).here("context", "/home/me", None);
+        assert_eq!(sent.codes(), [Code::PathOfThisMachine]);
+    }
+
+    #[test]
+    fn a_mistake_that_builds_is_told_once() {
+        const FILES: &[&str] = &["/workspace/Dockerfile"];
+        for (arguments, codes) in [
+            (&["--context=github.com/o/r"][..], &[Code::GitAddress][..]),
+            (&["--context=/workspace/~/x"], &[Code::ContextMissing]),
+            (&["-dockerfile=x"], &[Code::SingleDash]),
+            (&["--destination='r.example.com/ab'"], &[Code::QuotedValue]),
+            (&["--destination=r.example.com/$NAME"], &[Code::VariableNotExpanded]),
+            (&["--context=/", "--destination=AB"], &[Code::DestinationMalformed, Code::ContextIsRoot]),
+            (&["--context=/workspace", "--destination=r.example.com/ab", "--cache=false"], &[]),
+            (&["version"], &[]),
+        ] {
+            assert_eq!(Case::of(arguments, FILES).codes(), codes, "{arguments:?}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dockerfile::{Arg, ExpandError, Expansion, Pair};
+use crate::dockerfile::{Arg, Escape, ExpandError, Expansion, Pair};
 
 /// What `PATH` is in an image from scratch (kaniko v1.24.0 `pkg/constants`).
 const SCRATCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -135,7 +135,7 @@ pub(super) fn set(
 
 /// One word, its variables replaced. The executor always takes the backslash for the escape character.
 pub(super) fn expand(text: &str, variables: &dyn Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
-    Expansion::new('\\').word(text, variables)
+    Expansion::new(Escape::Backslash).word(text, variables)
 }
 
 /// A value without the quotes around it (kaniko v1.24.0 `pkg/dockerfile/dockerfile.go` `extractValFromQuotes`, which
