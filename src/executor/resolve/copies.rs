@@ -103,9 +103,6 @@ pub(super) fn expanded(
             Ok(CopySource { span: word.span.clone(), typed: word.text.clone(), path, is_known })
         })
         .collect::<Result<_, String>>()?;
-    if sources.is_empty() {
-        return Err("resolved envs is empty".to_owned());
-    }
     let destination =
         path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
     Ok((sources, destination))
