@@ -286,6 +286,7 @@ Findings go to standard output, each with a code that TROUBLESHOOTING.md explain
 
 /// `check`.
 #[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("setup").args(["manifest", "executor_flags"]))]
 pub struct CheckArgs {
     /// Build context; `-` reads a tar archive from standard input [default: .]
     #[arg(value_name = "CONTEXT")]
@@ -303,7 +304,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["build_context", "file"])]
     pub manifest: Option<PathBuf>,
     /// What the executor sees of this disk (can be repeated) [default: CONTEXT where --context points at]
-    #[arg(long = "mount", value_name = "LOCAL:POD", requires = "executor_flags")]
+    #[arg(long = "mount", value_name = "LOCAL:POD", requires = "setup")]
     pub mounts: Vec<String>,
     /// Directory that the executor starts in [default: that of its image]
     #[arg(long, value_name = "DIR", requires = "executor_flags")]

@@ -132,6 +132,18 @@ codes! {
     ContextUnintended = "context-unintended",
     /// Something that looks like a secret and is sent.
     ContextSecret = "context-secret",
+    /// A manifest whose context is a directory of a node.
+    ContextOnNode = "context-on-node",
+    /// A manifest whose context is a volume that nobody fills.
+    ContextVolumeEmpty = "context-volume-empty",
+    /// A manifest whose context is where nothing is mounted.
+    ContextNotMounted = "context-not-mounted",
+    /// A manifest whose context is a volume of symlinks.
+    ContextOfLinks = "context-of-links",
+    /// A manifest with a volume over the executor.
+    MountOverExecutor = "mount-over-executor",
+    /// A manifest with the executor's flags in the place of its program.
+    FlagsAsCommand = "flags-as-command",
     /// A manifest gives a Kaniko pod more than a container of `docker build` has.
     ExcessPrivileges = "excess-privileges",
     /// A manifest in which nothing runs Kaniko.

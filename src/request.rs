@@ -257,6 +257,8 @@ impl From<cli::ContextWhyArgs> for WhyRequest {
 pub struct CheckRequest {
     /// What is checked.
     pub subject: Subject,
+    /// What of this disk is in the volumes of manifests.
+    pub mounts: Vec<Mount>,
     /// The stage that would be built.
     pub target: Option<String>,
     /// Build arguments, each `KEY=VALUE`.
@@ -317,12 +319,13 @@ impl CheckRequest {
     pub fn new(args: cli::CheckArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
         let build_args = args.build_args.iter().filter_map(|given| build_arg(given, &environment).transpose());
         let build_args = build_args.collect::<Result<_, _>>()?;
+        let mounts = args.mounts.iter().map(|given| mount(given)).collect::<Result<Vec<_>, _>>()?;
         let subject = match args.manifest {
             _ if !args.executor_flags.is_empty() => Subject::Executor(ExecutorSetup {
                 image: args.executor.as_deref().map_or(Ok(Image::default()), image)?,
                 directory: args.workdir,
-                mounts: match args.mounts.is_empty() {
-                    false => Mounted::At(args.mounts.iter().map(|given| mount(given)).collect::<Result<_, _>>()?),
+                mounts: match mounts.is_empty() {
+                    false => Mounted::At(mounts.clone()),
                     true => Mounted::AtContext(args.build_context.unwrap_or_else(|| PathBuf::from("."))),
                 },
                 arguments: args.executor_flags,
@@ -338,7 +341,7 @@ impl CheckRequest {
             cli::DocumentFormat::Text => FindingsForm::Text,
             cli::DocumentFormat::Json => FindingsForm::Json,
         };
-        Ok(Self { subject, target: args.target, build_args, form })
+        Ok(Self { subject, mounts, target: args.target, build_args, form })
     }
 }
 

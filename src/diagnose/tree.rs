@@ -53,6 +53,20 @@ impl Tree {
         }
     }
 
+    /// Where the field `name` is.
+    pub(super) fn place_of(&self, name: &str) -> Option<Place> {
+        self.entry(name).map(|(key, node)| place(key, node))
+    }
+
+    /// A value that stands for itself, as it would be written.
+    pub(super) fn scalar(&self) -> Option<String> {
+        match self {
+            Self::Leaf(Value::String(text)) => Some(text.clone()),
+            Self::Leaf(Value::Null) | Self::List(_) | Self::Map(_) => None,
+            Self::Leaf(other) => Some(other.to_string()),
+        }
+    }
+
     fn entry(&self, name: &str) -> Option<(&Spanned<String>, &Node)> {
         let Self::Map(map) = self else { return None };
         map.iter().find(|(key, _)| key.value == name).map(|(key, node)| (key, node))
@@ -74,6 +88,14 @@ impl Tree {
             }
         }
     }
+}
+
+/// Where a value is that has no key, a member of a list.
+pub(super) fn place_of_value(node: &Node) -> Place {
+    let at = &node.referenced;
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let (line, column) = (number(at.line()), number(at.column()));
+    Place { line, column, end_line: line, end_column: column + number(length(at)) }
 }
 
 /// From the key to the end of a value that is on the same line; else the key alone.

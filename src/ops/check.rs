@@ -34,8 +34,10 @@ pub fn check(request: &CheckRequest) -> Result<Option<Severity>, Error> {
             of_directory(root, dockerfile, request)?
         }
         Subject::Context(ContextRequest { context: ContextSource::Stdin, dockerfile }) => of_archive(dockerfile)?,
-        Subject::Manifest(file) => of_manifest(file, std::fs::read_to_string(file))?,
-        Subject::ManifestOnStdin => of_manifest(Path::new("-"), std::io::read_to_string(std::io::stdin().lock()))?,
+        Subject::Manifest(file) => of_manifest(file, std::fs::read_to_string(file), &request.mounts)?,
+        Subject::ManifestOnStdin => {
+            of_manifest(Path::new("-"), std::io::read_to_string(std::io::stdin().lock()), &request.mounts)?
+        }
         Subject::Executor(setup) => of_executor(setup),
     };
     let all = checked.all();
@@ -217,8 +219,9 @@ fn of_archive<'a>(dockerfile: &DockerfileSource) -> Result<Checked<'a>, Error> {
     Ok(checked)
 }
 
-fn of_manifest<'a>(file: &Path, text: std::io::Result<String>) -> Result<Checked<'a>, Error> {
+fn of_manifest<'a>(file: &Path, text: std::io::Result<String>, mounts: &[Mount]) -> Result<Checked<'a>, Error> {
     let unreadable = |why: String| UsageError::Manifest { file: file.to_owned(), why };
     let text = text.map_err(|error| unreadable(error.to_string()))?;
-    Ok(Checked { findings: manifest::findings(file, &text).map_err(unreadable)?, ..Checked::default() })
+    let findings = manifest::findings(file, &text, mounts, &Mounts::new(mounts)).map_err(unreadable)?;
+    Ok(Checked { findings, ..Checked::default() })
 }

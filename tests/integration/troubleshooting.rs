@@ -333,8 +333,24 @@ fn printed() -> BTreeMap<Code, String> {
         "kind: Pod\nmetadata: {name: build}\nspec:\n  containers:\n  - name: kaniko\n    \
          image: gcr.io/kaniko-project/executor\n    securityContext:\n      privileged: true\n",
         "kind: Pod\n",
+        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--dockerfile=/workspace/dockerfile\", \"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
+         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    hostPath:\n      path: /home/me/project\n",
+        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
+         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    emptyDir: {}\n",
+        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
+         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    configMap: {name: source}\n",
+        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=/home/me/app\", \"--no-push\"]\n",
+        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\n    volumeMounts:\n    \
+         - name: cache\n      mountPath: /kaniko\n",
+        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         command: [\"--dockerfile=/usr/src/Dockerfile\", \"--no-push\"]\n",
     ] {
-        for finding in manifest::findings(Path::new("pod.yaml"), manifest).unwrap() {
+        for finding in manifest::findings(Path::new("pod.yaml"), manifest, &[], &Mounts::new(&[])).unwrap() {
             printed.insert(finding.code, plain(&report::finding_text(&finding)));
         }
     }

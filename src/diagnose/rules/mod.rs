@@ -48,6 +48,7 @@ mod working_directory;
 
 use super::Finding;
 use super::facts::Facts;
+use crate::executor::resolve::{End, Resolution, Unknown};
 
 /// Looks at the facts and tells what it finds.
 type Rule = fn(&Facts) -> Option<Finding>;
@@ -113,6 +114,29 @@ const RISKS: &[&[Rule]] = &[
     &[ignore_file_unread::find],
     &[unknown_flag::of_later_release],
 ];
+
+/// What may be wrong with arguments, whatever is in the files that they name.
+const OF_ARGUMENTS: &[&[Rule]] = &[
+    &[
+        arguments_in_one::find,
+        quoted_value::find,
+        variable_not_expanded::find,
+        git_address::find,
+        context_two_slashes::find,
+        sub_path_ignored::find,
+    ],
+    &[git_two_schemes::find, git_scp_address::find, git_pull_request::find, git_branch_regression::find],
+    &[bucket_regression::find],
+    &[destination_malformed::find],
+    &[unknown_flag::of_later_release],
+];
+
+/// What there is to say of an executor whose files nobody knows: it is not to be told whether it fails.
+pub fn of_arguments(facts: &Facts) -> Vec<Finding> {
+    let resolution = Resolution { end: End::Unknown(Unknown::Volume), ..facts.resolution.clone() };
+    let facts = Facts { resolution: &resolution, ..*facts };
+    OF_ARGUMENTS.iter().filter_map(|rules| rules.iter().find_map(|rule| rule(&facts))).collect()
+}
 
 /// What there is to say of an executor that somebody set up.
 pub fn findings(facts: &Facts) -> Vec<Finding> {

@@ -102,6 +102,8 @@ pub enum Unknown {
     Dockerfile,
     /// What is in `/` while it looks: its context is `/` itself, with all that the kernel has there.
     Root,
+    /// What is in a volume.
+    Volume,
     /// What is in an image that a stage builds on.
     Image,
     /// What becomes of a Dockerfile without stages.

@@ -1,23 +1,29 @@
-//! Other people's manifests: what a pod that runs Kaniko gets too much of.
+//! Other people's manifests: what a pod that runs Kaniko gets too much of, and what its executor makes of its arguments.
 //!
 //! A pod's spec is wherever there is a list `containers` with Kaniko in it: in a Pod, in the template of a Job or a
 //! CronJob, in a List, in a custom resource that holds one.
 
+mod container;
+mod volumes;
+
 use std::path::Path;
 
+use self::container::Container;
 use super::tree::{Node, Tree, documents};
 use super::{Finding, Severity, Span};
 use crate::cluster::privileges::{Excess, ExcessKind, excess};
 use crate::code::Code;
+use crate::executor::files::{Mount, PodFiles};
 
 /// Where Kaniko's executor is in its images.
 const EXECUTOR: &str = "/kaniko/executor";
 
-/// The findings about the manifests in `text`, which is `file`'s.
+/// The findings about the manifests in `text`, which is `file`'s. Of what is in their volumes only `mounts` are known:
+/// `files` are what is in those.
 ///
 /// # Errors
 /// It is neither YAML nor JSON: why, in one line.
-pub fn findings(file: &Path, text: &str) -> Result<Vec<Finding>, String> {
+pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     let mut found = false;
     for document in documents(text)? {
@@ -25,6 +31,10 @@ pub fn findings(file: &Path, text: &str) -> Result<Vec<Finding>, String> {
             found = true;
             let excess = excess(&spec.value.to_value());
             findings.extend(excess.iter().map(|excess| too_much(file, &document.value, path, spec, excess)));
+            let kaniko = members(&spec.value, "containers").filter(|container| is_kaniko(&container.value));
+            findings.extend(kaniko.flat_map(|node| {
+                container::findings(&Container { file, spec: &spec.value, node: &node.value, mounts, files })
+            }));
         });
     }
     if !found {
@@ -64,8 +74,21 @@ fn pod_specs<'a>(path: &str, node: &'a Node, tell: &mut impl FnMut(&str, &'a Nod
 }
 
 fn runs_kaniko(spec: &Tree) -> bool {
-    let Some(Tree::List(containers)) = spec.get("containers").map(|node| &node.value) else { return false };
-    containers.iter().any(|container| is_kaniko(&container.value))
+    members(spec, "containers").any(|container| is_kaniko(&container.value))
+}
+
+/// The members of a list; none if there is no such list.
+fn members<'a>(tree: &'a Tree, field: &str) -> impl Iterator<Item = &'a Node> {
+    let list = match tree.get(field).map(|node| &node.value) {
+        Some(Tree::List(list)) => &list[..],
+        Some(Tree::Leaf(_) | Tree::Map(_)) | None => &[],
+    };
+    list.iter()
+}
+
+/// The text of a field.
+fn text_of<'a>(tree: &'a Tree, field: &str) -> Option<&'a str> {
+    tree.get(field)?.value.text()
 }
 
 fn is_kaniko(container: &Tree) -> bool {
@@ -125,8 +148,12 @@ fn help(excess: &Excess) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn found(text: &str) -> Vec<Finding> {
+        findings(Path::new("pod.yaml"), text, &[], &crate::context::mounts::Mounts::new(&[])).unwrap()
+    }
+
     fn told(text: &str) -> Vec<(String, Option<usize>)> {
-        let findings = findings(Path::new("pod.yaml"), text).unwrap();
+        let findings = found(text);
         let told = findings.into_iter().map(|finding| {
             assert_eq!((finding.code, finding.severity), (Code::ExcessPrivileges, Severity::Warning), "{finding:?}");
             let path = finding.message.split('`').nth(1).unwrap().to_owned();
@@ -199,7 +226,7 @@ spec:
             "kind: Pod\nspec: {hostPID: true, containers: [{name: a, image: kaniko.example.com/docker:dind}]}",
             "spec: {containers: none, hostPID: true}",
         ] {
-            let findings = findings(Path::new("pod.yaml"), text).unwrap();
+            let findings = found(text);
             assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NoKaniko], "{text}");
         }
     }
@@ -207,6 +234,6 @@ spec:
     #[test]
     fn a_pod_with_no_more_than_it_needs_has_no_findings() {
         let text = "kind: Pod\nspec: {containers: [{name: k, image: gcr.io/kaniko-project/executor}]}";
-        assert_eq!(findings(Path::new("pod.yaml"), text).unwrap(), []);
+        assert_eq!(found(text), []);
     }
 }
