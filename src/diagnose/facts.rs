@@ -96,15 +96,17 @@ impl Facts<'_> {
         }
     }
 
-    /// How far it would come with these arguments too: of a flag, the last one counts.
-    pub fn with(&self, further: &[String]) -> Resolution {
-        let arguments = [self.setup.arguments, further].concat();
-        resolve(&Setup { arguments: &arguments, ..*self.setup })
+    /// Whether it would find a Dockerfile with these arguments too: of a flag, the last one counts.
+    pub fn builds_with(&self, further: &[&str]) -> bool {
+        let further = further.iter().map(|argument| (*argument).to_owned());
+        let arguments: Vec<String> = self.setup.arguments.iter().cloned().chain(further).collect();
+        let resolution = resolve(&Setup { arguments: &arguments, ..*self.setup });
+        resolution.dockerfile.is_some_and(|dockerfile| dockerfile.chosen.is_some())
     }
 
-    /// Whether it would find a Dockerfile with these arguments too.
-    pub fn builds_with(&self, further: &[String]) -> bool {
-        self.with(further).dockerfile.is_some_and(|dockerfile| dockerfile.chosen.is_some())
+    /// Help that names a flag, if it would find a Dockerfile with it.
+    pub fn help_with(&self, flag: &str) -> Option<String> {
+        self.builds_with(&[flag]).then(|| format!("use `{flag}`"))
     }
 
     /// How far it would come if it started in this directory.

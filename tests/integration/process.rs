@@ -510,6 +510,33 @@ fn check_warns_of_manifests_that_give_kaniko_too_much() {
     assert_eq!(run_in(&tree, &["check", "--manifest", "-", "ci"]).code, Some(2));
 }
 
+#[test]
+fn check_judges_the_arguments_of_an_executor() {
+    let tree = small();
+    let fine = run_in(&tree, &["check", "--", "--context=dir:///workspace", "--no-push"]);
+    assert_eq!(fine.transcript(), "exit code: 0\n--- stdout ---\n--- stderr ---\ncheck: no findings\n");
+    let warned = run_in(&tree, &["check", "--", "--context=dir://workspace", "--no-push"]);
+    assert_eq!((warned.code, warned.stdout().contains("warning[context-two-slashes]: ")), (Some(0), true));
+    let json = run_in(&tree, &["check", "-o", "json", "--", "--context=/c", "--dockerfile=dockerfile", "--no-push"]);
+    let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((json.code, &document["findings"][0]["code"]), (Some(1), &"dockerfile-letter-case".into()));
+    assert_eq!(document["findings"].as_array().map(Vec::len), Some(1));
+}
+
+/// `check` looks whether a path is one of this machine; what a mount has is there by another name.
+#[test]
+fn check_knows_a_path_of_this_machine() {
+    let tree = small().file("empty/x", "");
+    let here = tree.path().canonicalize().unwrap();
+    let context = format!("--context=dir://{}", here.display());
+    let sent = run_in(&tree, &["check", "--mount=empty:/workspace", "--", &context, "--no-push"]);
+    let title = format!("error[path-of-this-machine]: `{}` is on this machine, not in the pod\n", here.display());
+    assert!(sent.stdout().starts_with(&title), "{}", sent.stdout());
+    assert!(sent.stdout().ends_with(&format!("help: send it: `kaniko-local build {}`\n", here.display())));
+    let mounted = run_in(&tree, &["check", "--mount=.:/c", "--", &context, "--no-push"]);
+    assert!(mounted.stdout().ends_with("help: use `--context=dir:///c`\n"), "{}", mounted.stdout());
+}
+
 /// What the tool itself makes is what it asks of others.
 #[test]
 fn check_finds_nothing_in_the_tools_own_pods() {

@@ -13,8 +13,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let words = facts.failure()?;
     let error = |message| facts.error(Code::ArchiveMissing, Some(given.index), message);
     if words.ends_with(": is a directory") {
-        let directory = format!("--context=dir://{path}");
-        let help = facts.builds_with(std::slice::from_ref(&directory)).then(|| format!("use `{directory}`"));
+        let help = facts.help_with(&format!("--context=dir://{path}"));
         return Some(error(format!("`{path}` is a directory, no archive")).with_help(help));
     }
     words.contains("source context: open ").then_some(())?;

@@ -13,7 +13,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let [top] = names.as_slice() else { return None };
     let top = shown(top);
     let flag = format!("--context-sub-path={top}");
-    (facts.flag("context-sub-path").is_none() && facts.builds_with(std::slice::from_ref(&flag))).then_some(())?;
+    (facts.flag("context-sub-path").is_none() && facts.builds_with(&[&flag])).then_some(())?;
     let message = format!("all of `{}` is below one directory, `{top}`", context.given);
     let finding = facts.judge(Code::ArchiveTopDirectory, facts.flag("context").map(|given| given.index), message);
     let why = format!("it is unpacked to `{UNPACKED}`, and the Dockerfile is in `{UNPACKED}/{top}`");

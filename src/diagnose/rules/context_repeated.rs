@@ -15,7 +15,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
         let above = &path[..at];
         let is_repeated = [&b"/"[..], root].concat().ends_with(&[&b"/"[..], above].concat());
         let flag = format!("--dockerfile={}", shown(&path[at + 1..]));
-        (is_repeated && facts.builds_with(std::slice::from_ref(&flag))).then_some((above, flag))
+        (is_repeated && facts.builds_with(&[&flag])).then_some((above, flag))
     })?;
     let message = format!("`{}` repeats `{}`, the build context's directory", dockerfile.given, shown(above));
     let given = facts.flag("dockerfile").map(|given| given.index);

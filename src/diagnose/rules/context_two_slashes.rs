@@ -15,7 +15,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let here = gopath::absolute(path.as_bytes(), facts.directory().as_bytes());
     (here != meant && facts.is_directory(&meant)).then_some(())?;
     let flag = format!("--context=dir://{}", shown(&meant));
-    (facts.failure().is_none() || facts.builds_with(std::slice::from_ref(&flag))).then_some(())?;
+    (facts.failure().is_none() || facts.builds_with(&[&flag])).then_some(())?;
     let message = format!("`{}` is `{}`", given.value, shown(&here));
     let finding = facts.judge(Code::ContextTwoSlashes, Some(given.index), message);
     let why = format!("with two slashes it counts from `{}`, where the executor starts", facts.directory());

@@ -18,14 +18,8 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
 
 fn of(facts: &Facts, given: &Given, why: &ReferenceError) -> Finding {
     let typed = &given.value;
-    let severity = match why {
-        // It pushes, though perhaps not to where anybody wants it.
-        ReferenceError::Localhost => Severity::Warning,
-        ReferenceError::Tag { tag } if tag.is_empty() => Severity::Warning,
-        _ => Severity::Error,
-    };
     let message = format!("`{typed}` names no image: {why}");
-    let finding = facts.finding(Code::DestinationMalformed, severity, Some(given.index), message);
+    let finding = facts.finding(Code::DestinationMalformed, severity(facts, why), Some(given.index), message);
     let fixed = match why {
         ReferenceError::Scheme { scheme } => typed.get(scheme.len() + 3..).map(str::to_owned),
         ReferenceError::UpperCase => Some(lower_case(typed)),
@@ -34,6 +28,20 @@ fn of(facts: &Facts, given: &Given, why: &ReferenceError) -> Finding {
     let fixed = fixed.filter(|fixed| fixed.parse::<Reference>().is_ok());
     let words = words(typed, why).map(|words| format!("the executor says `{words}`"));
     finding.because(words).with_help(fixed.map(|fixed| format!("use `--destination={fixed}`")))
+}
+
+/// The executor reads each name at the end, even if it pushes nothing. Some that it takes no registry does.
+fn severity(facts: &Facts, why: &ReferenceError) -> Severity {
+    let is_of_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._-".contains(letter);
+    let pushes = facts.resolution.flags.as_ref().is_none_or(|flags| !flags.is_on("no-push"));
+    match why {
+        // It pushes, though perhaps not to where anybody wants it.
+        ReferenceError::Localhost => Severity::Warning,
+        ReferenceError::Tag { tag } if tag.is_empty() => Severity::Warning,
+        ReferenceError::Scheme { .. } if !pushes => Severity::Warning,
+        ReferenceError::Component { component } if component.chars().all(is_of_name) && !pushes => Severity::Warning,
+        _ => Severity::Error,
+    }
 }
 
 /// What the executor says, as far as it is the same for all.
@@ -78,6 +86,19 @@ mod tests {
         ] {
             let finding = case(destination).finding(Code::DestinationMalformed);
             assert_eq!((finding.severity, finding.help.as_deref()), (Severity::Error, help), "{destination}");
+        }
+    }
+
+    #[test]
+    fn what_only_a_registry_refuses_is_a_warning_where_nothing_is_pushed() {
+        for (destination, severity) in [
+            ("https://r.example.com/app", Severity::Warning),
+            ("r.example.com//app", Severity::Warning),
+            ("r.example.com/Team/app", Severity::Error),
+            ("r.example.com/my app", Severity::Error),
+        ] {
+            let case = Case::of(&["--destination", destination], &["/workspace/Dockerfile"]);
+            assert_eq!(case.finding(Code::DestinationMalformed).severity, severity, "{destination}");
         }
     }
 

@@ -20,8 +20,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
         notes.push(format!("below the build context there are {}", all.join(", ")));
     }
     let meant = slip(facts, dockerfile).or_else(|| elsewhere.first().filter(|_| elsewhere.len() == 1).cloned());
-    let flag = meant.map(|meant| format!("--dockerfile={meant}"));
-    let help = flag.filter(|flag| facts.builds_with(std::slice::from_ref(flag))).map(|flag| format!("use `{flag}`"));
+    let help = meant.and_then(|meant| facts.help_with(&format!("--dockerfile={meant}")));
     Some(finding.because(notes).with_help(help))
 }
 

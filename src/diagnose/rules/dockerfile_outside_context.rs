@@ -18,8 +18,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let message = format!("`{}` is not in the build context", given.value);
     let finding = facts.judge(Code::DockerfileOutsideContext, Some(given.index), message);
     let why = format!("the context is unpacked to `{UNPACKED}`, and `/workspace` stays empty");
-    let flag = format!("--dockerfile={rest}");
-    let help = facts.builds_with(std::slice::from_ref(&flag)).then(|| format!("use `{flag}`"));
+    let help = facts.help_with(&format!("--dockerfile={rest}"));
     Some(finding.because([why]).with_help(help))
 }
 

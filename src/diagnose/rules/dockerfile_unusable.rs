@@ -27,8 +27,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let message = format!("no Dockerfile can be read at `{}`: {why}", shown(&taken.path));
     let finding = facts.error(Code::DockerfileUnusable, facts.flag("dockerfile").map(|given| given.index), message);
     let inside = shown(&gopath::join(&[dockerfile.given.as_bytes(), b"Dockerfile"]));
-    let flag = format!("--dockerfile={inside}");
-    let help = facts.builds_with(std::slice::from_ref(&flag)).then(|| format!("use `{flag}`"));
+    let help = facts.help_with(&format!("--dockerfile={inside}"));
     Some(finding.because(facts.tried()).with_help(help))
 }
 

@@ -13,7 +13,9 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let chosen = dockerfile.chosen.as_ref().filter(|_| dockerfile.ignore_file.is_none())?;
     let directory = gopath::parent(chosen);
     let unread = gopath::join(&[&directory, b".dockerignore"]);
-    (directory != context.absolute && facts.find(&unread).is_some()).then_some(())?;
+    // Symlinks may lead to the context's root, too.
+    let is_root = facts.find(&directory) == facts.find(&context.absolute);
+    (!is_root && facts.find(&unread).is_some()).then_some(())?;
     let given = facts.flag("dockerfile").map(|given| given.index);
     let message = format!("`{}` is not read", shown(&unread));
     let finding = facts.finding(Code::IgnoreFileUnread, Severity::Warning, given, message);
@@ -52,6 +54,8 @@ mod tests {
     #[test]
     fn the_contexts_own_and_one_with_that_name_are_read() {
         Case::of(&["--context=/c"], &["/c/Dockerfile", "/c/.dockerignore"]).no_finding(Code::IgnoreFileUnread);
+        let link = ["/c/Dockerfile", "/c/.dockerignore", "/d -> c"];
+        Case::of(&["--context=/d", "--dockerfile=/c/Dockerfile"], &link).no_finding(Code::IgnoreFileUnread);
         let named = ["/c/sub/Dockerfile", "/c/sub/.dockerignore", "/c/sub/Dockerfile.dockerignore"];
         Case::of(&ARGUMENTS, &named).no_finding(Code::IgnoreFileUnread);
     }

@@ -9,7 +9,10 @@ use crate::gopath;
 /// here by chance.
 pub(super) fn find(facts: &Facts) -> Option<Finding> {
     (facts.has_no_dockerfile() || facts.fails_at_context()).then_some(())?;
-    let counts = |here: &&Here| gopath::is_absolute(here.path.as_bytes()) || help(facts, here).is_some();
+    let counts = |here: &&Here| {
+        let is_asked_for = here.flag == "context" || facts.has_no_dockerfile();
+        is_asked_for && (gopath::is_absolute(here.path.as_bytes()) || help(facts, here).is_some())
+    };
     let here = facts.here.iter().find(counts)?;
     let argument = facts.flag(here.flag).map(|given| given.index);
     let message = format!("`{}` is on this machine, not in the pod", here.path);
@@ -22,8 +25,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
 fn help(facts: &Facts, here: &Here) -> Option<String> {
     if let Some(path) = &here.in_pod {
         let scheme = if here.flag == "context" { "dir://" } else { "" };
-        let flag = format!("--{}={scheme}{}", here.flag, shown(path));
-        return facts.builds_with(std::slice::from_ref(&flag)).then(|| format!("use `{flag}`"));
+        return facts.help_with(&format!("--{}={scheme}{}", here.flag, shown(path)));
     }
     let given = facts.flag(here.flag)?;
     match here.flag {
@@ -64,6 +66,13 @@ mod tests {
     fn a_relative_path_may_be_here_by_chance() {
         let arguments = ["--context=dir:///c", "--dockerfile=docker/Dockerfile"];
         let case = Case::of(&arguments, &["/c/x"]).here("dockerfile", "docker/Dockerfile", None);
+        case.no_finding(Code::PathOfThisMachine);
+    }
+
+    #[test]
+    fn a_dockerfile_is_not_asked_for_before_there_is_a_context() {
+        let arguments = ["--context=tar:///a", "--dockerfile=/home/me/Dockerfile"];
+        let case = Case::of(&arguments, &["/a=0123456789 no gzip"]).here("dockerfile", "/home/me/Dockerfile", None);
         case.no_finding(Code::PathOfThisMachine);
     }
 

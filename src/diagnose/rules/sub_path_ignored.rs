@@ -10,7 +10,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let sub_path = facts.flag("context-sub-path").filter(|given| !given.value.is_empty())?;
     let context = facts.context().filter(|context| context.source == Source::Path)?;
     let meant = format!("--context=dir://{}", context.given);
-    let helps = facts.builds_with(std::slice::from_ref(&meant));
+    let helps = facts.builds_with(&[&meant]);
     (helps || facts.failure().is_none()).then_some(())?;
     let message = format!("`--context-sub-path={}` does not count", sub_path.value);
     let finding = facts.judge(Code::SubPathIgnored, Some(sub_path.index), message);

@@ -10,37 +10,39 @@ use crate::gopath;
 /// Where most images start.
 const USUAL: &str = "/workspace";
 
-/// Where it would find a Dockerfile if it started in the usual directory, or in one of this machine's.
+/// Where it would find a Dockerfile if it started elsewhere.
 pub(super) fn find(facts: &Facts) -> Option<Finding> {
     facts.has_no_dockerfile().then_some(())?;
     let is_relative = facts.directory_context().is_some_and(|context| !gopath::is_absolute(&context.root));
-    let mounts = facts.mounts.iter().filter(|_| is_relative).map(|mount| shown(&mount.pod));
-    let others = std::iter::once(USUAL.to_owned()).chain(mounts).filter(|other| other != facts.directory());
-    let (other, there) = others.map(|other| (facts.within(&other), other)).find_map(|(there, other)| {
-        there.dockerfile.as_ref()?.chosen.as_ref()?;
-        Some((other, there))
-    })?;
-    let (context, dockerfile) = absolute(&there)?;
-    let name = if is_relative { "context" } else { "dockerfile" };
-    let given = facts.flag(name);
+    let (other, there) = elsewhere(facts, is_relative)?;
+    let given = facts.flag(if is_relative { "context" } else { "dockerfile" });
     let value = given.map_or("Dockerfile", |given| &given.value);
     let message = format!("`{value}` counts from `{}`, where the executor starts", facts.directory());
     let finding = facts.error(Code::WorkingDirectory, given.map(|given| given.index), message);
-    let context = if is_relative { vec![context] } else { vec![] };
-    let flags = match facts.builds_with(&context) {
-        true => context,
-        false => [context, vec![dockerfile]].concat(),
-    };
     let why = format!("from `{other}` there would be a Dockerfile");
-    let help = facts.builds_with(&flags).then(|| format!("use `{}`", flags.join(" ")));
-    Some(finding.because([why]).with_help(help))
+    Some(finding.because([why]).with_help(help(facts, &there, is_relative)))
 }
 
-/// The two flags with absolute paths.
-fn absolute(there: &Resolution) -> Option<(String, String)> {
-    let context = shown(&there.context.as_ref()?.absolute);
-    let dockerfile = shown(there.dockerfile.as_ref()?.chosen.as_ref()?);
-    Some((format!("--context=dir://{context}"), format!("--dockerfile={dockerfile}")))
+/// The usual directory, or for a relative context one of this machine's, if a Dockerfile would be found from there.
+fn elsewhere(facts: &Facts, is_relative: bool) -> Option<(String, Resolution)> {
+    let mounts = facts.mounts.iter().filter(|_| is_relative).map(|mount| shown(&mount.pod));
+    let mut others = std::iter::once(USUAL.to_owned()).chain(mounts).filter(|other| other != facts.directory());
+    others.find_map(|other| {
+        let there = facts.within(&other);
+        let is_found = there.dockerfile.as_ref().is_some_and(|dockerfile| dockerfile.chosen.is_some());
+        is_found.then_some((other, there))
+    })
+}
+
+/// The absolute paths that lead to what is found there.
+fn help(facts: &Facts, there: &Resolution, is_relative: bool) -> Option<String> {
+    let dockerfile = format!("--dockerfile={}", shown(there.dockerfile.as_ref()?.chosen.as_ref()?));
+    if !is_relative {
+        return facts.help_with(&dockerfile);
+    }
+    let context = format!("--context=dir://{}", shown(&there.context.as_ref()?.absolute));
+    let both = || facts.builds_with(&[&context, &dockerfile]).then(|| format!("use `{context} {dockerfile}`"));
+    facts.help_with(&context).or_else(both)
 }
 
 #[cfg(test)]
