@@ -29,6 +29,10 @@ pub(super) struct Container<'a> {
 /// What there is to say of a container that runs Kaniko.
 pub(super) fn findings(container: &Container) -> Vec<Finding> {
     let Some(arguments) = container.arguments() else { return container.flags_as_command().into_iter().collect() };
+    // Somebody else starts it, or gives it its arguments later.
+    if arguments.is_empty() {
+        return vec![];
+    }
     let environment = container.environment();
     let texts: Vec<String> = arguments.iter().map(|(text, _)| expanded(text, &environment)).collect();
     let places =
