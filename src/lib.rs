@@ -14,15 +14,17 @@
 //! quantity    amounts of CPU and memory
 //! ops         the commands: the order of steps
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
-//!             why (I/O)
+//!             why, mounts (I/O)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
-//! diagnose    findings, and what is one in a manifest (pure)
-//! executor    what is known about Kaniko's executor (pure)
+//! executor    Kaniko's executor: its arguments, and a model of how it comes to its context, its Dockerfile and what it
+//!             copies (pure)
+//! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest (pure)
 //! cluster     manifest, template, privileges, status, receiver, ways (pure); client, stream, upload, watch, logs,
 //!             secret, session (network)
 //! report      what a user sees: errors, progress, documents
 //! words       counts and sizes in words
+//! gopath      paths as Go understands them (pure)
 //! ```
 //!
 //! Data flows one way: `main` calls [`run`], which calls [`ops`]; these call the parts that do I/O, and all of them call

@@ -124,6 +124,7 @@ fn of_sources_in_pod(resolution: &Resolution, mounts: &[Mount], files: &Mounts) 
         disk: &Mounts::alone(&[]),
         sent: files,
         root: &context.absolute,
+        links: &[],
         above: None,
     })
 }

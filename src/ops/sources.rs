@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::context::as_sent::{self, AsSent};
 use crate::context::dockerignore::Rules;
-use crate::context::listing::Listing;
+use crate::context::listing::{Kind, Listing};
 use crate::context::locate::{BuildContext, TextFile};
 use crate::context::mounts::Mounts;
 use crate::diagnose::Finding;
@@ -53,6 +53,12 @@ pub(super) fn of_sources(
         mounts: &[CONTEXT_VOLUME.as_bytes().to_vec()],
         files: &sent,
     });
+    let links: Vec<Vec<u8>> = listing
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.kind, Kind::Symlink { .. }))
+        .map(|entry| entry.path.as_os_str().as_bytes().to_vec())
+        .collect();
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
     sources::findings(&Project {
@@ -65,6 +71,7 @@ pub(super) fn of_sources(
         disk: &Mounts::alone(&disk),
         sent: &sent,
         root: &as_sent::root(),
+        links: &links,
         above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
     })
 }

@@ -366,6 +366,7 @@ fn printed() -> BTreeMap<Code, String> {
     for (dockerfile, codes) in [
         ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax][..]),
         ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
+        ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
         (
             "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
              build /w\n",
@@ -383,7 +384,9 @@ fn printed() -> BTreeMap<Code, String> {
             .file("Dockerfile", dockerfile)
             .file(".dockerignore", "src/*.java\n")
             .file("src/App.java", "")
-            .file("build/libs/app.jar", "");
+            .file("build/libs/app.jar", "")
+            .file("loops/a", "")
+            .link("loops/self", "self");
         let text = Tool::new(&["check"]).within(tree.path()).run().stdout().to_owned();
         printed.extend(codes.iter().map(|code| (*code, text.clone())));
     }

@@ -208,6 +208,8 @@ mod tests {
         assert_eq!(found("[\"--context=tar://stdin\", \"--no-push\"]", "", "", &[]), [(Code::NoStdin, 7)]);
         let open = "    stdin: true\n    stdinOnce: true\n";
         assert_eq!(found("[\"--context=tar://stdin\", \"--no-push\"]", open, "", &[]), []);
+        let sub_path = "[\"--context=tar://stdin\", \"--context-sub-path=context\", \"--no-push\"]";
+        assert_eq!(found(sub_path, open, "", &[]), []);
         let shell = "    command: [sh, -c, \"/kaniko/executor --cache true\"]\n";
         assert_eq!(found("[]", shell, "", &[]), []);
     }

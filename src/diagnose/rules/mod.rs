@@ -1,8 +1,8 @@
 //! What goes wrong between arguments and a build, one file for each kind of mistake.
 //!
-//! Each rule looks at the [`Facts`] and tells what it finds. Those of [`CAUSES`] are asked only where the executor fails,
+//! Each rule looks at the [`Facts`] and tells what it finds. Those of `CAUSES` are asked only where the executor fails,
 //! in this order, and the first answer stands: one failure has one cause, and the nearest comes first. Those of
-//! [`RISKS`] are asked where it does not, for what builds may still be wrong: of each group, which is about one thing, the
+//! `RISKS` are asked where it does not, for what builds may still be wrong: of each group, which is about one thing, the
 //! first answer stands.
 
 mod address;

@@ -81,6 +81,12 @@ impl Case {
             mounts: &[],
             files: &sent,
         });
+        let links: Vec<Vec<u8>> = self
+            .files
+            .iter()
+            .filter(is_sent)
+            .filter_map(|file| Some(file.split_once(" -> ")?.0.trim_start_matches('/').into()))
+            .collect();
         findings(&Project {
             dockerfile: Path::new("Dockerfile"),
             text: &self.dockerfile,
@@ -91,6 +97,7 @@ impl Case {
             disk: &disk,
             sent: &sent,
             root: &root,
+            links: &links,
             above: None,
         })
     }

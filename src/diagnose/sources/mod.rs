@@ -8,6 +8,7 @@ mod ignored;
 mod letter_case;
 mod missing;
 mod outside;
+mod symlink_loop;
 mod unmatched;
 
 use std::ops::Range;
@@ -41,6 +42,8 @@ pub struct Project<'a> {
     pub sent: &'a dyn PodFiles,
     /// Where the context is in the pod.
     pub root: &'a [u8],
+    /// The symlinks that are sent, relative to the context.
+    pub links: &'a [Vec<u8>],
     /// The Dockerfile's directory, relative to the context, if it is in a directory of it.
     pub above: Option<&'a [u8]>,
 }
@@ -68,6 +71,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     }
     let mut findings: Vec<Finding> =
         project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)).collect();
+    findings.extend(symlink_loop::find(project));
     // What it says before it builds is not the Dockerfile's fault.
     if let (End::Failed(words), true) = (&project.resolution.end, findings.is_empty())
         && !words.starts_with("Error: ")

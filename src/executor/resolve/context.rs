@@ -73,9 +73,9 @@ pub(super) fn resolve(start: &Start, flags: &Flags) -> Result<Context, Stop> {
             if start.pod.find(&root, start.directory, Follow::All) != Err(Errno::NoEntry) {
                 return Ok(context(source, root));
             }
-            Err(match source {
-                Source::Remote => Stop::Unknown(Unknown::Remote),
-                _ => failed(&path_error("stat", &root, Errno::NoEntry)),
+            Err(match unknown(start, &source) {
+                Some(unknown) => Stop::Unknown(unknown),
+                None => failed(&path_error("stat", &root, Errno::NoEntry)),
             })
         }
     }
@@ -91,6 +91,17 @@ pub(super) fn directory(flags: &Flags, from: &[u8]) -> Option<Vec<u8>> {
         Err(_) => return None,
     };
     Some(gopath::absolute(root.as_bytes(), from))
+}
+
+/// Why what is in a context cannot be known, if so: nobody told what was unpacked, or will be.
+pub(super) fn unknown(start: &Start, source: &Source) -> Option<Unknown> {
+    match source {
+        Source::Path | Source::Directory => None,
+        Source::Remote => Some(Unknown::Remote),
+        Source::Stdin | Source::Archive(_) => {
+            (!start.pod.exists(UNPACKED.as_bytes(), b"/")).then_some(Unknown::Archive)
+        }
+    }
 }
 
 fn failed(why: &str) -> Stop {

@@ -1,7 +1,7 @@
 //! How the executor comes from its arguments to a build context, a Dockerfile and what is copied, step by step, in its
 //! order.
 //!
-//! A model of kaniko v1.24.0 `cmd/executor/cmd/root.go` (`PersistentPreRunE`: [`flags`](super::flags), then
+//! A model of kaniko v1.24.0 `cmd/executor/cmd/root.go` (`PersistentPreRunE`: [`flags`], then
 //! `resolveSourceContext`, then `resolveDockerfilePath`) and `pkg/executor/build.go` (`DoBuild`): it does what the executor does to the files it is shown, and
 //! ends where the executor would end, with its words. The test `differential` compares it with the real one.
 
@@ -160,9 +160,10 @@ fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {
     let dockerfile = dockerfile::resolve(&start, flags.text("dockerfile", "Dockerfile"), &context.root);
     let dockerfile = resolution.dockerfile.insert(dockerfile);
     if let Some(text) = &dockerfile.failure {
-        return Err(match context.source {
-            Source::Remote if dockerfile.chosen.is_none() => Stop::Unknown(Unknown::Remote),
-            _ => Stop::Failed(format!("error resolving dockerfile path: {text}")),
+        let unknown = context::unknown(&start, &context.source).filter(|_| dockerfile.chosen.is_none());
+        return Err(match unknown {
+            Some(unknown) => Stop::Unknown(unknown),
+            None => Stop::Failed(format!("error resolving dockerfile path: {text}")),
         });
     }
     check_digest_files(flags)?;

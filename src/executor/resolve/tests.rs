@@ -330,3 +330,28 @@ fn a_file_in_the_dockerfile_is_known_to_the_fork_alone() {
     let words = "error building stage: failed to get files used from context: resolved envs is empty";
     assert_eq!(end("upstream"), End::Failed(format!("error building image: {words}")));
 }
+
+/// What is unpacked is known where it is told to be there.
+#[test]
+fn what_comes_over_standard_input_is_not_known_unless_it_is_told() {
+    let end = |arguments: &[&str], files: &[&str]| {
+        let arguments: Vec<String> =
+            arguments.iter().chain(&["--no-push"]).map(|argument| (*argument).to_owned()).collect();
+        let files = Told::of(files);
+        let setup = Setup {
+            image: Image::default(),
+            arguments: &arguments,
+            working_directory: None,
+            environment: &BTreeMap::new(),
+            stdin: Stdin::Stream,
+            mounts: &[],
+            files: &files,
+        };
+        resolve(&setup).end
+    };
+    let stream = "--context=tar://stdin";
+    assert_eq!(end(&[stream], &["/workspace/"]), End::Unknown(Unknown::Archive));
+    assert_eq!(end(&[stream, "--context-sub-path=a"], &["/workspace/"]), End::Unknown(Unknown::Archive));
+    assert_eq!(end(&[stream], &["/kaniko/buildcontext/Dockerfile"]), End::Built);
+    assert_eq!(end(&[stream], &["/kaniko/buildcontext/a"]), End::Failed(NO_DOCKERFILE.to_owned()));
+}
