@@ -118,6 +118,8 @@ codes! {
     CopySourceMissing = "copy-source-missing",
     /// A pattern of `COPY` or `ADD` that nothing matches.
     CopyPatternUnmatched = "copy-pattern-unmatched",
+    /// `RUN` of a text that stands in the Dockerfile.
+    RunHeredoc = "run-heredoc",
     /// A symlink that leads to itself is copied.
     SymlinkLoop = "symlink-loop",
     /// Several sources, and a destination that is no directory.

@@ -57,9 +57,16 @@ pub struct ClusterOptions {
 impl ClusterOptions {
     /// `kubectl` with the flags that reach the same place, for commands that a user may paste.
     pub fn kubectl(&self, namespace: &str) -> String {
-        let kubeconfig = self.kubeconfig.as_ref().map(|path| format!(" --kubeconfig {}", path.display()));
-        let context = self.context.as_ref().map(|name| format!(" --context {name}"));
-        format!("kubectl{}{} -n {namespace}", kubeconfig.unwrap_or_default(), context.unwrap_or_default())
+        let kubeconfig = self.kubeconfig.as_ref().map(|path| path.display().to_string());
+        let given = [
+            ("--kubeconfig", kubeconfig.as_ref()),
+            ("--context", self.context.as_ref()),
+            ("--cluster", self.cluster.as_ref()),
+            ("--user", self.user.as_ref()),
+            ("--as", self.impersonate.as_ref()),
+        ];
+        let flags = given.iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", (*value)?)));
+        format!("kubectl{} -n {namespace}", flags.collect::<String>())
     }
 }
 

@@ -217,10 +217,11 @@ impl<'a> Pod<'a> {
         let is_new = self.written.contains_key(directory) || self.is_hidden(directory);
         let mut names = if is_new { vec![] } else { self.files.names(directory) };
         names.retain(|name| self.written.get(&gopath::join(&[directory, name])) != Some(&Written::Gone));
-        let below = self.written.iter().filter(|(_, written)| **written != Written::Gone);
-        names.extend(below.filter_map(|(path, _)| {
-            let rest = gopath::below(path, directory)?;
-            (rest != b"." && !rest.contains(&b'/')).then(|| rest.to_vec())
+        let prefix = [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat();
+        let below = self.written.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        names.extend(below.filter(|(_, written)| **written != Written::Gone).filter_map(|(path, _)| {
+            let rest = &path[prefix.len()..];
+            (!rest.is_empty() && !rest.contains(&b'/')).then(|| rest.to_vec())
         }));
         names.sort();
         names.dedup();

@@ -33,6 +33,9 @@ pub enum Flavour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32, pub u32, pub u32);
 
+/// The last version of [`Family::Upstream`].
+const LAST_UPSTREAM: Version = Version(1, 24, 0);
+
 /// An executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Image {
@@ -53,7 +56,10 @@ impl Image {
             Some((name, tag)) if !tag.contains('/') => (name, tag),
             _ => (name, ""),
         };
+        let version = tag.split('-').next().and_then(|version| version.parse().ok());
         let family = match name {
+            // Upstream ended with that one; a mirror need not keep the owner's name.
+            _ if version > Some(LAST_UPSTREAM) && !name.contains("chainguard") => Family::Fork,
             _ if ["osscontainertools/", "martizih/", "mzihlmann/"].iter().any(|owner| name.contains(owner)) => {
                 Family::Fork
             }
@@ -67,7 +73,7 @@ impl Image {
             () if has("alpine") => Flavour::Alpine,
             () => Flavour::Plain,
         };
-        Self { family, flavour, version: tag.split('-').next().and_then(|version| version.parse().ok()) }
+        Self { family, flavour, version }
     }
 
     /// Where the executor starts unless the pod says otherwise: `WORKDIR` of the image (kaniko v1.24.0

@@ -18,7 +18,7 @@ use crate::cluster::ways::{Step, Ways};
 use crate::context::advice::secret_message;
 use crate::context::locate;
 use crate::diagnose::Severity;
-use crate::error::{ClusterError, Error};
+use crate::error::{ClusterError, Error, Signal};
 use crate::event::{Event, Listener};
 use crate::executor::image::Image;
 use crate::reference::Digest;
@@ -78,7 +78,10 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
         match result {
             Err((step, error)) if ways.another(step, &error) => {
                 progress.event(Event::Again { why: error.one_line(), transport: ways.current() });
-                clean_up(&mut session, &mut signals, &kubectl).await;
+                // Nobody who wants an end to it waits for another pod.
+                if let Some(signal) = clean_up(&mut session, &mut signals, &kubectl).await {
+                    break (session, Err(Error::Interrupted(signal)));
+                }
             }
             result => break (session, result.map_err(|(_, error)| error)),
         }
@@ -177,24 +180,29 @@ fn tell_kept(session: &Session, kubectl: &str) {
 }
 
 /// Deletes the pod; an impatient signal meanwhile ends the wait.
-async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) {
+async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) -> Option<Signal> {
     let command = format!("{kubectl} delete pod {}", session.pod());
     let started = Instant::now();
     let mut delete = std::pin::pin!(session.delete());
+    let mut heard = None;
     let failed = loop {
         tokio::select! {
             deleted = &mut delete => break deleted.err().map(|error| Error::from(error).one_line()),
             // A terminal that closes sends two, and so do wrappers that pass Ctrl-C on: only a later one is impatience.
-            signal = signals.next() => if started.elapsed() > IMPATIENCE {
-                let last_chance = tokio::time::timeout(IMPATIENCE, &mut delete).await;
-                break match last_chance {
-                    Ok(deleted) => deleted.err().map(|error| Error::from(error).one_line()),
-                    Err(_) => Some(signal.name().to_owned()),
-                };
-            },
+            signal = signals.next() => {
+                heard = Some(signal);
+                if started.elapsed() > IMPATIENCE {
+                    let last_chance = tokio::time::timeout(IMPATIENCE, &mut delete).await;
+                    break match last_chance {
+                        Ok(deleted) => deleted.err().map(|error| Error::from(error).one_line()),
+                        Err(_) => Some(signal.name().to_owned()),
+                    };
+                }
+            }
         }
     };
     if let Some(why) = failed {
         report::print_note(&format!("{why}; the pod may still be there, delete it with `{command}`"));
     }
+    heard
 }

@@ -17,6 +17,7 @@ use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
 use crate::executor::files::{Mount, Pod, PodFiles, local};
+use crate::executor::image::Family;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::gopath;
 use crate::report;
@@ -108,7 +109,7 @@ fn of_directory<'a>(
 
 /// What the Dockerfile takes from a context that the executor sees without our doing. What an ignore file keeps out there
 /// is not missing, but silently not copied.
-fn of_sources_in_pod(resolution: &Resolution, mounts: &[Mount], files: &Mounts) -> Vec<Finding> {
+fn of_sources_in_pod(family: Family, resolution: &Resolution, mounts: &[Mount], files: &Mounts) -> Vec<Finding> {
     let (Some(context), Some(dockerfile)) = (&resolution.context, &resolution.dockerfile) else { return vec![] };
     let Some(local) = dockerfile.chosen.as_deref().and_then(|chosen| local(mounts, chosen)) else { return vec![] };
     let text = dockerfile.chosen.as_deref().and_then(|chosen| files.content(chosen));
@@ -117,6 +118,7 @@ fn of_sources_in_pod(resolution: &Resolution, mounts: &[Mount], files: &Mounts) 
     sources::findings(&Project {
         dockerfile: &local,
         text: &text,
+        family,
         resolution,
         ignore_file: None,
         ignore: b"",
@@ -147,7 +149,7 @@ fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
     let facts =
         Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &here, places: &BTreeMap::new() };
     let mut findings = rules::findings(&facts);
-    findings.extend(of_sources_in_pod(&resolution, &mounts, &files));
+    findings.extend(of_sources_in_pod(given.image.family, &resolution, &mounts, &files));
     Checked { findings, resolution: Some(resolution), mounts, ..Checked::default() }
 }
 

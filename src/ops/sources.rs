@@ -39,7 +39,8 @@ pub(super) fn of_sources(
     let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
     let sent = AsSent::new(listing, &dockerfile.content);
     let mut arguments = ContextPlace::Volume.args();
-    arguments.push("--no-push".to_owned());
+    // Some flags want one; which it is has no say in what is copied.
+    arguments.push("--destination=registry.example.com/any".to_owned());
     arguments.extend(asked.target.iter().map(|stage| format!("--target={stage}")));
     arguments.extend(asked.build_args.iter().map(|arg| format!("--build-arg={arg}")));
     arguments.extend_from_slice(asked.executor_flags);
@@ -64,6 +65,7 @@ pub(super) fn of_sources(
     sources::findings(&Project {
         dockerfile: &dockerfile.path,
         text,
+        family: asked.image.family,
         resolution: &resolution,
         ignore_file: ignore.map(|file| &*file.path),
         ignore: content,

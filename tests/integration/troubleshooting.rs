@@ -367,6 +367,7 @@ fn printed() -> BTreeMap<Code, String> {
         ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax][..]),
         ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
         ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
+        ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),
         (
             "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
              build /w\n",

@@ -35,6 +35,10 @@ pub(super) fn findings(container: &Container) -> Vec<Finding> {
     }
     let environment = container.environment();
     let texts: Vec<String> = arguments.iter().map(|(text, _)| expanded(text, &environment)).collect();
+    // What comes from elsewhere, Kubernetes knows.
+    if texts.iter().any(|text| container.is_from_elsewhere(text)) {
+        return vec![];
+    }
     let places =
         arguments.iter().enumerate().filter_map(|(index, (_, place))| Some((index, container.span((*place)?))));
     let at: Vec<Vec<u8>> = volumes::mounted(container).map(|mounted| mounted.path).collect();
@@ -81,7 +85,10 @@ impl<'a> Container<'a> {
             words.filter_map(|(word, place)| Some((word?, place))).collect::<Vec<_>>()
         };
         let (mut command, arguments) = (words("command"), words("args"));
+        let image = text_of(self.node, "image").unwrap_or_default();
+        let is_warmer = image.rsplit('/').next().is_some_and(|name| name.starts_with("warmer"));
         match command.first() {
+            None if is_warmer => None,
             None => Some(arguments),
             Some((program, _)) if program.ends_with(EXECUTOR) || program == "executor" => {
                 command.remove(0);
@@ -106,14 +113,25 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// Variables whose values are written there.
+    /// Variables whose values are written there; they may be made of those before them.
     fn environment(&self) -> BTreeMap<String, String> {
-        let variables = members(self.node, "env").map(|node| &node.value);
-        variables
-            .filter_map(|variable| {
-                Some((text_of(variable, "name")?.to_owned(), variable.get("value")?.value.scalar()?))
-            })
-            .collect()
+        let mut environment = BTreeMap::new();
+        for variable in members(self.node, "env").map(|node| &node.value) {
+            let value = variable.get("value").and_then(|value| value.value.scalar());
+            if let (Some(name), Some(value)) = (text_of(variable, "name"), value) {
+                environment.insert(name.to_owned(), expanded(&value, &environment));
+            }
+        }
+        environment
+    }
+
+    /// Whether a text has a variable whose value is in a ConfigMap, a Secret or the pod itself.
+    fn is_from_elsewhere(&self, text: &str) -> bool {
+        let mut names = text.split("$(").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+        let has_source = members(self.node, "envFrom").next().is_some();
+        names.any(|name| {
+            has_source || members(self.node, "env").any(|variable| text_of(&variable.value, "name") == Some(name))
+        })
     }
 
     fn stdin(&self) -> Stdin {
@@ -127,6 +145,13 @@ impl<'a> Container<'a> {
         let Some(context) = &resolution.context else { return true };
         let covered =
             |path: &[u8]| volumes::covering(self, path).is_none() && is_of_image(path) || is_known(self.mounts, path);
+        let candidates = resolution.dockerfile.iter().flat_map(|dockerfile| &dockerfile.candidates);
+        if candidates
+            .clone()
+            .any(|candidate| !covered(&candidate.path) && volumes::covering(self, &candidate.path).is_some())
+        {
+            return false;
+        }
         match context.source {
             Source::Path | Source::Directory => covered(&context.absolute),
             // What is sent, cloned or unpacked is not known.

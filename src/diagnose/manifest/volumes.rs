@@ -215,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn what_kubernetes_fills_in_is_not_judged() {
+        let arguments = "[\"--context=$(CONTEXT)\", \"--destination=$(IMAGE)\"]";
+        let from_elsewhere = "    env:\n    - name: CONTEXT\n      valueFrom: {configMapKeyRef: {name: a, key: b}}\n";
+        assert_eq!(found(arguments, from_elsewhere, "", &[]), []);
+        assert_eq!(found(arguments, "    envFrom:\n    - configMapRef: {name: a}\n", "", &[]), []);
+        let written = "    env:\n    - {name: HOST, value: example.com}\n    - {name: CONTEXT, value: \"git://$(HOST)/a/b.git\"}\n    - {name: IMAGE, value: r.example.com/a/b}\n";
+        assert_eq!(found(arguments, written, "", &[]), []);
+    }
+
+    #[test]
     fn with_what_is_in_a_volume_the_dockerfile_is_looked_for() {
         let directory = tempfile::tempdir().unwrap();
         let mounts = [Mount { local: directory.path().to_owned(), pod: b"/workspace".to_vec() }];

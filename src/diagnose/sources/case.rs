@@ -9,7 +9,7 @@ use crate::context::as_sent;
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::diagnose::Finding;
 use crate::executor::files::told::Told;
-use crate::executor::image::Image;
+use crate::executor::image::{Family, Image};
 use crate::executor::resolve::{Setup, Stdin, resolve};
 
 /// A Dockerfile, and the files of its context ([`Told::of`]).
@@ -17,16 +17,22 @@ pub(super) struct Case {
     dockerfile: String,
     files: Vec<String>,
     ignore: String,
+    family: Family,
 }
 
 impl Case {
     pub(super) fn of(dockerfile: &str, files: &[&str]) -> Self {
         let files = files.iter().map(|file| (*file).to_owned()).collect();
-        Self { dockerfile: dockerfile.to_owned(), files, ignore: String::new() }
+        Self { dockerfile: dockerfile.to_owned(), files, ignore: String::new(), family: Family::Upstream }
     }
 
     pub(super) fn ignoring(mut self, ignore: &str) -> Self {
         ignore.clone_into(&mut self.ignore);
+        self
+    }
+
+    pub(super) fn family(mut self, family: Family) -> Self {
+        self.family = family;
         self
     }
 
@@ -73,7 +79,7 @@ impl Case {
             "--no-push".to_owned(),
         ];
         let resolution = resolve(&Setup {
-            image: Image::default(),
+            image: Image { family: self.family, ..Image::default() },
             arguments: &arguments,
             working_directory: None,
             environment: &BTreeMap::new(),
@@ -90,6 +96,7 @@ impl Case {
         findings(&Project {
             dockerfile: Path::new("Dockerfile"),
             text: &self.dockerfile,
+            family: self.family,
             resolution: &resolution,
             ignore_file: None,
             ignore: self.ignore.as_bytes(),

@@ -11,7 +11,7 @@ pub(super) fn find(project: &Project, copied: &Copied) -> Option<Finding> {
     let destination = super::shown(&copied.destination);
     Some(Finding {
         code: Code::CopyDestination,
-        severity: if copied.from_scratch { Severity::Error } else { Severity::Warning },
+        severity: if copied.all_known { Severity::Error } else { Severity::Warning },
         message: format!("several files go to `{destination}`, which is not said to be a directory"),
         spans: vec![project.span(&copied.span)],
         notes: vec![format!("the executor would end with `error building image: error building stage: {words}`")],

@@ -92,6 +92,14 @@ mod tests {
     }
 
     #[test]
+    fn what_else_may_be_in_an_image_from_scratch_is_not_guessed() {
+        let copied = "FROM golang AS build\nFROM scratch\nCOPY --from=build /app /app\nCOPY a /app\nCOPY d /app/d\n";
+        Case::of(copied, &["/a", "/d/b"]).no_findings();
+        let unpacked = "FROM scratch\nADD jdk.tar.gz /opt/jdk\nCOPY a /opt/jdk/lib/a\n";
+        Case::of(unpacked, &["/a", "/jdk.tar.gz=\u{1f}\u{8}\0"]).no_findings();
+    }
+
+    #[test]
     fn each_source_of_each_stage_is_looked_for() {
         let dockerfile = "FROM scratch AS a\nCOPY x y /z/\nFROM scratch\nCOPY --from=a /z /z\nADD w /\n";
         let lines: Vec<usize> =
@@ -103,5 +111,7 @@ mod tests {
     fn variables_are_expanded_and_those_of_an_image_are_not_guessed() {
         Case::of("ARG D=src\nFROM scratch\nARG D\nCOPY ${D}/a /\n", &["/src/a"]).no_findings();
         Case::of("FROM maven:3\nCOPY $MAVEN_HOME/a /\n", &["/b"]).no_findings();
+        Case::of("FROM maven:3\nENV D=$MAVEN_HOME/x\nCOPY $D/a /\n", &["/b"]).no_findings();
+        Case::of("FROM tomcat\nCOPY a b $CATALINA_HOME/lib\n", &["/a", "/b"]).no_findings();
     }
 }

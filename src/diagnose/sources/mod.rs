@@ -8,6 +8,7 @@ mod ignored;
 mod letter_case;
 mod missing;
 mod outside;
+mod run_heredoc;
 mod symlink_loop;
 mod unmatched;
 
@@ -16,10 +17,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
+use crate::context::as_sent;
 use crate::context::dockerignore::Rules;
-use crate::dockerfile::{self, Channel, ParseError};
+use crate::dockerfile::{self, ParseError};
 use crate::executor::files::{Follow, Pod, PodFiles};
-use crate::executor::resolve::{Copied, CopySource, End, Resolution};
+use crate::executor::image::Family;
+use crate::executor::resolve::{Copied, CopySource, End, Resolution, channel};
 use crate::gopath;
 
 /// What is known of a project.
@@ -28,6 +31,8 @@ pub struct Project<'a> {
     pub dockerfile: &'a Path,
     /// What is in it.
     pub text: &'a str,
+    /// Whose executor it is.
+    pub family: Family,
     /// What an executor does that is given what is sent.
     pub resolution: &'a Resolution,
     /// The ignore file, as a user would name it.
@@ -65,25 +70,24 @@ const RULES: &[Rule] = &[outside::find, ignored::find, letter_case::find, missin
 
 /// What there is to say of a project's Dockerfile.
 pub fn findings(project: &Project) -> Vec<Finding> {
-    let syntax = dockerfile::parse(project.text).map(|file| file.stages(Channel::Stable).map(drop));
-    if let Err(error) | Ok(Err(error)) = syntax {
-        return vec![refused(project, &error)];
-    }
-    let mut findings: Vec<Finding> =
-        project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)).collect();
+    let file = match dockerfile::parse(project.text) {
+        Ok(file) => file,
+        Err(error) => return vec![not_parsed(project, &error)],
+    };
+    let stages = match file.stages(channel(project.family)) {
+        Ok(stages) => stages,
+        Err(error) => return vec![not_parsed(project, &error)],
+    };
+    let mut findings = run_heredoc::find(project, &stages);
+    findings.extend(project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)));
     findings.extend(symlink_loop::find(project));
     // What it says before it builds is not the Dockerfile's fault.
-    if let (End::Failed(words), true) = (&project.resolution.end, findings.is_empty())
+    let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if let (End::Failed(words), false) = (&project.resolution.end, has_error)
         && !words.starts_with("Error: ")
+        && !project.resolution.copied.iter().any(|copied| copied.failure.is_some())
     {
-        findings.push(Finding {
-            code: Code::DockerfileRefused,
-            severity: Severity::Error,
-            message: format!("the executor cannot build `{}`", project.dockerfile.display()),
-            spans: vec![],
-            notes: vec![format!("it would end with `{words}`")],
-            help: None,
-        });
+        findings.push(refused(project, vec![], words));
     }
     findings
 }
@@ -93,7 +97,10 @@ fn of_instruction(project: &Project, copied: &Copied) -> Vec<Finding> {
     let lost = copied.sources.iter().filter_map(|source| lost(project, copied, source));
     let told: Vec<Finding> =
         lost.filter_map(|lost| RULES.iter().find_map(|rule| rule(&lost))).chain(unmatched).collect();
-    if told.is_empty() { destination_no_directory::find(project, copied).into_iter().collect() } else { told }
+    let Some(why) = copied.failure.as_ref().filter(|_| told.is_empty()) else { return told };
+    let words = format!("error building image: error building stage: {why}");
+    let finding = destination_no_directory::find(project, copied);
+    vec![finding.unwrap_or_else(|| refused(project, vec![project.span(&copied.span)], &words))]
 }
 
 /// A source that names one thing, which is not sent.
@@ -101,27 +108,29 @@ fn lost<'a>(project: &'a Project<'a>, copied: &'a Copied, source: &'a CopySource
     if !source.is_known || source.is_url() || source.is_pattern() {
         return None;
     }
-    // A name beside a pattern is dropped where it is not there, and that is no failure.
-    copied.failure.as_ref()?;
     let full = gopath::join(&[project.root, &source.path]);
-    let pod = Pod::new(project.sent);
-    if pod.find(&full, b"/", Follow::NotTheLast).is_ok() {
-        return None;
-    }
     let path = gopath::below(&full, project.root).map(<[u8]>::to_vec);
-    Some(Lost { project, copied, source, path })
+    // Beside our context there is something of ours, which nobody means.
+    let leaves = path.is_none() && project.is_ours();
+    let is_there = Pod::new(project.sent).find(&full, b"/", Follow::NotTheLast).is_ok();
+    // A name beside a pattern is dropped where it is not there, and that is no failure.
+    (leaves || copied.failure.is_some() && !is_there).then_some(Lost { project, copied, source, path })
 }
 
 impl Lost<'_> {
     /// An error about the source, with the executor's words.
     fn error(&self, code: Code, message: String) -> Finding {
-        let words = self.copied.failure.as_deref().unwrap_or_default();
+        let words = self.copied.failure.iter();
         Finding {
             code,
             severity: Severity::Error,
             message,
             spans: vec![self.project.span(&self.source.span)],
-            notes: vec![format!("the executor would end with `error building image: error building stage: {words}`")],
+            notes: words
+                .map(|words| {
+                    format!("the executor would end with `error building image: error building stage: {words}`")
+                })
+                .collect(),
             help: None,
         }
     }
@@ -131,6 +140,11 @@ impl Project<'_> {
     /// A part of the Dockerfile.
     fn span(&self, span: &Range<usize>) -> Span {
         Span { file: self.dockerfile.to_owned(), place: Place::in_text(self.text, span) }
+    }
+
+    /// Whether the context lies in the pod as this tool lays it out.
+    fn is_ours(&self) -> bool {
+        self.root == as_sent::root()
     }
 
     /// Whether something is at a path of the context as it is sent.
@@ -150,13 +164,25 @@ impl Project<'_> {
 }
 
 /// A Dockerfile that no builder takes.
-fn refused(project: &Project, error: &ParseError) -> Finding {
+fn not_parsed(project: &Project, error: &ParseError) -> Finding {
     Finding {
         code: Code::DockerfileSyntax,
         severity: Severity::Error,
         message: format!("`{}` is no Dockerfile that can be built", project.dockerfile.display()),
         spans: vec![project.span(&error.span)],
         notes: vec![error.to_string()],
+        help: None,
+    }
+}
+
+/// A Dockerfile that the executor does not take.
+fn refused(project: &Project, spans: Vec<Span>, words: &str) -> Finding {
+    Finding {
+        code: Code::DockerfileRefused,
+        severity: Severity::Error,
+        message: format!("the executor cannot build `{}`", project.dockerfile.display()),
+        spans,
+        notes: vec![format!("it would end with `{words}`")],
         help: None,
     }
 }

@@ -66,6 +66,16 @@ mod tests {
         assert_eq!(notes[0], "`target/a.jar` matches, and the ignore file keeps it out");
     }
 
+    /// A mode that is no number fails after everything before it was done.
+    #[test]
+    fn it_does_not_hide_what_fails() {
+        for failing in ["COPY <<E /e\nx\nE", "COPY --chmod=u+x a /"] {
+            let case = Case::of(&format!("FROM alpine\nCOPY no* /n/\n{failing}\n"), &["/a"]);
+            case.finding(Code::CopyPatternUnmatched);
+            assert_eq!(case.finding(Code::DockerfileRefused).spans[0].place.line, 3, "{failing}");
+        }
+    }
+
     #[test]
     fn one_with_a_match_is_fine() {
         Case::of("FROM scratch\nCOPY target/*.jar /app/\n", &["/target/a.jar"]).no_findings();

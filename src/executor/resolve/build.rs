@@ -39,6 +39,8 @@ struct Left {
     working_directory: Vec<u8>,
     /// Whether there is no image below it.
     from_scratch: bool,
+    /// Whether nothing is in it but what was copied from the context.
+    all_known: bool,
 }
 
 /// Follows a build; what is copied is told as it is copied.
@@ -46,7 +48,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     let failed = Stop::Building;
     let parsing = |why: dockerfile::ParseError| failed(format!("parsing dockerfile: {why}"));
     let file = dockerfile::parse(build.text).map_err(parsing)?;
-    let stages = file.stages(Channel::Stable).map_err(parsing)?;
+    let stages = file.stages(channel(build.family)).map_err(parsing)?;
     let mut arguments = build.arguments.clone();
     let meta = arguments.declare_meta(&stages.meta_args);
     meta.map_err(|why| failed(format!("expanding meta ARGs: {why}")))?;
@@ -79,7 +81,9 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
         let base = match stages.base(index, &bases[index]) {
             dockerfile::Origin::Stage(base) => left[base].clone().unwrap_or_default(),
             dockerfile::Origin::Image(name) => {
-                Left { environment: variables::scratch(), working_directory: vec![], from_scratch: name == "scratch" }
+                let from_scratch = name == "scratch";
+                let environment = variables::scratch();
+                Left { environment, working_directory: vec![], from_scratch, all_known: from_scratch }
             }
         };
         let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied, failure: None };
@@ -132,6 +136,14 @@ fn position(stages: &Stages, stage: &Stage) -> usize {
     stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default()
 }
 
+/// Which flags an executor knows: the fork takes those of later syntax and passes over them.
+pub fn channel(family: Family) -> Channel {
+    match family {
+        Family::Upstream | Family::Chainguard => Channel::Stable,
+        Family::Fork => Channel::Any,
+    }
+}
+
 /// Reads the ignore file.
 fn ignore_rules(path: Option<&[u8]>, pod: &Pod) -> Result<Rules, Stop> {
     let Some(path) = path else { return Rules::from_file(b"").map_err(|why| Stop::Building(why.to_string())) };
@@ -163,7 +175,7 @@ fn check_variables(stages: &Stages, bases: &[String], target: usize, arguments: 
         let mut environment = variables::scratch();
         for step in &stage.steps {
             let expanded = match &step.command {
-                Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments),
+                Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments, base == "scratch"),
                 Command::Arg(args) => arguments.declare(args, &environment),
                 Command::Add(_) | Command::Copy(_) | Command::Run(_) | Command::Other => Ok(()),
             };
@@ -214,10 +226,11 @@ impl State<'_> {
                     self.copy(copy, false, step.instruction.span.clone(), pod)?;
                 }
                 Command::Add(copy) => self.copy(copy, true, step.instruction.span.clone(), pod)?,
-                // From another stage or image: not from the context.
-                Command::Copy(_) | Command::Run(_) => {}
+                // What comes from elsewhere, or is made there, may be anything.
+                Command::Copy(_) | Command::Run(_) => self.here.all_known = false,
                 Command::Env(pairs) => {
-                    let set = variables::set(&mut self.here.environment, pairs, self.arguments);
+                    let from_scratch = self.here.from_scratch;
+                    let set = variables::set(&mut self.here.environment, pairs, self.arguments, from_scratch);
                     set.map_err(|why| self.executing(why.to_string()))?;
                 }
                 Command::Arg(args) => {
@@ -236,7 +249,7 @@ impl State<'_> {
 
     /// What fails while an instruction is executed. In an image nothing is known to fail: it may hold what is missing.
     fn executing(&self, why: String) -> Trouble {
-        match self.here.from_scratch {
+        match self.here.all_known {
             true => Trouble::Words(format!("failed to execute command: {why}")),
             false => Trouble::Unknown(Unknown::Image),
         }
@@ -258,34 +271,28 @@ impl State<'_> {
         let looking = |why: String| format!("failed to get files used from context: {why}");
         let from_scratch = self.here.from_scratch;
         let (sources, destination) = copies::expanded(copy, &variables, from_scratch).map_err(looking)?;
-        if sources.is_empty() && self.build.family == Family::Fork {
-            return Ok(());
-        }
-        if sources.is_empty() {
-            return Err(looking("resolved envs is empty".to_owned()).into());
-        }
-        let mut copied =
-            Copied { span, sources, destination, ignored: vec![], nothing: false, failure: None, from_scratch };
-        if copied.sources.iter().any(|source| !source.is_known) {
+        let is_known = destination.is_known && sources.iter().all(|source| source.is_known);
+        let mut copied = Copied {
+            span,
+            sources,
+            destination: destination.path,
+            ignored: vec![],
+            nothing: false,
+            failure: None,
+            all_known: self.here.all_known,
+        };
+        if !is_known || copied.sources.is_empty() && self.build.family == Family::Fork {
+            self.here.all_known = false;
             self.copied.push(copied);
             return Ok(());
         }
-        let result = copies::resolve(&copied.sources, &copied.destination, &context, pod).map_err(looking).and_then(
-            |mut resolved| {
-                copied.nothing = resolved.nothing;
-                resolved.sources.retain(|source| !is_add || !is_url(&String::from_utf8_lossy(source)));
-                let directory: &[u8] =
-                    if self.here.working_directory.is_empty() { b"/" } else { &self.here.working_directory };
-                let wrapped = if is_add { "executing copy command: " } else { "" };
-                copies::check_mode(copy, &variables).map_err(|why| format!("failed to execute command: {why}"))?;
-                copies::execute(&resolved, &context, directory, pod)
-                    .map_err(|why| format!("failed to execute command: {wrapped}{why}"))
-            },
-        );
+        let result = if copied.sources.is_empty() {
+            Err(looking("resolved envs is empty".to_owned()))
+        } else {
+            self.execute(copy, is_add, &mut copied, &context, &variables, pod)
+        };
         match result {
             Ok(ignored) => copied.ignored = ignored,
-            // What is in an image may make way for it.
-            Err(why) if !from_scratch && why.starts_with("failed to execute command: ") => {}
             Err(why) => {
                 self.failure.get_or_insert_with(|| why.clone());
                 copied.failure = Some(why);
@@ -293,6 +300,35 @@ impl State<'_> {
         }
         self.copied.push(copied);
         Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        copy: &dockerfile::Copy,
+        is_add: bool,
+        copied: &mut Copied,
+        context: &FileContext,
+        variables: &Environment,
+        pod: &mut Pod,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        let mut resolved = copies::resolve(&copied.sources, &copied.destination, context, pod)
+            .map_err(|why| format!("failed to get files used from context: {why}"))?;
+        copied.nothing = resolved.nothing;
+        copies::check_mode(copy, variables).map_err(|why| format!("failed to execute command: {why}"))?;
+        if is_add && resolved.sources.iter().any(|source| may_be_unpacked(source, context, pod)) {
+            self.here.all_known = false;
+        }
+        resolved.sources.retain(|source| !is_add || !is_url(&String::from_utf8_lossy(source)));
+        let directory: &[u8] = match &self.here.working_directory[..] {
+            b"" => b"/",
+            directory => directory,
+        };
+        let wrapped = if is_add { "executing copy command: " } else { "" };
+        match copies::execute(&resolved, context, directory, pod) {
+            // What else is in the image may make way for it.
+            Err(_) if !self.here.all_known => Ok(vec![]),
+            result => result.map_err(|why| format!("failed to execute command: {wrapped}{why}")),
+        }
     }
 
     fn change_directory(&mut self, typed: &str, pod: &mut Pod) -> Result<(), String> {
@@ -307,6 +343,17 @@ impl State<'_> {
         self.here.working_directory = directory;
         Ok(())
     }
+}
+
+/// Whether `ADD` may make more of a source than the file it is: of an archive, of an address.
+fn may_be_unpacked(source: &[u8], context: &FileContext, pod: &Pod) -> bool {
+    if is_url(&String::from_utf8_lossy(source)) {
+        return true;
+    }
+    let path = gopath::join(&[&context.root, source]);
+    let Ok(found) = pod.find(&path, b"/", Follow::All) else { return false };
+    let is_text = |content: Vec<u8>| str::from_utf8(&content).is_ok_and(|text| !text.contains('\0'));
+    found.kind == Kind::File && !pod.content(&found.path).is_some_and(is_text)
 }
 
 /// Everything that is neither the executor's own nor mounted goes after a stage that is not the last (`DeleteFilesystem`).

@@ -28,8 +28,8 @@ pub struct Copied {
     pub nothing: bool,
     /// Why it fails, in the executor's words.
     pub failure: Option<String>,
-    /// Whether the image below it starts from nothing, so that everything in it is known.
-    pub from_scratch: bool,
+    /// Whether everything that is in the image by then is known.
+    pub all_known: bool,
 }
 
 /// A source of `COPY` or `ADD`.
@@ -81,7 +81,7 @@ pub(super) fn expanded(
     copy: &dockerfile::Copy,
     variables: &Environment,
     from_scratch: bool,
-) -> Result<(Vec<CopySource>, Vec<u8>), String> {
+) -> Result<(Vec<CopySource>, Destination), String> {
     let is_known = Cell::new(true);
     let path = |text: &str| {
         is_known.set(true);
@@ -105,7 +105,14 @@ pub(super) fn expanded(
         .collect::<Result<_, String>>()?;
     let destination =
         path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
-    Ok((sources, destination))
+    Ok((sources, Destination { path: destination, is_known: is_known.get() }))
+}
+
+/// Where sources go.
+pub(super) struct Destination {
+    pub path: Vec<u8>,
+    /// Whether all of its variables are known.
+    pub is_known: bool,
 }
 
 /// What the sources come to (`ResolveEnvAndWildcards`).
@@ -330,7 +337,8 @@ pub(super) fn check_mode(copy: &dockerfile::Copy, variables: &Environment) -> Re
     let failed = |why: String| Err(format!("getting permissions from chmod: {why}"));
     match expand(&mode.text, &|name| variables.get(name).cloned()) {
         Err(why) => failed(why.to_string()),
-        Ok(mode) if mode.is_empty() || u32::from_str_radix(&mode, 8).is_ok() => Ok(()),
+        // Go takes no sign.
+        Ok(mode) if mode.is_empty() || !mode.starts_with('+') && u32::from_str_radix(&mode, 8).is_ok() => Ok(()),
         Ok(mode) => {
             failed(format!("parsing value from chmod: strconv.ParseUint: parsing {}: invalid syntax", quote(&mode)))
         }

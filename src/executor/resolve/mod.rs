@@ -21,6 +21,7 @@ use super::image::Image;
 use super::words::{parse_bool, quote};
 use crate::gopath;
 
+pub use build::channel;
 pub use context::{Context, Source};
 pub use copies::{Copied, CopySource};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
@@ -167,6 +168,9 @@ fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {
         });
     }
     check_digest_files(flags)?;
+    if let Some(unknown) = context::unknown(&start, &context.source) {
+        return Err(Stop::Unknown(unknown));
+    }
     resolution.ignore_file = ignore_file(&start, dockerfile, &context.absolute);
     let Some(text) = text(&start, dockerfile) else { return Err(Stop::Unknown(Unknown::Dockerfile)) };
     let build = Build {

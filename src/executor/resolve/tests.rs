@@ -153,8 +153,10 @@ fn contexts_that_are_none_are_told_in_the_executors_words() {
 #[test]
 fn a_git_address_without_a_scheme_is_a_path() {
     assert_eq!(chosen(&["--context=git@github.com:o/r.git"], &["/x"]), NO_DOCKERFILE);
-    let remote = resolution("/workspace", &["--context=git://github.com/o/r.git"], &["/x"]);
-    assert_eq!(remote.end, End::Unknown(Unknown::Remote));
+    let remote = ["--context=git://github.com/o/r.git", "--dockerfile=/df/Dockerfile"];
+    assert_eq!(resolution("/workspace", &remote, &["/x"]).end, End::Unknown(Unknown::Remote));
+    let apart = resolution("/workspace", &remote, &["/df/Dockerfile=FROM scratch\nCOPY a /\n"]);
+    assert_eq!(apart.end, End::Unknown(Unknown::Remote));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Two things are unlike Docker: `ARG`s live on in the stages that follow, and `FROM` sees every build argument.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::dockerfile::{Arg, Escape, ExpandError, Expansion, Pair};
@@ -116,20 +117,33 @@ impl BuildArguments {
     }
 }
 
-/// What `ENV` adds.
+/// What `ENV` adds. In an image whose own variables are not known, what is made of one of those is not known either.
 pub(super) fn set(
     environment: &mut Environment,
     pairs: &[Pair],
     arguments: &BuildArguments,
+    from_scratch: bool,
 ) -> Result<(), ExpandError> {
     // All of them see what was there before.
     let variables = arguments.variables(environment);
-    let lookup = |name: &str| variables.get(name).cloned();
-    let added: Vec<(String, String)> = pairs
-        .iter()
-        .map(|pair| Ok((expand(&pair.name.text, &lookup)?, expand(&pair.value.text, &lookup)?)))
-        .collect::<Result<_, ExpandError>>()?;
-    environment.extend(added);
+    let is_known = Cell::new(true);
+    let lookup = |name: &str| {
+        let value = variables.get(name).cloned();
+        is_known.set(is_known.get() && (from_scratch || value.is_some()));
+        value
+    };
+    let mut added = Vec::new();
+    for pair in pairs {
+        is_known.set(true);
+        let (name, value) = (expand(&pair.name.text, &lookup)?, expand(&pair.value.text, &lookup)?);
+        added.push((name, is_known.get().then_some(value)));
+    }
+    for (name, value) in added {
+        match value {
+            Some(value) => drop(environment.insert(name, value)),
+            None => drop(environment.remove(&name)),
+        }
+    }
     Ok(())
 }
 
