@@ -7,7 +7,7 @@ use super::{Finding, Severity, Span};
 use crate::code::Code;
 use crate::executor::files::{Follow, Found, Kind, Mount, Pod, local};
 use crate::executor::flags::{self, ArgumentError, Given};
-use crate::executor::resolve::{Candidate, Context, End, Outcome, Resolution, Setup, Source, resolve};
+use crate::executor::resolve::{Candidate, Context, End, Outcome, Resolution, Setup, resolve};
 use crate::gopath;
 
 /// What is known.
@@ -76,7 +76,7 @@ impl Facts<'_> {
 
     /// The context, if it is a directory that has to be there: neither unpacked nor cloned.
     pub fn directory_context(&self) -> Option<&Context> {
-        self.context().filter(|context| matches!(context.source, Source::Path | Source::Directory))
+        self.resolution.directory_context()
     }
 
     /// The flags whose values a look is due at: those that decide over what it fails at, or all that are given,

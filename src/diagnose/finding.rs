@@ -145,6 +145,27 @@ impl Finding {
     }
 }
 
+/// Findings as the tests of rules look at them.
+#[cfg(test)]
+pub(super) mod told {
+    use super::*;
+
+    /// The one finding with this code.
+    #[track_caller]
+    pub(in crate::diagnose) fn the_one(found: &[Finding], code: Code) -> Finding {
+        let mut with_code = found.iter().filter(|finding| finding.code == code);
+        match (with_code.next(), with_code.next()) {
+            (Some(finding), None) => finding.clone(),
+            _ => panic!("not one `{}`: {found:#?}", code.name()),
+        }
+    }
+
+    #[track_caller]
+    pub(in crate::diagnose) fn none_of(found: &[Finding], code: Code) {
+        assert!(found.iter().all(|finding| finding.code != code), "{found:#?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,7 +77,7 @@ pub(super) fn replace_invalid(bytes: &[u8]) -> String {
 }
 
 /// In double quotes, as Go's `%q`.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {
@@ -138,7 +138,7 @@ fn has_class(class: &Class, character: char) -> bool {
 }
 
 /// Go's `strconv.ParseBool`.
-pub(super) fn parse_bool(text: &str) -> Option<bool> {
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
@@ -159,7 +159,7 @@ pub(super) fn parse_int(text: &str) -> Result<i32, NumberError> {
 const DURATION_LIMIT: u64 = 1 << 63;
 
 /// Go's `time.ParseDuration`, in nanoseconds.
-pub(super) fn parse_duration(text: &str) -> Result<i64, NumberError> {
+pub(crate) fn parse_duration(text: &str) -> Result<i64, NumberError> {
     duration(text).map_err(|problem| NumberError::Duration { text: text.to_owned(), problem })
 }
 
@@ -243,4 +243,19 @@ fn unit(name: &str) -> Option<u64> {
         "h" => 3_600_000_000_000,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_quoted_as_in_go() {
+        assert_eq!(quote("a\"b\\c\nd\u{1}–é"), "\"a\\\"b\\\\c\\nd\\x01–é\"");
+    }
+
+    #[test]
+    fn switches_are_read_as_in_go() {
+        assert_eq!([parse_bool("T"), parse_bool("0"), parse_bool("yes")], [Some(true), Some(false), None]);
+    }
 }

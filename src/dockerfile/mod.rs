@@ -7,7 +7,7 @@
 mod error;
 mod expand;
 mod flags;
-mod go;
+pub(crate) mod go;
 mod images;
 mod json;
 mod lines;

@@ -5,7 +5,7 @@
 //! is theirs to the letter.
 
 use super::image::Family;
-use super::words::{parse_bool, quote};
+use crate::dockerfile::go::{parse_bool, parse_duration, quote};
 
 /// What a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -422,33 +422,9 @@ impl Flag {
     }
 }
 
-/// Numbers with units, as Go's `time.ParseDuration` takes them; the error is its own.
+/// A length of time, as Go's `time.ParseDuration` takes it; the error is its own.
 fn duration(text: &str) -> Result<(), String> {
-    let invalid = || format!("time: invalid duration {}", quote(text));
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if unsigned == "0" {
-        return Ok(());
-    }
-    if unsigned.is_empty() {
-        return Err(invalid());
-    }
-    let is_of_number = |letter: char| letter.is_ascii_digit() || letter == '.';
-    let mut rest = unsigned;
-    while !rest.is_empty() {
-        let after = rest.trim_start_matches(is_of_number);
-        let number = &rest[..rest.len() - after.len()];
-        // What stands behind a second point is no number, and so no unit.
-        if !number.bytes().any(|byte| byte.is_ascii_digit()) || number.matches('.').count() > 1 {
-            return Err(invalid());
-        }
-        rest = after.trim_start_matches(|letter| !is_of_number(letter));
-        match &after[..after.len() - rest.len()] {
-            "" => return Err(format!("time: missing unit in duration {}", quote(text))),
-            "ns" | "us" | "µs" | "μs" | "ms" | "s" | "m" | "h" => {}
-            unit => return Err(format!("time: unknown unit {} in duration {}", quote(unit), quote(text))),
-        }
-    }
-    Ok(())
+    parse_duration(text).map(drop).map_err(|why| why.to_string())
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ pub mod files;
 pub mod flags;
 pub mod image;
 pub mod resolve;
-mod words;
 
 pub use args::{executor_args, reserved_flag};
 pub use failure::Failure;

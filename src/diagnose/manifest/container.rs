@@ -10,7 +10,7 @@ use super::{EXECUTOR, members, text_of, volumes};
 use crate::code::Code;
 use crate::executor::files::{Mount, PodFiles};
 use crate::executor::image::Image;
-use crate::executor::resolve::{Context, Resolution, Setup, Source, Stdin, resolve};
+use crate::executor::resolve::{Resolution, Setup, Source, Stdin, resolve};
 
 /// A container, and what is around it.
 pub(super) struct Container<'a> {
@@ -196,12 +196,6 @@ fn expanded(text: &str, environment: &BTreeMap<String, String>) -> String {
         };
     }
     out + rest
-}
-
-/// The context, if it is a directory that has to be there.
-pub(super) fn directory(resolution: &Resolution) -> Option<&Context> {
-    let context = resolution.context.as_ref()?;
-    matches!(context.source, Source::Path | Source::Directory).then_some(context)
 }
 
 #[cfg(test)]

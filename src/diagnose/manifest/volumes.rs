@@ -3,7 +3,7 @@
 
 use super::super::tree::Tree;
 use super::super::{Finding, Severity};
-use super::container::{Container, directory};
+use super::container::Container;
 use super::{members, text_of};
 use crate::code::Code;
 use crate::executor::files::local;
@@ -43,7 +43,8 @@ pub(super) fn covering<'a>(container: &Container<'a>, path: &[u8]) -> Option<Mou
 pub(super) fn findings(container: &Container, resolution: &Resolution) -> Vec<Finding> {
     let over =
         mounted(container).find(|mounted| mounted.path == b"/kaniko").map(|mounted| over_executor(container, &mounted));
-    let of_context = directory(resolution)
+    let of_context = resolution
+        .directory_context()
         .filter(|context| local(container.mounts, &context.absolute).is_none())
         .and_then(|context| of_context(container, &context.absolute));
     over.into_iter().chain(of_context).collect()

@@ -6,6 +6,7 @@ use super::findings;
 use crate::code::Code;
 use crate::diagnose::Finding;
 use crate::diagnose::facts::{Facts, Here};
+use crate::diagnose::finding::told::{none_of, the_one};
 use crate::executor::files::Mount;
 use crate::executor::files::told::Told;
 use crate::executor::image::Image;
@@ -80,18 +81,12 @@ impl Case {
     /// The one finding with this code.
     #[track_caller]
     pub(super) fn finding(&self, code: Code) -> Finding {
-        let found = self.findings();
-        let mut with_code = found.iter().filter(|finding| finding.code == code);
-        match (with_code.next(), with_code.next()) {
-            (Some(finding), None) => finding.clone(),
-            _ => panic!("not one `{}`: {found:#?}", code.name()),
-        }
+        the_one(&self.findings(), code)
     }
 
     #[track_caller]
     pub(super) fn no_finding(&self, code: Code) {
-        let found = self.findings();
-        assert!(found.iter().all(|finding| finding.code != code), "{found:#?}");
+        none_of(&self.findings(), code);
     }
 
     /// The codes of all findings.

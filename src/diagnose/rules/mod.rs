@@ -91,6 +91,10 @@ const CAUSES: &[Rule] = &[
     executor_arguments::find,
 ];
 
+/// What may be wrong with an address of git.
+const OF_GIT: &[Rule] =
+    &[git_two_schemes::find, git_scp_address::find, git_pull_request::find, git_branch_regression::find];
+
 /// What may be wrong though it builds.
 const RISKS: &[&[Rule]] = &[
     // About how flags are written, and what becomes a destination by that.
@@ -106,8 +110,7 @@ const RISKS: &[&[Rule]] = &[
         context_missing::find,
         context_is_root::find,
     ],
-    // About an address of git.
-    &[git_two_schemes::find, git_scp_address::find, git_pull_request::find, git_branch_regression::find],
+    OF_GIT,
     // About the Dockerfile.
     &[dockerfile_shadowed::find, dockerfile_url::find, archive_top_directory::find, dockerfile_outside_context::find],
     &[bucket_regression::find],
@@ -125,7 +128,7 @@ const OF_ARGUMENTS: &[&[Rule]] = &[
         context_two_slashes::find,
         sub_path_ignored::find,
     ],
-    &[git_two_schemes::find, git_scp_address::find, git_pull_request::find, git_branch_regression::find],
+    OF_GIT,
     &[bucket_regression::find],
     &[destination_malformed::find],
     &[unknown_flag::of_later_release],

@@ -8,6 +8,7 @@ use crate::code::Code;
 use crate::context::as_sent;
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::diagnose::Finding;
+use crate::diagnose::finding::told::{none_of, the_one};
 use crate::executor::files::told::Told;
 use crate::executor::image::{Family, Image};
 use crate::executor::resolve::{Setup, Stdin, resolve};
@@ -39,18 +40,12 @@ impl Case {
     /// The one finding with this code.
     #[track_caller]
     pub(super) fn finding(&self, code: Code) -> Finding {
-        let found = self.findings();
-        let mut with_code = found.iter().filter(|finding| finding.code == code);
-        match (with_code.next(), with_code.next()) {
-            (Some(finding), None) => finding.clone(),
-            _ => panic!("not one `{}`: {found:#?}", code.name()),
-        }
+        the_one(&self.findings(), code)
     }
 
     #[track_caller]
     pub(super) fn no_finding(&self, code: Code) {
-        let found = self.findings();
-        assert!(found.iter().all(|finding| finding.code != code), "{found:#?}");
+        none_of(&self.findings(), code);
     }
 
     #[track_caller]

@@ -15,6 +15,7 @@ mod unmatched;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::facts::shown;
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
 use crate::context::as_sent;
@@ -185,11 +186,6 @@ fn refused(project: &Project, spans: Vec<Span>, words: &str) -> Finding {
         notes: vec![format!("it would end with `{words}`")],
         help: None,
     }
-}
-
-/// A path as it is printed.
-fn shown(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }
 
 #[cfg(test)]

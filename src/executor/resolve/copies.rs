@@ -8,9 +8,9 @@ use std::ops::Range;
 use super::path_error;
 use super::variables::{Environment, expand};
 use crate::context::dockerignore::{Dialect, Rules};
+use crate::dockerfile::go::quote;
 use crate::dockerfile::{self, Source};
 use crate::executor::files::{Errno, Follow, Kind, Pod};
-use crate::executor::words::quote;
 use crate::gopath;
 
 /// What one `COPY` or `ADD` from the context does.
@@ -70,6 +70,15 @@ impl FileContext<'_> {
         let clean = gopath::clean(path);
         let judged = gopath::below(&clean, &gopath::clean(&self.root)).unwrap_or(path);
         self.ignore.judge(Dialect::Kaniko, judged).excluded()
+    }
+
+    /// The same, and then it is told relative to the context.
+    fn keeps_out(&self, path: &[u8], ignored: &mut Vec<Vec<u8>>) -> bool {
+        let is_kept_out = self.excludes(path);
+        if is_kept_out {
+            ignored.push(gopath::below(path, &self.root).unwrap_or(path).to_vec());
+        }
+        is_kept_out
     }
 }
 
@@ -355,8 +364,7 @@ fn copy_directory(
     let files = walk(pod, full, full).map_err(|why| format!("copying dir: {why}"))?;
     for file in files {
         let path = gopath::join(&[full, &file]);
-        if context.excludes(&path) {
-            ignored.push(gopath::below(&path, &context.root).unwrap_or(&path).to_vec());
+        if context.keeps_out(&path, ignored) {
             continue;
         }
         let found = pod
@@ -379,8 +387,7 @@ fn copy_symlink(
     pod: &mut Pod,
     ignored: &mut Vec<Vec<u8>>,
 ) -> Result<(), String> {
-    if context.excludes(path) {
-        ignored.push(gopath::below(path, &context.root).unwrap_or(path).to_vec());
+    if context.keeps_out(path, ignored) {
         return Ok(());
     }
     // What is in the way goes first, even if the link itself is in it.
@@ -404,8 +411,7 @@ fn copy_file(
     pod: &mut Pod,
     ignored: &mut Vec<Vec<u8>>,
 ) -> Result<(), String> {
-    if context.excludes(path) {
-        ignored.push(gopath::below(path, &context.root).unwrap_or(path).to_vec());
+    if context.keeps_out(path, ignored) {
         return Ok(());
     }
     if path == onto {

@@ -18,7 +18,7 @@ use self::variables::BuildArguments;
 use super::files::{Errno, Follow, Pod, PodFiles, Written};
 use super::flags::{self, Command, Flags};
 use super::image::Image;
-use super::words::{parse_bool, quote};
+use crate::dockerfile::go::{parse_bool, quote};
 use crate::gopath;
 
 pub use build::channel;
@@ -76,6 +76,13 @@ pub struct Resolution {
     pub written: Vec<(Vec<u8>, Written)>,
     /// Where it ends.
     pub end: End,
+}
+
+impl Resolution {
+    /// The context, if it is a directory that has to be there: neither unpacked nor cloned.
+    pub fn directory_context(&self) -> Option<&Context> {
+        self.context.as_ref().filter(|context| matches!(context.source, Source::Path | Source::Directory))
+    }
 }
 
 /// Where the executor's way ends.
