@@ -759,7 +759,9 @@ fn a_file_that_cannot_be_read_is_named() {
     let tool = Tree::new();
     fs::set_permissions(tool.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let binary = tool.path().join("kaniko-local");
-    fs::copy(env!("CARGO_BIN_EXE_kaniko-local"), &binary).unwrap();
+    // By another process: a program that was open for writing here may still be so in what another test has just forked.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_kaniko-local")).arg(&binary).status();
+    assert!(copied.unwrap().success());
     let mut command = Command::new(binary);
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
