@@ -278,11 +278,13 @@ Examples:
   kaniko-local check                       of this directory: Dockerfile, ignore file, what is sent
   kaniko-local check --manifest pod.yaml   what a pod that runs Kaniko gets too much of
   kubectl get pods -o yaml | kaniko-local check --manifest -
+  kaniko-local check --ask-cluster -n ci   what the cluster would refuse as well
 
 Findings go to standard output, each with a code that TROUBLESHOOTING.md explains. Exit codes:
   0  no error among them
   1  an error
-  2  the command line or what it names is wrong";
+  2  the command line or what it names is wrong
+  3  the cluster was asked and gave no answer";
 
 /// `check`.
 #[derive(Debug, Clone, Args)]
@@ -312,12 +314,67 @@ pub struct CheckArgs {
     /// Whose executor it is [default: upstream]
     #[arg(long, value_name = "upstream|fork|chainguard[@VERSION]", requires = "executor_flags")]
     pub executor: Option<String>,
-    /// Format of the findings
-    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
-    pub output: DocumentFormat,
+    /// Format of the findings; `sarif` is SARIF 2.1.0, which editors and code hosts show
+    #[arg(short, long, value_name = "text|json|sarif", default_value = "text", hide_possible_values = true)]
+    pub output: FindingsFormat,
+    /// What the cluster is asked.
+    #[command(flatten)]
+    pub ask: AskArgs,
     /// Arguments of an executor to check instead
     #[arg(last = true, value_name = "EXECUTOR-FLAGS", conflicts_with_all = ["manifest", "file"])]
     pub executor_flags: Vec<String>,
+}
+
+/// What `check` asks the cluster; all but the first shape the Pod, as for `build`. The switch is not `--cluster`: that
+/// is kubectl's for a cluster of the kubeconfig.
+#[derive(Debug, Clone, Args)]
+pub struct AskArgs {
+    /// Ask the cluster as well what it would say to the pod that `build` creates, and whether you have the rights; nothing
+    /// is created
+    #[arg(long, conflicts_with = "setup", help_heading = "Cluster")]
+    pub ask_cluster: bool,
+    /// Platform of the image, such as `linux/arm64`
+    #[arg(long, value_name = "PLATFORM", requires = "ask_cluster", help_heading = ASKED)]
+    pub platform: Option<String>,
+    /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
+    #[arg(long, value_name = "NAME", requires = "ask_cluster", help_heading = ASKED)]
+    pub registry_secret: Option<String>,
+    /// Service account of the pod
+    #[arg(long, value_name = "NAME", requires = "ask_cluster", help_heading = ASKED)]
+    pub service_account: Option<String>,
+    /// CPUs of the pod, requested and at most
+    #[arg(long, value_name = "QUANTITY", requires = "ask_cluster", help_heading = ASKED)]
+    pub cpu: Option<String>,
+    /// Memory of the pod, requested and at most
+    #[arg(long, value_name = "QUANTITY", requires = "ask_cluster", help_heading = ASKED)]
+    pub memory: Option<String>,
+    /// Image that runs the build
+    #[arg(long, value_name = "IMAGE", requires = "ask_cluster", help_heading = ASKED)]
+    pub executor_image: Option<String>,
+    /// Image that receives the context
+    #[arg(long, value_name = "IMAGE", requires = "ask_cluster", help_heading = ASKED)]
+    pub helper_image: Option<String>,
+    /// Rights of the containers [default: default]
+    #[arg(long, value_name = "default|hardened", hide_possible_values = true, requires = "ask_cluster")]
+    #[arg(help_heading = ASKED)]
+    pub security: Option<SecurityChoice>,
+    /// A Pod, or a part of one, that is merged over the tool's own
+    #[arg(long, value_name = "FILE", requires = "ask_cluster", help_heading = ASKED)]
+    pub pod_template: Option<PathBuf>,
+}
+
+/// Heading of the flags that shape the Pod that a cluster is asked about.
+const ASKED: &str = "With --ask-cluster, as for `build`";
+
+/// Format of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FindingsFormat {
+    /// For people.
+    Text,
+    /// A document with a schema.
+    Json,
+    /// A document in the OASIS standard's form.
+    Sarif,
 }
 
 /// `context …`.

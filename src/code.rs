@@ -2,11 +2,11 @@
 
 /// Declares [`Code`] with a name for each variant, and the list of all of them.
 macro_rules! codes {
-    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
         /// What a finding is about. Its name is a promise to scripts, and TROUBLESHOOTING.md has a sample of each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code {
-            $($(#[$doc])+ $variant,)+
+            $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Code {
@@ -17,6 +17,13 @@ macro_rules! codes {
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it says of itself above, in a sentence.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc,)+).trim_ascii(),)+
                 }
             }
         }
@@ -181,6 +188,12 @@ codes! {
     PodSecurityBaseline = "pod-security-baseline",
     /// OpenShift has no security context constraint that fits.
     SecurityContextConstraint = "security-context-constraint",
+    /// The Secret with logins is not there.
+    RegistrySecretNotFound = "registry-secret-not-found",
+    /// The Secret with logins has not the key that the pod mounts.
+    RegistrySecretUnusable = "registry-secret-unusable",
+    /// No node runs what the image is for.
+    PlatformWithoutNode = "platform-without-node",
     /// An admission webhook or policy says no.
     AdmissionDenied = "admission-denied",
     /// An admission webhook that has to be asked does not answer.

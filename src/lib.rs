@@ -20,8 +20,8 @@
 //! executor    Kaniko's executor: its arguments, and a model of how it comes to its context, its Dockerfile and what it
 //!             copies (pure)
 //! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest (pure)
-//! cluster     manifest, template, privileges, status, receiver, ways (pure); client, stream, upload, watch, logs,
-//!             secret, session (network)
+//! cluster     manifest, template, privileges, rights, refusal, status, receiver, ways (pure); client, ask, stream, upload,
+//!             watch, logs, secret, session (network)
 //! report      what a user sees: errors, progress, documents
 //! words       counts and sizes in words
 //! gopath      paths as Go understands them (pure)
@@ -89,7 +89,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Check(args) => {
-            let worst = ops::check(&CheckRequest::new(args, environment)?)?;
+            let request = CheckRequest::new(args, environment)?;
+            let options = cluster_options(cli.global)?;
+            let worst = ops::check(&request, |pod| run_async(ops::refusals(pod, &options)))?;
             return Ok(ExitCode::from(u8::from(worst == Some(Severity::Error))));
         }
         Command::Build(args) => {
@@ -132,7 +134,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
 }
 
 /// Does not wait for a thread that is still reading a slow disk when everything else is over.
-fn run_async(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+fn run_async<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -263,6 +263,8 @@ pub struct CheckRequest {
     pub target: Option<String>,
     /// Build arguments, each `KEY=VALUE`.
     pub build_args: Vec<String>,
+    /// The pod that the cluster is asked about, if it is asked.
+    pub pod: Option<PodRequest>,
     /// In which form it is told.
     pub form: FindingsForm,
 }
@@ -309,6 +311,8 @@ pub enum FindingsForm {
     Text,
     /// A JSON document.
     Json,
+    /// A document in SARIF.
+    Sarif,
 }
 
 impl CheckRequest {
@@ -338,10 +342,15 @@ impl CheckRequest {
             }
         };
         let form = match args.output {
-            cli::DocumentFormat::Text => FindingsForm::Text,
-            cli::DocumentFormat::Json => FindingsForm::Json,
+            cli::FindingsFormat::Text => FindingsForm::Text,
+            cli::FindingsFormat::Json => FindingsForm::Json,
+            cli::FindingsFormat::Sarif => FindingsForm::Sarif,
         };
-        Ok(Self { subject, mounts, target: args.target, build_args, form })
+        let pod = match &subject {
+            Subject::Context(context) if args.ask.ask_cluster => Some(PodRequest::asked(context.clone(), args.ask)?),
+            _ => None,
+        };
+        Ok(Self { subject, mounts, target: args.target, build_args, pod, form })
     }
 }
 
@@ -447,6 +456,15 @@ impl From<OsString> for ArchiveOutput {
     }
 }
 
+impl From<cli::SecurityChoice> for Security {
+    fn from(typed: cli::SecurityChoice) -> Self {
+        match typed {
+            cli::SecurityChoice::Default => Self::Default,
+            cli::SecurityChoice::Hardened => Self::Hardened,
+        }
+    }
+}
+
 impl From<cli::KeepChoice> for Keep {
     fn from(typed: cli::KeepChoice) -> Self {
         match typed {
@@ -494,10 +512,7 @@ impl PodRequest {
             timeout: duration("--timeout", &args.timeout)?,
             cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
             memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
-            security: match args.security {
-                cli::SecurityChoice::Default => Security::Default,
-                cli::SecurityChoice::Hardened => Security::Hardened,
-            },
+            security: args.security.into(),
             pod_template: args.pod_template,
             service_account: args.service_account,
             started_by: None,
@@ -518,6 +533,23 @@ impl PodRequest {
             registry_secret: args.registry_secret,
             registry_ca: args.registry_ca,
             executor_flags: args.executor_flags,
+        })
+    }
+
+    /// What shapes the pod that a cluster is asked about.
+    fn asked(context: ContextRequest, args: cli::AskArgs) -> Result<Self, UsageError> {
+        let plain = Self::plain(context);
+        Ok(Self {
+            platform: args.platform,
+            registry_secret: args.registry_secret,
+            service_account: args.service_account,
+            cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
+            memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
+            executor_image: args.executor_image.unwrap_or(plain.executor_image),
+            helper_image: args.helper_image.unwrap_or(plain.helper_image),
+            security: args.security.map_or(plain.security, Security::from),
+            pod_template: args.pod_template,
+            ..plain
         })
     }
 
@@ -550,11 +582,16 @@ impl PodRequest {
     /// A request with every option at its default, for tests to vary.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
+        Self::plain(ContextRequest {
+            context: ContextSource::Directory(".".into()),
+            dockerfile: DockerfileSource::Default,
+        })
+    }
+
+    /// With every option at its default, and nothing of this machine.
+    fn plain(context: ContextRequest) -> Self {
         Self {
-            context: ContextRequest {
-                context: ContextSource::Directory(".".into()),
-                dockerfile: DockerfileSource::Default,
-            },
+            context,
             tags: vec![],
             target: None,
             build_args: vec![],

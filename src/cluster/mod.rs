@@ -1,8 +1,9 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
-//! [`manifest`], [`template`], [`privileges`], [`refusal`], [`status`], [`receiver`] and [`ways`] are pure; [`client`],
+//! [`manifest`], [`template`], [`privileges`], [`refusal`], [`rights`], [`status`], [`receiver`] and [`ways`] are pure; [`ask`], [`client`],
 //! [`stream`], [`upload`], [`watch`], [`logs`], [`events`], [`secret`], [`pod_security`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
+pub mod ask;
 pub mod client;
 pub mod events;
 pub mod logs;
@@ -11,6 +12,7 @@ pub mod pod_security;
 pub mod privileges;
 pub mod receiver;
 pub mod refusal;
+pub mod rights;
 pub mod secret;
 pub mod session;
 pub mod status;

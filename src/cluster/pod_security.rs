@@ -25,8 +25,11 @@ pub async fn check(cluster: &Cluster) -> Result<(), ClusterError> {
     judge(name, namespace.await?.labels())
 }
 
-/// `restricted` wants a user that is not root. `baseline` is met, whatever its version.
-fn judge(namespace: &str, labels: &BTreeMap<String, String>) -> Result<(), ClusterError> {
+/// Looks at the labels: `restricted` wants a user that is not root. `baseline` is met, whatever its version.
+///
+/// # Errors
+/// The namespace refuses Kaniko.
+pub fn judge(namespace: &str, labels: &BTreeMap<String, String>) -> Result<(), ClusterError> {
     match labels.get(ENFORCE).map(String::as_str) {
         Some(level @ "restricted") => {
             Err(ClusterError::PodSecurity { namespace: namespace.to_owned(), label: format!("{ENFORCE}: {level}") })

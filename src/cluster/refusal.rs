@@ -223,6 +223,12 @@ fn within_limits(message: &str) -> Option<String> {
     (!flags.is_empty()).then(|| format!("stay within its limits: `{}`", flags.join(" ")))
 }
 
+/// Whether a webhook has side effects that it cannot leave out, so that nothing can be tried (apiserver
+/// `pkg/admission/plugin/webhook/errors/statuserror.go`). That is no refusal of the pod.
+pub fn takes_no_dry_run(message: &str) -> bool {
+    message.contains(" does not support dry run")
+}
+
 /// Why the cluster ended a pod (kubelet `pkg/kubelet/eviction/helpers.go`, `pkg/kubelet/active_deadline.go`).
 pub fn pod_end(reason: &str, message: &str) -> Code {
     let of_disk = ["ephemeral", "EmptyDir volume", "DiskPressure", "inodes"];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::sent::{dockerfile_in, stdin_listing};
 use super::sources::{Asked, of_sources};
@@ -22,15 +22,20 @@ use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, reso
 use crate::gopath;
 use crate::report;
 use crate::request::{
-    CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, FindingsForm, Mounted, Subject,
+    CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, FindingsForm, Mounted, PodRequest,
+    Subject,
 };
 
-/// Writes the findings to standard output and returns how bad the worst is.
+/// Writes the findings to standard output and returns how bad the worst is. `ask` asks the cluster, where that is wanted.
 ///
 /// # Errors
-/// What was named is not there or cannot be read at all; standard output cannot be written.
-pub fn check(request: &CheckRequest) -> Result<Option<Severity>, Error> {
-    let checked = match &request.subject {
+/// What was named is not there or cannot be read at all; standard output cannot be written; the cluster gave no answer,
+/// which ends nothing else.
+pub fn check(
+    request: &CheckRequest,
+    ask: impl FnOnce(&PodRequest) -> Result<Vec<Finding>, Error>,
+) -> Result<Option<Severity>, Error> {
+    let mut checked = match &request.subject {
         Subject::Context(ContextRequest { context: ContextSource::Directory(root), dockerfile }) => {
             of_directory(root, dockerfile, request)?
         }
@@ -41,18 +46,33 @@ pub fn check(request: &CheckRequest) -> Result<Option<Severity>, Error> {
         }
         Subject::Executor(setup) => of_executor(setup),
     };
-    let all = checked.all();
+    let silence = match request.pod.as_ref().map(ask) {
+        Some(Err(error @ Error::Cluster(_))) => Some(error),
+        Some(answer) => {
+            checked.findings.extend(answer?);
+            None
+        }
+        None => None,
+    };
+    let located = checked.located();
+    let all: Vec<Finding> = located.iter().map(|(finding, _)| finding.clone()).collect();
     match request.form {
+        FindingsForm::Sarif => report::write_stdout(format!("{:#}\n", report::check_sarif(&located)).as_bytes())?,
         FindingsForm::Json => {
             report::write_stdout(format!("{:#}\n", report::check_json(&all, checked.resolved())).as_bytes())?
         }
         FindingsForm::Text => {
             let findings: String = checked.findings.iter().map(report::finding_text).collect();
             report::write_stdout_coloured(&(findings + &report::advice_text(&checked.advice)))?;
-            report::print_count(&all);
+            if silence.is_none() {
+                report::print_count(&all);
+            }
         }
     }
-    Ok(all.iter().map(|finding| finding.severity).max())
+    match silence {
+        Some(error) => Err(error),
+        None => Ok(all.iter().map(|finding| finding.severity).max()),
+    }
 }
 
 /// What was found. Advice about a context is kept apart: told as text, pieces of it share lines.
@@ -61,6 +81,8 @@ struct Checked<'a> {
     findings: Vec<Finding>,
     advice: Vec<Advice>,
     root: Option<&'a Path>,
+    /// The file that it is all about, if it is one.
+    file: Option<PathBuf>,
     resolution: Option<Resolution>,
     mounts: Vec<Mount>,
 }
@@ -70,9 +92,13 @@ impl Checked<'_> {
         Some((self.resolution.as_ref()?, &self.mounts))
     }
 
-    fn all(&self) -> Vec<Finding> {
-        let advice = self.advice.iter().map(|advice| Finding::of_advice(advice, self.root));
-        self.findings.iter().cloned().chain(advice).collect()
+    /// All findings, each with the file that it is about.
+    fn located(&self) -> Vec<(Finding, Option<PathBuf>)> {
+        let advice = self.advice.iter().map(|advice| {
+            let file = self.root.map(|root| root.join(&advice.path));
+            (Finding::of_advice(advice, self.root), file)
+        });
+        self.findings.iter().map(|finding| (finding.clone(), self.file.clone())).chain(advice).collect()
     }
 }
 
@@ -82,10 +108,18 @@ fn of_directory<'a>(
     request: &CheckRequest,
 ) -> Result<Checked<'a>, Error> {
     let mut checked = Checked { root: Some(root), ..Checked::default() };
+    checked.file = match dockerfile {
+        DockerfileSource::Default => Some(root.join("Dockerfile")),
+        DockerfileSource::File(typed) => Some(typed.clone()),
+        DockerfileSource::Stdin => None,
+    };
     let dockerfile = match dockerfile {
         DockerfileSource::Stdin => None,
         DockerfileSource::File(_) | DockerfileSource::Default => match locate::dockerfile(root, dockerfile.path()) {
-            Ok(found) => Some(found),
+            Ok(found) => {
+                checked.file = Some(found.path.clone());
+                Some(found)
+            }
             Err(error) => {
                 checked.findings.push(error.try_into()?);
                 None
@@ -226,5 +260,5 @@ fn of_manifest<'a>(file: &Path, text: std::io::Result<String>, mounts: &[Mount])
     let unreadable = |why: String| UsageError::Manifest { file: file.to_owned(), why };
     let text = text.map_err(|error| unreadable(error.to_string()))?;
     let findings = manifest::findings(file, &text, mounts, &Mounts::new(mounts)).map_err(unreadable)?;
-    Ok(Checked { findings, ..Checked::default() })
+    Ok(Checked { findings, file: Some(file.to_owned()), ..Checked::default() })
 }

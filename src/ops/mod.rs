@@ -10,6 +10,7 @@ mod manifest;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
 mod pack;
 mod preflight;
+mod refusals;
 mod sent;
 mod signals;
 mod sources;
@@ -20,4 +21,5 @@ pub use check::check;
 pub use list::list;
 pub use manifest::{ManifestForm, manifest};
 pub use pack::{pack_to_file, pack_to_stdout};
+pub use refusals::refusals;
 pub use why::{WhyForm, why};

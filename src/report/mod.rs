@@ -4,6 +4,7 @@ mod document;
 mod human;
 mod listing;
 mod progress;
+mod sarif;
 mod terminal;
 mod why;
 
@@ -14,5 +15,6 @@ pub use human::{
 };
 pub use listing::{listing_json, write_left_out, write_listing};
 pub use progress::{LogForm, Progress, Style};
+pub use sarif::check_sarif;
 pub use terminal::sanitise;
 pub use why::Answers;

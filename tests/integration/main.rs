@@ -8,6 +8,7 @@
 #![expect(unreachable_pub, reason = "the support modules are this crate's own library")]
 
 mod archive;
+mod asked;
 mod cluster;
 mod cuts;
 mod differential;
@@ -18,6 +19,7 @@ mod pod;
 mod podfaults;
 mod process;
 mod refusals;
+mod sarif;
 mod support;
 mod terminal;
 mod tls_registry;

@@ -31,7 +31,7 @@ fn small() -> Tree {
     Tree::new().file("Dockerfile", "FROM scratch\nCOPY . /\n").file("x", "x\n")
 }
 
-fn run_in(tree: &Tree, arguments: &[&str]) -> Finished {
+pub fn run_in(tree: &Tree, arguments: &[&str]) -> Finished {
     Tool::new(arguments).within(tree.path()).run()
 }
 

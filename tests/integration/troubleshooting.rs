@@ -16,7 +16,10 @@ use kaniko_local::executor::image::Image;
 use kaniko_local::executor::resolve::{Setup, Stdin, resolve};
 use kaniko_local::report;
 
+use serde_json::json;
+
 use crate::process::careless;
+use crate::support::double::{Ask, Double, Fault, What};
 use crate::support::tool::Tool;
 use crate::support::tree::Tree;
 
@@ -358,6 +361,7 @@ fn printed() -> BTreeMap<Code, String> {
         EXECUTORS.iter().map(|(code, files, options, arguments)| (*code, of_executor(files, options, arguments))),
     );
     printed.extend(without_stdin().iter().map(|finding| (finding.code, plain(&report::finding_text(finding)))));
+    printed.extend(asked());
     let tree = careless();
     let advice = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
     for code in [Code::ContextSecret, Code::ContextUnintended] {
@@ -392,6 +396,31 @@ fn printed() -> BTreeMap<Code, String> {
         printed.extend(codes.iter().map(|code| (*code, text.clone())));
     }
     printed
+}
+
+/// What is told of a cluster that was asked.
+fn asked() -> Vec<(Code, String)> {
+    let secret = json!({"type": "kubernetes.io/basic-auth", "data": {"username": "bWU=", "password": "bWU="}});
+    let info = json!({
+        "architecture": "amd64", "operatingSystem": "linux", "bootID": "", "containerRuntimeVersion": "", "machineID": "",
+        "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "osImage": "", "systemUUID": "",
+    });
+    let nodes = json!({"metadata": {}, "items": [{"metadata": {}, "status": {"nodeInfo": info}}]});
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\n");
+    [
+        (
+            Code::RegistrySecretNotFound,
+            Fault::always(Ask::ReadSecret, What::Says(404, "secrets \"push\" not found")),
+            "--registry-secret=push",
+        ),
+        (Code::RegistrySecretUnusable, Fault::always(Ask::ReadSecret, What::Answers(secret)), "--registry-secret=push"),
+        (Code::PlatformWithoutNode, Fault::always(Ask::Nodes, What::Answers(nodes)), "--platform=linux/arm64"),
+    ]
+    .map(|(code, fault, flag)| {
+        let finished = Double::start(vec![fault]).check(&tree).args(&["-n", "builds", flag]).run();
+        (code, finished.stdout().to_owned())
+    })
+    .to_vec()
 }
 
 fn plain(text: &str) -> String {

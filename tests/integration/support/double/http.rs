@@ -70,6 +70,7 @@ impl Request {
     fn ask(&self) -> Option<Ask> {
         let parts: Vec<&str> = self.path.iter().map(String::as_str).collect();
         Some(match (self.method.as_str(), &parts[..]) {
+            ("POST", ["api", "v1", "namespaces", _, "pods"]) if self.get("dryRun") == Some("All") => Ask::Try,
             ("POST", ["api", "v1", "namespaces", _, "pods"]) => Ask::Create,
             ("GET", ["api", "v1", "namespaces", _, "pods"]) if self.get("watch") == Some("true") => Ask::Watch,
             ("GET", ["api", "v1", "namespaces", _, "pods"]) => Ask::List,
@@ -79,6 +80,11 @@ impl Request {
             ("GET", ["api", "v1", "namespaces", _, "pods", _, "attach"]) => Ask::Attach,
             ("GET", ["api", "v1", "namespaces", _, "events"]) => Ask::Events,
             ("POST", ["api", "v1", "namespaces", _, "secrets"]) => Ask::Secret,
+            ("GET", ["api", "v1", "namespaces", _]) => Ask::Namespace,
+            ("POST", ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]) => Ask::Review,
+            ("POST", ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]) => Ask::Who,
+            ("GET", ["api", "v1", "namespaces", _, "secrets", _]) => Ask::ReadSecret,
+            ("GET", ["api", "v1", "nodes"]) => Ask::Nodes,
             _ => return None,
         })
     }
@@ -136,6 +142,11 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
             let message = format!("the double refuses to {ask:?}");
             return respond(client, code, retry_after, &status(code, reason, &message));
         }
+        Some(What::Says(code, message)) => {
+            let reason = if code == 404 { "NotFound" } else { "Forbidden" };
+            return respond(client, code, None, &status(code, reason, message));
+        }
+        Some(What::Answers(body)) => return respond(client, 200, None, &body),
         Some(What::NoAnswer) => return None,
         Some(What::Silent) => {
             // Until the client gives up.
@@ -209,6 +220,17 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
             drop(state);
             done_but(client, 201, &secret)
         }
+        Ask::Namespace => {
+            respond(client, 200, None, &json!({"metadata": {"name": "ns"}, "status": {"phase": "Active"}}))
+        }
+        Ask::Review => respond(client, 201, None, &json!({"spec": {}, "status": {"allowed": true}})),
+        Ask::Who => respond(client, 201, None, &json!({"status": {"userInfo": {"username": "dev"}}})),
+        Ask::Try => respond(client, 201, None, &serde_json::from_slice(&request.body).unwrap()),
+        Ask::ReadSecret => {
+            let data = json!({".dockerconfigjson": "e30="});
+            respond(client, 200, None, &json!({"type": "kubernetes.io/dockerconfigjson", "data": data}))
+        }
+        Ask::Nodes => respond(client, 200, None, &json!({"metadata": {}, "items": []})),
         Ask::Events => {
             respond(client, 200, None, &json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []}))
         }

@@ -32,6 +32,15 @@ pub enum Ask {
     Attach,
     Events,
     Secret,
+    Namespace,
+    /// Which rights there are.
+    Review,
+    /// Who asks.
+    Who,
+    /// To create a pod, and not to.
+    Try,
+    ReadSecret,
+    Nodes,
 }
 
 /// What goes wrong, and when.
@@ -67,6 +76,10 @@ impl Fault {
 pub enum What {
     /// The request is refused; with so many seconds in `Retry-After`.
     Status(u16, Option<u64>),
+    /// The request is refused in these words.
+    Says(u16, &'static str),
+    /// It is answered so.
+    Answers(Value),
     /// It is done, and then answered so.
     DoneBut(u16),
     /// The connection is closed without an answer.
@@ -202,14 +215,24 @@ impl Double {
 
     /// The same, as this user of a kubeconfig.
     pub fn build_as(&self, user: &Value, tree: &Tree) -> Tool {
+        let file = self.kubeconfig(user);
+        Tool::new(&["build", "-t", "r.example.com/app"]).arg(tree.path()).env("KUBECONFIG", file)
+    }
+
+    /// `check --ask-cluster` of `tree` against it.
+    pub fn check(&self, tree: &Tree) -> Tool {
+        let file = self.kubeconfig(&json!({"token": "any"}));
+        Tool::new(&["check", "--ask-cluster"]).within(tree.path()).env("KUBECONFIG", file)
+    }
+
+    fn kubeconfig(&self, user: &Value) -> PathBuf {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "double",
             "clusters": [{"name": "double", "cluster": {"server": format!("http://{}", self.address)}}],
             "users": [{"name": "user", "user": user}],
             "contexts": [{"name": "double", "context": {"cluster": "double", "user": "user", "namespace": "ns"}}],
         });
-        let file = self.home.write("config", kubeconfig.to_string());
-        Tool::new(&["build", "-t", "r.example.com/app"]).arg(tree.path()).env("KUBECONFIG", file)
+        self.home.write("config", kubeconfig.to_string())
     }
 
     /// A directory of its own, for the tests' programs.
