@@ -155,6 +155,36 @@ codes! {
     MountOverExecutor = "mount-over-executor",
     /// A manifest with the executor's flags in the place of its program.
     FlagsAsCommand = "flags-as-command",
+    /// A manifest whose executor is not root.
+    ExecutorNotRoot = "executor-not-root",
+    /// A manifest takes capabilities away that the executor needs.
+    CapabilityMissing = "capability-missing",
+    /// A manifest whose executor cannot write to its root file system.
+    ReadOnlyRoot = "read-only-root",
+    /// A manifest with a context over standard input that nobody closes.
+    StdinStaysOpen = "stdin-stays-open",
+    /// A manifest with a context over standard input that starts the executor again.
+    RestartPolicy = "restart-policy",
+    /// A manifest whose executor leaves a directory in which something is mounted.
+    KanikoDirMounted = "kaniko-dir-mounted",
+    /// A manifest that runs a shell in an image without one.
+    ImageWithoutShell = "image-without-shell",
+    /// A manifest that wants a proxy of a service mesh beside the executor.
+    SidecarInjected = "sidecar-injected",
+    /// A manifest that runs the executor in an image of another name.
+    ForeignExecutorImage = "foreign-executor-image",
+    /// A manifest that has logins where the executor does not look.
+    RegistryConfigName = "registry-config-name",
+    /// A manifest that mounts a directory as `config.json`.
+    RegistryConfigDirectory = "registry-config-directory",
+    /// A manifest that has the login to Docker Hub under a wrong name.
+    DockerHubKey = "docker-hub-key",
+    /// A manifest with a volume over the executor's certificates.
+    CertificatesHidden = "certificates-hidden",
+    /// A manifest with a variable that goes before the logins of a file.
+    LoginShadowed = "login-shadowed",
+    /// A manifest with a volume where base images have files.
+    MountInImagePath = "mount-in-image-path",
     /// A manifest gives a Kaniko pod more than a container of `docker build` has.
     ExcessPrivileges = "excess-privileges",
     /// A manifest in which nothing runs Kaniko.

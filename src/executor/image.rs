@@ -51,11 +51,7 @@ impl Image {
     /// What the name of an image tells of it: `gcr.io/kaniko-project/executor:v1.24.0-debug`. Mirrors keep the last
     /// parts of a name and its tag.
     pub fn named(reference: &str) -> Self {
-        let name = reference.split('@').next().unwrap_or_default();
-        let (name, tag) = match name.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (name, ""),
-        };
+        let (name, tag) = name_and_tag(reference);
         let version = tag.split('-').next().and_then(|version| version.parse().ok());
         let family = match name {
             // Upstream ended with that one; a mirror need not keep the owner's name.
@@ -76,6 +72,28 @@ impl Image {
         Self { family, flavour, version }
     }
 
+    /// Whether an image of this name is an executor's, a mirror's too.
+    pub fn is_executor(reference: &str) -> bool {
+        let (name, _) = name_and_tag(reference);
+        let last = name.rsplit('/').next().unwrap_or_default();
+        let is_named = matches!(last, "kaniko" | "kaniko-executor") || last == "executor" && name.contains("kaniko");
+        is_named && !Self::is_warmer(reference)
+    }
+
+    /// Whether it is one that a project publishes, so that nothing else is in it.
+    pub fn is_published(reference: &str) -> bool {
+        let (name, _) = name_and_tag(reference);
+        let published = ["kaniko-project/executor", "osscontainertools/kaniko", "martizih/kaniko", "chainguard/kaniko"];
+        Self::is_executor(reference) && published.iter().any(|published| name.ends_with(published))
+    }
+
+    /// Whether it fills caches: upstream's has a name of its own, the fork's a tag.
+    pub fn is_warmer(reference: &str) -> bool {
+        let (name, tag) = name_and_tag(reference);
+        let last = name.rsplit('/').next().unwrap_or_default();
+        last.starts_with("warmer") || tag.split('-').any(|part| part == "warmer")
+    }
+
     /// Where the executor starts unless the pod says otherwise: `WORKDIR` of the image (kaniko v1.24.0
     /// `deploy/Dockerfile`; those two have none).
     pub fn working_directory(self) -> &'static str {
@@ -83,6 +101,15 @@ impl Image {
             Flavour::Plain | Flavour::Debug => "/workspace",
             Flavour::Slim | Flavour::Alpine => "/",
         }
+    }
+}
+
+/// A reference without its digest, and its tag.
+pub fn name_and_tag(reference: &str) -> (&str, &str) {
+    let name = reference.split('@').next().unwrap_or_default();
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (name, ""),
     }
 }
 
@@ -160,6 +187,22 @@ mod tests {
             let image = Image::named(name);
             assert_eq!(image, Image { family, flavour, version }, "{name}");
             assert_eq!(image.working_directory(), start, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_images_name_tells_whether_the_executor_is_in_it() {
+        for (name, is_executor, is_published) in [
+            ("gcr.io/kaniko-project/executor:v1.24.0-debug", true, true),
+            ("r.example.com:5000/gcr/kaniko-project/executor@sha256:0a", true, true),
+            ("martizih/kaniko:v1.28.3", true, true),
+            ("r.example.com/tools/kaniko", true, false),
+            ("gcr.io/kaniko-project/warmer:latest", false, false),
+            ("ghcr.io/osscontainertools/kaniko:v1.28.3-warmer", false, false),
+            ("r.example.com/tools/kaniko-operator", false, false),
+            ("r.example.com/tools/executor", false, false),
+        ] {
+            assert_eq!((Image::is_executor(name), Image::is_published(name)), (is_executor, is_published), "{name}");
         }
     }
 

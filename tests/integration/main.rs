@@ -14,6 +14,7 @@ mod cuts;
 mod differential;
 mod dockerfile;
 mod faults;
+mod healthy;
 mod nodefaults;
 mod pod;
 mod podfaults;

@@ -328,6 +328,87 @@ fn without_stdin() -> Vec<Finding> {
     rules::findings(&Facts { setup: &setup, resolution: &resolution, mounts: &[], here: &[], places: &places })
 }
 
+/// Lines of a pod's container and of its spec, in each of which one thing is wrong.
+const PODS: &[(&str, &str)] = &[
+    (GIT, "securityContext:\n  runAsUser: 1000\n"),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nsecurityContext:\n  capabilities:\n    drop: [ALL]\n    add: [CHOWN, SETGID, SETUID]\n",
+        "",
+    ),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nsecurityContext:\n  readOnlyRootFilesystem: true\n",
+        "",
+    ),
+    ("args: [\"--context=tar://stdin\", \"--no-push\"]\nstdin: true\n", "restartPolicy: Never\n"),
+    ("args: [\"--context=tar://stdin\", \"--no-push\"]\nstdin: true\nstdinOnce: true\n", "restartPolicy: OnFailure\n"),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--no-push\", \"--kaniko-dir=/data\"]\nvolumeMounts:\n- name: login\n  \
+         mountPath: /kaniko/.docker\n",
+        "",
+    ),
+    ("command: [sleep, infinity]\n", ""),
+    (
+        "image: registry.example.com/ci/builder\ncommand: [/kaniko/executor]\nargs: [\"--no-push\", \"--context=git://example.com/a/b.git\"]\n",
+        "",
+    ),
+    (
+        LOGIN,
+        "volumes:\n- name: login\n  secret:\n    secretName: login\n    items:\n    - key: .dockerconfigjson\n      path: .docker/config.json\n",
+    ),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nvolumeMounts:\n- name: login\n  mountPath: \
+         /kaniko/.docker/config.json\n",
+        "volumes:\n- name: login\n  secret:\n    secretName: login\n",
+    ),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nvolumeMounts:\n- name: ca\n  mountPath: /kaniko/ssl/certs\n",
+        "volumes:\n- name: ca\n  configMap:\n    name: ca\n",
+    ),
+    (
+        "image: martizih/kaniko:v1.28.3\nargs: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nenv:\n- name: DOCKER_AUTH_CONFIG\n  \
+         value: \"{}\"\nvolumeMounts:\n- name: login\n  mountPath: /kaniko/.docker\n",
+        "",
+    ),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nvolumeMounts:\n- name: apt\n  mountPath: /var/cache/apt\n",
+        "",
+    ),
+];
+
+/// A container that does nothing wrong.
+const GIT: &str = "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\n";
+/// One with a login.
+const LOGIN: &str = "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nvolumeMounts:\n- name: login\n  mountPath: \
+                     /kaniko/.docker\n";
+
+/// A pod with these lines of its container and of its spec.
+fn pod(container: &str, spec: &str) -> String {
+    let image = if container.contains("image:") { "" } else { "    image: gcr.io/kaniko-project/executor:v1.24.0\n" };
+    let indented = |lines: &str, by: &str| lines.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
+    let (container, spec) = (indented(container, "    "), indented(spec, "  "));
+    format!("kind: Pod\nmetadata:\n  name: build\nspec:\n  containers:\n  - name: kaniko\n{image}{container}{spec}")
+}
+
+/// A pod that a service mesh takes in.
+fn meshed() -> String {
+    let name = "  name: build\n";
+    pod(GIT, "").replace(name, &format!("{name}  annotations:\n    sidecar.istio.io/inject: \"true\"\n"))
+}
+
+/// A pod with a login to Docker Hub, and that login.
+fn on_docker_hub() -> String {
+    let volumes = "volumes:\n- name: login\n  secret:\n    secretName: login\n    items:\n    - key: .dockerconfigjson\n      path: config.json\n";
+    let container = LOGIN.replace("--no-push", "--destination=team/app:1");
+    let secret = "---\nkind: Secret\nmetadata:\n  name: login\nstringData:\n  .dockerconfigjson: |\n    {\"auths\": {\"docker.io\": {\"auth\": \"eDp5\"}}}\n";
+    pod(&container, volumes) + secret
+}
+
+/// What is printed about a manifest.
+fn of_manifest(text: &str) -> BTreeMap<Code, String> {
+    let found = manifest::findings(Path::new("pod.yaml"), text, &[], &Mounts::new(&[])).unwrap();
+    found.iter().map(|finding| (finding.code, plain(&report::finding_text(finding)))).collect()
+}
+
 /// What is printed for a finding of each code.
 fn printed() -> BTreeMap<Code, String> {
     let mut printed: BTreeMap<Code, String> =
@@ -353,10 +434,11 @@ fn printed() -> BTreeMap<Code, String> {
         "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
          command: [\"--dockerfile=/usr/src/Dockerfile\", \"--no-push\"]\n",
     ] {
-        for finding in manifest::findings(Path::new("pod.yaml"), manifest, &[], &Mounts::new(&[])).unwrap() {
-            printed.insert(finding.code, plain(&report::finding_text(&finding)));
-        }
+        printed.extend(of_manifest(manifest));
     }
+    printed.extend(PODS.iter().flat_map(|(container, spec)| of_manifest(&pod(container, spec))));
+    printed.extend(of_manifest(&meshed()));
+    printed.extend(of_manifest(&on_docker_hub()));
     printed.extend(
         EXECUTORS.iter().map(|(code, files, options, arguments)| (*code, of_executor(files, options, arguments))),
     );

@@ -1,22 +1,67 @@
-//! Other people's manifests: what a pod that runs Kaniko gets too much of, and what its executor makes of its arguments.
+//! Other people's manifests: what a pod that runs Kaniko gets too much of, what its executor makes of its arguments, and
+//! what of its surroundings makes a build fail.
 //!
-//! A pod's spec is wherever there is a list `containers` with Kaniko in it: in a Pod, in the template of a Job or a
-//! CronJob, in a List, in a custom resource that holds one.
+//! Containers are looked for wherever they may be: see `group`. Each rule of `RULES` looks at one that runs Kaniko.
 
+mod capability_missing;
+#[cfg(test)]
+mod case;
+mod certificates_hidden;
 mod container;
+mod docker_hub_key;
+mod executor_not_root;
+mod foreign_executor_image;
+mod group;
+mod image_without_shell;
+mod kaniko_dir_mounted;
+mod login_shadowed;
+mod logins;
+mod mount_in_image_path;
+mod read_only_root;
+mod registry_config_directory;
+mod registry_config_name;
+mod restart_policy;
+mod sidecar_injected;
+mod stdin_stays_open;
 mod volumes;
 
 use std::path::Path;
 
-use self::container::Container;
+use self::container::{Container, Running};
+use self::group::{Group, groups, joined};
 use super::tree::{Node, Tree, documents};
 use super::{Finding, Severity, Span};
-use crate::cluster::privileges::{Excess, ExcessKind, excess};
+use crate::cluster::privileges::{Excess, ExcessKind};
 use crate::code::Code;
 use crate::executor::files::{Mount, PodFiles};
 
 /// Where Kaniko's executor is in its images.
 const EXECUTOR: &str = "/kaniko/executor";
+
+/// Looks at a container that runs Kaniko and tells what it finds.
+type Rule = fn(&Running) -> Option<Finding>;
+
+const RULES: &[Rule] = &[
+    // How it is started.
+    image_without_shell::find,
+    foreign_executor_image::find,
+    stdin_stays_open::find,
+    restart_policy::find,
+    sidecar_injected::find,
+    // As whom.
+    executor_not_root::find,
+    capability_missing::find,
+    read_only_root::find,
+    // What is mounted where.
+    kaniko_dir_mounted::find,
+    mount_in_image_path::find,
+    certificates_hidden::find,
+    // Logins.
+    registry_config_directory::find,
+    registry_config_name::find,
+    docker_hub_key::find,
+    login_shadowed::find,
+];
 
 /// The findings about the manifests in `text`, which is `file`'s. Of what is in their volumes only `mounts` are known:
 /// `files` are what is in those.
@@ -24,20 +69,23 @@ const EXECUTOR: &str = "/kaniko/executor";
 /// # Errors
 /// It is neither YAML nor JSON: why, in one line.
 pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles) -> Result<Vec<Finding>, String> {
-    let mut findings = Vec::new();
-    let mut found = false;
-    for document in documents(text)? {
-        pod_specs("", &document, &mut |path, spec| {
-            found = true;
-            let excess = excess(&spec.value.to_value());
-            findings.extend(excess.iter().map(|excess| too_much(file, &document.value, path, spec, excess)));
-            let kaniko = members(&spec.value, "containers").filter(|container| is_kaniko(&container.value));
-            findings.extend(kaniko.flat_map(|node| {
-                container::findings(&Container { file, spec: &spec.value, node: &node.value, mounts, files })
-            }));
+    let documents = documents(text)?;
+    let groups: Vec<Group> = documents.iter().flat_map(groups).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for group in &groups {
+        let excess = group.excess();
+        let excess = excess.iter().map(|(path, tree, excess)| too_much(file, group.document, path, tree, excess));
+        let of_containers = group.kaniko().into_iter().flat_map(|(role, node)| {
+            container::findings(&Container { file, documents: &documents, group, role, node, mounts, files })
         });
+        for finding in excess.chain(of_containers) {
+            // What is said once for several containers is told once.
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
     }
-    if !found {
+    if groups.is_empty() {
         findings.push(Finding {
             code: Code::NoKaniko,
             severity: Severity::Advice,
@@ -52,33 +100,8 @@ pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles)
     Ok(findings)
 }
 
-/// Calls `tell` with each spec of a pod that runs Kaniko, and the path to it.
-fn pod_specs<'a>(path: &str, node: &'a Node, tell: &mut impl FnMut(&str, &'a Node)) {
-    match &node.value {
-        Tree::Leaf(_) => {}
-        Tree::List(list) => {
-            for (index, member) in list.iter().enumerate() {
-                pod_specs(&format!("{path}[{index}]"), member, tell);
-            }
-        }
-        Tree::Map(map) => {
-            if runs_kaniko(&node.value) {
-                tell(path, node);
-            }
-            for (key, member) in map {
-                let dot = if path.is_empty() { "" } else { "." };
-                pod_specs(&format!("{path}{dot}{}", key.value), member, tell);
-            }
-        }
-    }
-}
-
-fn runs_kaniko(spec: &Tree) -> bool {
-    members(spec, "containers").any(|container| is_kaniko(&container.value))
-}
-
 /// The members of a list; none if there is no such list.
-fn members<'a>(tree: &'a Tree, field: &str) -> impl Iterator<Item = &'a Node> {
+fn members<'a>(tree: &'a Tree, field: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
     let list = match tree.get(field).map(|node| &node.value) {
         Some(Tree::List(list)) => &list[..],
         Some(Tree::Leaf(_) | Tree::Map(_)) | None => &[],
@@ -92,23 +115,25 @@ fn text_of<'a>(tree: &'a Tree, field: &str) -> Option<&'a str> {
 }
 
 fn is_kaniko(container: &Tree) -> bool {
-    let image = container.get("image").and_then(|image| image.value.text()).unwrap_or_default();
-    // The registry's host says nothing about the image.
-    let repository = image.split_once('/').map_or(image, |(_, repository)| repository);
     let runs = |node: &Node| match &node.value {
         Tree::List(words) => words.iter().any(|word| word.value.text().is_some_and(|word| word.contains(EXECUTOR))),
         Tree::Leaf(_) | Tree::Map(_) => false,
     };
-    repository.contains("kaniko") || ["command", "args"].iter().any(|field| container.get(field).is_some_and(runs))
+    text_of(container, "image").is_some_and(names_kaniko)
+        || ["command", "args"].iter().any(|field| container.get(field).is_some_and(runs))
 }
 
-fn too_much(file: &Path, document: &Tree, path: &str, spec: &Node, excess: &Excess) -> Finding {
-    let dot = if path.is_empty() { "" } else { "." };
+/// The registry's host says nothing about the image.
+fn names_kaniko(image: &str) -> bool {
+    image.split_once('/').map_or(image, |(_, repository)| repository).contains("kaniko")
+}
+
+fn too_much(file: &Path, document: &Tree, path: &str, spec: &Tree, excess: &Excess) -> Finding {
     Finding {
         code: Code::ExcessPrivileges,
         severity: Severity::Warning,
-        message: format!("`{path}{dot}{}` gives a build more than `docker build` does", excess.path),
-        spans: spec.value.place(&excess.path).map(|place| Span { file: file.to_owned(), place }).into_iter().collect(),
+        message: format!("`{}` gives a build more than `docker build` does", joined(path, &excess.path)),
+        spans: spec.place(&excess.path).map(|place| Span { file: file.to_owned(), place }).into_iter().collect(),
         notes: std::iter::once(excess.kind.to_string()).chain(object(document)).collect(),
         help: help(excess),
     }
@@ -192,7 +217,7 @@ spec:
       path: /var/run/docker.sock
   containers:
   - name: build
-    image: registry.example.com/ci/builder
+    image: registry.example.com/ci/executor
     command: [/kaniko/executor]
     securityContext:
       privileged: true

@@ -4,45 +4,98 @@
 use super::super::tree::Tree;
 use super::super::{Finding, Severity};
 use super::container::Container;
+use super::group::Form;
 use super::{members, text_of};
 use crate::code::Code;
 use crate::executor::files::local;
+use crate::executor::image::Image;
 use crate::executor::resolve::Resolution;
 use crate::gopath;
 
-/// A volume where it is mounted.
+/// A volume where it is mounted, or what is mounted without one.
 pub(super) struct Mounted<'a> {
     /// In the pod.
     pub(super) path: Vec<u8>,
-    name: &'a str,
-    /// `volumeMounts[…]`.
-    mount: &'a Tree,
+    pub(super) name: &'a str,
+    /// `volumeMounts[…]`, or what else says so.
+    pub(super) mount: &'a Tree,
     /// `volumes[…]`, if there is one of that name.
-    volume: Option<&'a Tree>,
+    pub(super) volume: Option<&'a Tree>,
 }
 
-/// The volumes of a container.
-pub(super) fn mounted<'a>(container: &Container<'a>) -> impl Iterator<Item = Mounted<'a>> {
-    let spec = container.spec;
-    members(container.node, "volumeMounts").filter_map(move |mount| {
-        let mount = &mount.value;
+impl Mounted<'_> {
+    /// Whether only a part of the volume is mounted, which may be a single file.
+    pub(super) fn is_part(&self) -> bool {
+        ["subPath", "subPathExpr"].iter().any(|field| self.mount.get(field).is_some())
+    }
+}
+
+/// The volumes of a container, as far as their paths are known.
+pub(super) fn mounted<'a>(container: &Container<'a>) -> Vec<Mounted<'a>> {
+    let group = container.group;
+    let of_volume = |mount: &'a Tree| {
         let name = text_of(mount, "name")?;
-        let volume =
-            members(spec, "volumes").map(|node| &node.value).find(|volume| text_of(volume, "name") == Some(name));
-        Some(Mounted { path: gopath::clean(text_of(mount, "mountPath")?.as_bytes()), name, mount, volume })
-    })
+        let volume = group.volumes().find(|volume| text_of(volume, "name") == Some(name));
+        let path = text_of(mount, "mountPath").filter(|path| !group.fills_in(path))?;
+        Some(Mounted { path: gopath::clean(path.as_bytes()), name, mount, volume })
+    };
+    let mounts = container.members("volumeMounts").filter_map(of_volume);
+    mounts.chain(implied(container)).collect()
+}
+
+/// What is mounted without being a volume: a task's workspaces, all below `/workspace` unless they say otherwise (Tekton
+/// `docs/workspaces.md`), and an Argo template's artifacts.
+fn implied<'a>(container: &Container<'a>) -> Vec<Mounted<'a>> {
+    let group = container.group;
+    let at = |tree: &'a Tree, path: &str| Mounted {
+        path: gopath::clean(path.as_bytes()),
+        name: text_of(tree, "name").unwrap_or_default(),
+        mount: tree,
+        volume: None,
+    };
+    match group.form {
+        Form::Pod => vec![],
+        Form::Task => {
+            let workspaces = members(group.node, "workspaces").chain(members(container.node, "workspaces"));
+            let named = workspaces.filter_map(|node| Some(at(&node.value, text_of(&node.value, "mountPath")?)));
+            named.chain([at(group.node, "/workspace"), at(group.node, "/tekton")]).collect()
+        }
+        Form::Template => {
+            group.inputs().filter_map(|artifact| Some(at(artifact, text_of(artifact, "path")?))).collect()
+        }
+    }
+}
+
+/// Whether something is mounted at a path that is not known.
+fn mounts_somewhere(container: &Container) -> bool {
+    let group = container.group;
+    let paths = container.members("volumeMounts").chain(group.inputs());
+    let workspaces = members(group.node, "workspaces").map(|node| &node.value);
+    let paths = paths.chain(workspaces).flat_map(|tree| ["mountPath", "path"].map(|field| text_of(tree, field)));
+    paths.flatten().any(|path| group.fills_in(path))
 }
 
 /// The volume that a path is in: the innermost one.
 pub(super) fn covering<'a>(container: &Container<'a>, path: &[u8]) -> Option<Mounted<'a>> {
-    let covering = mounted(container).filter(|mounted| gopath::below(path, &mounted.path).is_some());
+    let covering = mounted(container).into_iter().filter(|mounted| gopath::below(path, &mounted.path).is_some());
     covering.max_by_key(|mounted| mounted.path.len())
+}
+
+/// Whether another container of the pod has a volume too, and may have put into it what it takes.
+pub(super) fn is_shared(container: &Container, mounted: &Mounted) -> bool {
+    let others = container.group.containers().into_iter().filter(|(_, node)| !std::ptr::eq(*node, container.node));
+    others
+        .flat_map(|(_, node)| members(node, "volumeMounts"))
+        .any(|mount| text_of(&mount.value, "name") == Some(mounted.name))
 }
 
 /// What there is to say of the volumes.
 pub(super) fn findings(container: &Container, resolution: &Resolution) -> Vec<Finding> {
-    let over =
-        mounted(container).find(|mounted| mounted.path == b"/kaniko").map(|mounted| over_executor(container, &mounted));
+    let over = mounted(container)
+        .into_iter()
+        // Another container may have copied the executor there.
+        .find(|mounted| mounted.path == b"/kaniko" && !is_shared(container, mounted))
+        .map(|mounted| over_executor(container, &mounted));
     let of_context = resolution
         .directory_context()
         .filter(|context| local(container.mounts, &context.absolute).is_none())
@@ -96,8 +149,7 @@ fn of_context(container: &Container, path: &[u8]) -> Option<Finding> {
             });
         }
     }
-    let is_alone = members(container.spec, "initContainers").next().is_none()
-        && members(container.spec, "containers").count() == 1;
+    let is_alone = !container.group.has_helpers(container.role);
     (volume.get("emptyDir").is_some() && is_alone).then(|| Finding {
         code: Code::ContextVolumeEmpty,
         severity: Severity::Error,
@@ -111,9 +163,11 @@ fn of_context(container: &Container, path: &[u8]) -> Option<Finding> {
     })
 }
 
-/// No volume at all. What is below the executor's own directory may be put there in other ways.
+/// No volume at all. What is below the executor's own directory may be put there in other ways, and an image of somebody's
+/// own may hold its context.
 fn not_mounted(container: &Container, path: &[u8], shown: &str) -> Option<Finding> {
-    if gopath::below(path, b"/kaniko").is_some() {
+    let is_known = Image::is_published(container.image()) && !mounts_somewhere(container);
+    if gopath::below(path, b"/kaniko").is_some() || !is_known {
         return None;
     }
     let place = container.node.place_of("volumeMounts").or_else(|| container.node.place_of("name"));
@@ -208,11 +262,12 @@ mod tests {
         assert_eq!(found("[\"--cache\", \"true\", \"--no-push\"]", "", "", &[]), [(Code::SwitchValue, 7)]);
         assert_eq!(found("[\"--context=tar://stdin\", \"--no-push\"]", "", "", &[]), [(Code::NoStdin, 7)]);
         let open = "    stdin: true\n    stdinOnce: true\n";
-        assert_eq!(found("[\"--context=tar://stdin\", \"--no-push\"]", open, "", &[]), []);
+        let never = "  restartPolicy: Never\n";
+        assert_eq!(found("[\"--context=tar://stdin\", \"--no-push\"]", open, never, &[]), []);
         let sub_path = "[\"--context=tar://stdin\", \"--context-sub-path=context\", \"--no-push\"]";
-        assert_eq!(found(sub_path, open, "", &[]), []);
+        assert_eq!(found(sub_path, open, never, &[]), []);
         let shell = "    command: [sh, -c, \"/kaniko/executor --cache true\"]\n";
-        assert_eq!(found("[]", shell, "", &[]), []);
+        assert_eq!(found("[]", shell, "", &[]), [(Code::ImageWithoutShell, 8)]);
     }
 
     #[test]
@@ -223,6 +278,19 @@ mod tests {
         assert_eq!(found(arguments, "    envFrom:\n    - configMapRef: {name: a}\n", "", &[]), []);
         let written = "    env:\n    - {name: HOST, value: example.com}\n    - {name: CONTEXT, value: \"git://$(HOST)/a/b.git\"}\n    - {name: IMAGE, value: r.example.com/a/b}\n";
         assert_eq!(found(arguments, written, "", &[]), []);
+    }
+
+    #[test]
+    fn what_is_missing_in_a_volume_is_not_known() {
+        let volume = "  volumes:\n  - name: source\n    persistentVolumeClaim: {claimName: source}\n";
+        for arguments in [
+            "[\"--context=dir:///workspace\", \"--context-sub-path=a\", \"--no-push\"]",
+            "[\"--context=tar:///workspace/context.tgz\", \"--no-push\"]",
+        ] {
+            assert_eq!(found(arguments, MOUNT, volume, &[]), []);
+        }
+        let elsewhere = "[\"--context=tar:///archives/context.tgz\", \"--no-push\"]";
+        assert_eq!(found(elsewhere, MOUNT, volume, &[]), [(Code::ArchiveMissing, 7)]);
     }
 
     #[test]
