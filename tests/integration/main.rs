@@ -13,6 +13,7 @@ mod cuts;
 mod differential;
 mod dockerfile;
 mod faults;
+mod healthy;
 mod nodefaults;
 mod pod;
 mod podfaults;
