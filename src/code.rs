@@ -73,6 +73,10 @@ codes! {
     ArchiveMissing = "archive-missing",
     /// An archive that is not compressed with gzip.
     ArchiveNotGzip = "archive-not-gzip",
+    /// An archive that is compressed twice.
+    ArchiveCompressedTwice = "archive-compressed-twice",
+    /// A hard link of an archive whose target does not come before it.
+    ArchiveHardLink = "archive-hard-link",
     /// All of an archive is below one directory.
     ArchiveTopDirectory = "archive-top-directory",
     /// The executor of one release that cannot use buckets.
@@ -125,6 +129,12 @@ codes! {
     CopySourceMissing = "copy-source-missing",
     /// A pattern of `COPY` or `ADD` that nothing matches.
     CopyPatternUnmatched = "copy-pattern-unmatched",
+    /// A source that is a symlink.
+    CopySourceSymlink = "copy-source-symlink",
+    /// A pattern of an ignore file that keeps out less with the executor than with Docker.
+    IgnorePatternWeaker = "ignore-pattern-weaker",
+    /// A socket or a FIFO that is copied.
+    ContextSpecialFile = "context-special-file",
     /// `RUN` of a text that stands in the Dockerfile.
     RunHeredoc = "run-heredoc",
     /// A symlink that leads to itself is copied.

@@ -4,6 +4,9 @@
 /// The shortest path that means the same as `path` (`filepath.Clean`): no empty and no `.` components, `..` resolved where
 /// there is something to resolve it against, never empty.
 pub fn clean(path: &[u8]) -> Vec<u8> {
+    if is_clean(path) {
+        return path.to_vec();
+    }
     let rooted = is_absolute(path);
     let mut components: Vec<&[u8]> = Vec::new();
     for component in path.split(|&byte| byte == b'/') {
@@ -22,6 +25,12 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
         (false, true) => b".".to_vec(),
         (false, false) => joined,
     }
+}
+
+/// Whether a path is the shortest already: most are, and it is cheap to see.
+fn is_clean(path: &[u8]) -> bool {
+    let components = path.strip_prefix(b"/").unwrap_or(path);
+    path == b"/" || components.split(|&byte| byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 /// Whether a path starts at the root (`filepath.IsAbs`).

@@ -1,6 +1,6 @@
 //! The files of a pod as this tool lays them out: the sent context, and the Dockerfile beside it. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::listing::{Kind as Sent, Listing};
@@ -11,15 +11,15 @@ use crate::gopath;
 /// What is in the pod, by path; and the names in its directories.
 #[derive(Debug)]
 pub struct AsSent<'a> {
-    kinds: BTreeMap<Vec<u8>, Kind>,
-    names: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    kinds: HashMap<Vec<u8>, Kind>,
+    names: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     dockerfile: &'a [u8],
 }
 
 impl<'a> AsSent<'a> {
     /// A pod with this context and this Dockerfile.
     pub fn new(listing: &Listing, dockerfile: &'a [u8]) -> Self {
-        let mut pod = Self { kinds: BTreeMap::new(), names: BTreeMap::new(), dockerfile };
+        let mut pod = Self { kinds: HashMap::with_capacity(listing.entries.len()), names: HashMap::new(), dockerfile };
         let root = root();
         pod.add(b"/".to_vec(), Kind::Directory);
         for directory in [&b"/kaniko"[..], b"/workspace", CONTEXT_VOLUME.as_bytes(), &root] {

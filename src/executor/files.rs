@@ -4,7 +4,8 @@
 //! kernel's rules for symlinks, `..` and trailing slashes, and its answers in Go's words (`syscall.Errno`). What the
 //! executor itself has written lies over it ([`Pod`]).
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -119,23 +120,55 @@ pub enum Written {
 pub struct Pod<'a> {
     files: &'a dyn PodFiles,
     written: BTreeMap<Vec<u8>, Written>,
+    /// Directories that were found at their own paths: most paths that are asked for next are in one of them.
+    known: RefCell<HashMap<Vec<u8>, Lies>>,
+}
+
+/// Where a directory lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lies {
+    /// Among what was there before.
+    Below,
+    /// In what was written: nothing that was there before shows.
+    Above,
 }
 
 impl<'a> Pod<'a> {
     /// A pod in which nothing has happened yet.
     pub fn new(files: &'a dyn PodFiles) -> Self {
-        Self { files, written: BTreeMap::new() }
+        Self { files, written: BTreeMap::new(), known: RefCell::default() }
     }
 
-    /// What is at a path above which nothing is a symlink.
-    fn kind(&self, path: &[u8]) -> Option<Kind> {
+    /// What is at a path in a directory that lies there.
+    fn kind(&self, path: &[u8], directory: Lies) -> Option<Kind> {
         match self.written.get(path) {
             Some(Written::Gone) => None,
             Some(Written::NewDirectory) => Some(Kind::Directory),
             Some(Written::File(_)) => Some(Kind::File),
             Some(Written::Symlink(target)) => Some(Kind::Symlink(target.clone())),
-            None if self.is_hidden(path) => None,
+            None if directory == Lies::Above => None,
             None => self.files.kind(path),
+        }
+    }
+
+    /// Where a directory lies that is known to be one.
+    fn lies(&self, directory: &[u8]) -> Lies {
+        match self.written.contains_key(directory) || self.is_hidden(directory) {
+            true => Lies::Above,
+            false => Lies::Below,
+        }
+    }
+
+    /// What is at a path whose directory is known: the short way.
+    fn find_in_known(&self, path: &[u8], follow: Follow) -> Option<Result<Found, Errno>> {
+        let name = gopath::file_name(path);
+        let is_plain = !name.is_empty() && name != b"." && name != b".." && name.len() <= NAME_MAX;
+        let above = path.get(..path.len() - name.len())?;
+        let lies = *self.known.borrow().get(above).filter(|_| is_plain && path.len() < PATH_MAX)?;
+        match self.kind(path, lies) {
+            None => Some(Err(Errno::NoEntry)),
+            Some(Kind::Symlink(_)) if follow == Follow::All => None,
+            Some(kind) => Some(Ok(Found { path: path.to_vec(), kind })),
         }
     }
 
@@ -150,6 +183,9 @@ impl<'a> Pod<'a> {
     /// # Errors
     /// Where it stops.
     pub fn find(&self, path: &[u8], directory: &[u8], follow: Follow) -> Result<Found, Errno> {
+        if let Some(found) = self.find_in_known(path, follow) {
+            return found;
+        }
         if path.is_empty() {
             return Err(Errno::NoEntry);
         }
@@ -176,8 +212,9 @@ impl<'a> Pod<'a> {
                 name if name.len() > NAME_MAX => return Err(Errno::NameTooLong),
                 _ => {}
             }
+            let lies = self.know(&here);
             let next = gopath::join(&[&here, &component]);
-            kind = self.kind(&next).ok_or(Errno::NoEntry)?;
+            kind = self.kind(&next, lies).ok_or(Errno::NoEntry)?;
             match &kind {
                 Kind::Symlink(target) if follow == Follow::All || !ahead.is_empty() => {
                     links += 1;
@@ -202,6 +239,12 @@ impl<'a> Pod<'a> {
         Ok(Found { path: here, kind })
     }
 
+    /// Remembers a directory, with the slash that is before what is in it.
+    fn know(&self, directory: &[u8]) -> Lies {
+        let before = [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat();
+        *self.known.borrow_mut().entry(before).or_insert_with(|| self.lies(directory))
+    }
+
     fn directory(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
         if path == b"/" { Ok(b"/".to_vec()) } else { Ok(self.find(path, b"/", Follow::All)?.path) }
     }
@@ -214,11 +257,13 @@ impl<'a> Pod<'a> {
 
     /// The names in a directory that was found, sorted by their bytes.
     pub fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
-        let is_new = self.written.contains_key(directory) || self.is_hidden(directory);
-        let mut names = if is_new { vec![] } else { self.files.names(directory) };
-        names.retain(|name| self.written.get(&gopath::join(&[directory, name])) != Some(&Written::Gone));
+        let mut names = if self.lies(directory) == Lies::Above { vec![] } else { self.files.names(directory) };
         let prefix = [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat();
         let below = self.written.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        if below.clone().next().is_none() {
+            return names;
+        }
+        names.retain(|name| self.written.get(&gopath::join(&[directory, name])) != Some(&Written::Gone));
         names.extend(below.filter(|(_, written)| **written != Written::Gone).filter_map(|(path, _)| {
             let rest = &path[prefix.len()..];
             (!rest.is_empty() && !rest.contains(&b'/')).then(|| rest.to_vec())
@@ -245,8 +290,14 @@ impl<'a> Pod<'a> {
         }
     }
 
+    /// Whether what was found at its own path is of the executor's making.
+    pub fn has_made(&self, path: &[u8]) -> bool {
+        self.written.contains_key(path)
+    }
+
     /// A directory appears where nothing is.
     pub fn make_directory(&mut self, path: Vec<u8>) {
+        self.known.get_mut().remove(&[&path[..], b"/"].concat());
         self.written.insert(path, Written::NewDirectory);
     }
 
@@ -259,12 +310,18 @@ impl<'a> Pod<'a> {
     /// A symlink appears.
     pub fn write_symlink(&mut self, path: Vec<u8>, target: Vec<u8>) {
         self.written.insert(path, Written::Symlink(target));
+        self.known.take();
     }
 
     /// A thing goes, with all that is below it.
     pub fn remove(&mut self, path: Vec<u8>) {
-        self.written.retain(|written, _| gopath::below(written, &path).is_none());
+        let prefix = [path.strip_suffix(b"/").unwrap_or(&path), b"/"].concat();
+        let below = self.written.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        for path in below.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            self.written.remove(&path);
+        }
         self.written.insert(path, Written::Gone);
+        self.known.take();
     }
 
     /// What was done to which path, those above before those below.
@@ -288,13 +345,18 @@ pub(crate) mod told {
     pub(crate) struct Told(BTreeMap<Vec<u8>, (Kind, Vec<u8>)>);
 
     impl Told {
-        /// Each as `/path` for an empty file (a Dockerfile builds from scratch), `/path=content`, `/path/` for a directory, `/path -> target`.
+        /// Each as `/path` for an empty file (a Dockerfile builds from scratch), `/path=content`, `/path/` for a directory, `/path -> target`,
+        /// `/path (socket)`, `/path (fifo)`.
         pub(crate) fn of(things: &[&str]) -> Self {
             let mut told = Self::default();
             told.0.insert(b"/".to_vec(), (Kind::Directory, vec![]));
             for thing in things {
                 let (path, kind, content) = if let Some((path, target)) = thing.split_once(" -> ") {
                     (path, Kind::Symlink(target.into()), "")
+                } else if let Some(path) = thing.strip_suffix(" (socket)") {
+                    (path, Kind::Socket, "")
+                } else if let Some(path) = thing.strip_suffix(" (fifo)") {
+                    (path, Kind::Fifo, "")
                 } else if let Some(path) = thing.strip_suffix('/') {
                     (path, Kind::Directory, "")
                 } else {
@@ -311,6 +373,11 @@ pub(crate) mod told {
                 told.0.insert(path.into(), (kind, content.into()));
             }
             told
+        }
+
+        /// One more file, of any bytes.
+        pub(crate) fn hold(&mut self, path: &str, content: Vec<u8>) {
+            self.0.insert(path.into(), (Kind::File, content));
         }
     }
 

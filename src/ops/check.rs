@@ -16,7 +16,7 @@ use crate::diagnose::facts::{Facts, Here};
 use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
-use crate::executor::files::{Mount, Pod, PodFiles, local};
+use crate::executor::files::{self, Mount, Pod, PodFiles};
 use crate::executor::image::Family;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::gopath;
@@ -145,23 +145,31 @@ fn of_directory<'a>(
 /// is not missing, but silently not copied.
 fn of_sources_in_pod(family: Family, resolution: &Resolution, mounts: &[Mount], files: &Mounts) -> Vec<Finding> {
     let (Some(context), Some(dockerfile)) = (&resolution.context, &resolution.dockerfile) else { return vec![] };
-    let Some(local) = dockerfile.chosen.as_deref().and_then(|chosen| local(mounts, chosen)) else { return vec![] };
+    let Some(local) = dockerfile.chosen.as_deref().and_then(|chosen| files::local(mounts, chosen)) else {
+        return vec![];
+    };
     let text = dockerfile.chosen.as_deref().and_then(|chosen| files.content(chosen));
     let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else { return vec![] };
     let Ok(rules) = Rules::from_file(b"") else { return vec![] };
+    let of_root = gopath::join(&[&context.absolute, b".dockerignore"]);
+    let ignore_file = files::local(mounts, resolution.ignore_file.as_ref().unwrap_or(&of_root));
+    let above = dockerfile.chosen.as_ref().map(|chosen| gopath::parent(chosen));
+    let above = above.as_ref().and_then(|above| gopath::below(above, &context.absolute)).filter(|above| *above != b".");
+    let here = files::local(mounts, &context.absolute).and_then(|root| root.canonicalize().ok());
     sources::findings(&Project {
         dockerfile: &local,
         text: &text,
         family,
         resolution,
-        ignore_file: None,
+        ignore_file: ignore_file.as_deref(),
         ignore: b"",
         rules: &rules,
         disk: &Mounts::alone(&[]),
         sent: files,
         root: &context.absolute,
         links: &[],
-        above: None,
+        above,
+        here: here.as_deref(),
     })
 }
 

@@ -62,6 +62,7 @@ pub(super) fn of_sources(
         .collect();
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
+    let here = context.root.canonicalize().ok();
     sources::findings(&Project {
         dockerfile: &dockerfile.path,
         text,
@@ -75,5 +76,6 @@ pub(super) fn of_sources(
         root: &as_sent::root(),
         links: &links,
         above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
+        here: here.as_deref(),
     })
 }

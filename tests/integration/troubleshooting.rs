@@ -2,10 +2,14 @@
 //! sample is what the tool prints.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstream::adapter::strip_str;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use kaniko_local::code::Code;
 use kaniko_local::context::mounts::Mounts;
 use kaniko_local::context::tarball::TarballError;
@@ -21,7 +25,7 @@ use serde_json::json;
 use crate::process::careless;
 use crate::support::double::{Ask, Double, Fault, What};
 use crate::support::tool::Tool;
-use crate::support::tree::Tree;
+use crate::support::tree::{Tree, incompressible};
 
 const TROUBLESHOOTING: &str = include_str!("../../TROUBLESHOOTING.md");
 
@@ -192,8 +196,8 @@ fn push_check(why: &str) -> Error {
 
 type Words = &'static [&'static str];
 
-/// For each code about an executor: the files in the directory where `check` is called, told as `path`, `path=content`
-/// or `path -> target`; what `check` gets before `--`; the executor's arguments.
+/// For each code about an executor: the files in the directory where `check` is called, told as `path`, `path=content`,
+/// `path -> target` or `path (socket)`; what `check` gets before `--`; the executor's arguments.
 const EXECUTORS: &[(Code, Words, Words, Words)] = &[
     (Code::DockerfileMissing, &["deploy/Dockerfile"], &[], &["--context=dir:///workspace", "--no-push"]),
     (Code::DockerfileLetterCase, &["dockerfile"], &[], &["--context=dir:///workspace", "--no-push"]),
@@ -264,6 +268,18 @@ const EXECUTORS: &[(Code, Words, Words, Words)] = &[
         &["--mount=.:/archives"],
         &["--context=tar:///archives/context.tar", "--no-push"],
     ),
+    (
+        Code::IgnorePatternWeaker,
+        &["Dockerfile=FROM node\nCOPY . /app\n", ".dockerignore=**/node_modules\n", "node_modules/left-pad/index.js"],
+        &[],
+        &["--context=dir:///workspace", "--no-push"],
+    ),
+    (
+        Code::ContextSpecialFile,
+        &["Dockerfile=FROM alpine\nCOPY . /app\n", "run/a", "run/app.sock (socket)"],
+        &[],
+        &["--context=dir:///workspace", "--no-push"],
+    ),
     (Code::ArchiveTopDirectory, &["project/Dockerfile"], &[], &["--context=tar://stdin", "--no-push"]),
     (
         Code::BucketRegression,
@@ -305,10 +321,42 @@ fn of_executor(files: &[&str], options: &[&str], arguments: &[&str]) -> String {
     let tree = files.iter().fold(Tree::new(), |tree, thing| match (thing.split_once(" -> "), thing.split_once('=')) {
         (Some((path, target)), _) => tree.link(path, target),
         (None, Some((path, content))) => tree.file(path, content),
-        (None, None) => tree.file(thing, "FROM scratch\n"),
+        (None, None) => match thing.strip_suffix(" (socket)") {
+            Some(path) => {
+                drop(UnixListener::bind(tree.path().join(path)).unwrap());
+                tree
+            }
+            None => tree.file(thing, "FROM scratch\n"),
+        },
     });
     let finished = Tool::new(&["check"]).args(options).arg("--").args(arguments).within(tree.path()).run();
     finished.stdout().to_owned()
+}
+
+/// What `check` prints about an executor that gets this archive.
+fn of_archive(archive: &[u8]) -> String {
+    let tree = Tree::new().file("context.tar.gz", archive);
+    let check =
+        Tool::new(&["check", "--mount=.:/archives", "--", "--context=tar:///archives/context.tar.gz", "--no-push"]);
+    check.within(tree.path()).run().stdout().to_owned()
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A tar archive of a hard link, and of what it leads to behind it.
+fn link_before_its_target() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_entry_type(tar::EntryType::Link);
+    builder.append_link(&mut header, "docs/LICENSE", "LICENSE").unwrap();
+    header.set_entry_type(tar::EntryType::Regular);
+    builder.append_data(&mut header, "LICENSE", &b""[..]).unwrap();
+    builder.into_inner().unwrap()
 }
 
 /// What is found where nothing is sent to standard input, which `check` cannot know of.
@@ -442,6 +490,8 @@ fn printed() -> BTreeMap<Code, String> {
     printed.extend(
         EXECUTORS.iter().map(|(code, files, options, arguments)| (*code, of_executor(files, options, arguments))),
     );
+    printed.insert(Code::ArchiveCompressedTwice, of_archive(&gzip(&gzip(&incompressible(4096)))));
+    printed.insert(Code::ArchiveHardLink, of_archive(&gzip(&link_before_its_target())));
     printed.extend(without_stdin().iter().map(|finding| (finding.code, plain(&report::finding_text(finding)))));
     printed.extend(asked());
     let tree = careless();
@@ -454,6 +504,7 @@ fn printed() -> BTreeMap<Code, String> {
         ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
         ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
         ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),
+        ("FROM debian\nCOPY app.yaml /etc/\n", &[Code::CopySourceSymlink]),
         (
             "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
              build /w\n",
@@ -473,6 +524,8 @@ fn printed() -> BTreeMap<Code, String> {
             .file("src/App.java", "")
             .file("build/libs/app.jar", "")
             .file("loops/a", "")
+            .file("conf/v2.yaml", "")
+            .link("app.yaml", "conf/v2.yaml")
             .link("loops/self", "self");
         let text = Tool::new(&["check"]).within(tree.path()).run().stdout().to_owned();
         printed.extend(codes.iter().map(|code| (*code, text.clone())));

@@ -47,6 +47,15 @@ impl Rules {
         Ok(Matcher::new(&listed).map_or_else(Self::Refused, Self::Usable))
     }
 
+    /// Whether there are no patterns, so that nothing is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::Usable(matcher) => matcher.patterns().is_empty(),
+        }
+    }
+
     /// Whether a walk may come to a pattern that it cannot test, so that Docker would not build.
     #[must_use]
     pub fn may_fail(&self) -> bool {

@@ -72,6 +72,12 @@ impl Case {
         self
     }
 
+    /// With a file of these bytes in the pod.
+    pub(super) fn holding(mut self, path: &str, content: Vec<u8>) -> Self {
+        self.files.hold(path, content);
+        self
+    }
+
     /// With a path of this machine as a flag's value.
     pub(super) fn here(mut self, flag: &'static str, path: &str, in_pod: Option<&str>) -> Self {
         self.here.push(Here { flag, path: path.to_owned(), in_pod: in_pod.map(Into::into) });

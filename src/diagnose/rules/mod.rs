@@ -6,6 +6,8 @@
 //! first answer stands.
 
 mod address;
+mod archive_compressed_twice;
+mod archive_hard_link;
 mod archive_missing;
 mod archive_not_gzip;
 mod archive_top_directory;
@@ -73,6 +75,7 @@ const CAUSES: &[Rule] = &[
     no_stdin::find,
     path_of_this_machine::find,
     archive_missing::find,
+    archive_compressed_twice::find,
     archive_not_gzip::find,
     sub_path_missing::find,
     // The Dockerfile: a wrong context is nearer than a wrong Dockerfile, and what would help is nearer than what would not.
@@ -114,6 +117,7 @@ const RISKS: &[&[Rule]] = &[
     // About the Dockerfile.
     &[dockerfile_shadowed::find, dockerfile_url::find, archive_top_directory::find, dockerfile_outside_context::find],
     &[bucket_regression::find],
+    &[archive_hard_link::find],
     &[ignore_file_unread::find],
     &[unknown_flag::of_later_release],
 ];

@@ -19,12 +19,41 @@ pub(super) struct Case {
     files: Vec<String>,
     ignore: String,
     family: Family,
+    place: Place,
+    here: Option<&'static str>,
+}
+
+/// How the executor comes to the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// This tool sends them.
+    Sent,
+    /// Somebody has mounted them at the executor's default.
+    Mounted,
+    /// The same, and the context is a symlink to them.
+    Behind,
 }
 
 impl Case {
     pub(super) fn of(dockerfile: &str, files: &[&str]) -> Self {
         let files = files.iter().map(|file| (*file).to_owned()).collect();
-        Self { dockerfile: dockerfile.to_owned(), files, ignore: String::new(), family: Family::Upstream }
+        let dockerfile = dockerfile.to_owned();
+        Self { dockerfile, files, ignore: String::new(), family: Family::Upstream, place: Place::Sent, here: None }
+    }
+
+    /// With the files in a volume, and the ignore file among them.
+    pub(super) fn mounted(self) -> Self {
+        Self { place: Place::Mounted, ..self }
+    }
+
+    /// The same, with a symlink to that directory as the context.
+    pub(super) fn mounted_behind_a_symlink(self) -> Self {
+        Self { place: Place::Behind, ..self }
+    }
+
+    /// With the files in this directory of this machine.
+    pub(super) fn here(self, directory: &'static str) -> Self {
+        Self { here: Some(directory), ..self }
     }
 
     pub(super) fn ignoring(mut self, ignore: &str) -> Self {
@@ -54,6 +83,14 @@ impl Case {
     }
 
     pub(super) fn findings(&self) -> Vec<Finding> {
+        match self.place {
+            Place::Sent => self.findings_of_sent(),
+            Place::Mounted => self.findings_of_mounted(&[], b"/workspace"),
+            Place::Behind => self.findings_of_mounted(&["--context=/c".to_owned()], b"/c"),
+        }
+    }
+
+    fn findings_of_sent(&self) -> Vec<Finding> {
         let rules = Rules::from_file(self.ignore.as_bytes()).unwrap();
         let root = as_sent::root();
         let root_text = String::from_utf8(root.clone()).unwrap();
@@ -66,13 +103,37 @@ impl Case {
         sent.push(format!("{root_text}/"));
         sent.push(format!("/kaniko/buildcontext/Dockerfile={}", self.dockerfile));
         sent.push("/kaniko/buildcontext/Dockerfile.dockerignore".to_owned());
+        let links: Vec<Vec<u8>> = self
+            .files
+            .iter()
+            .filter(is_sent)
+            .filter_map(|file| Some(file.split_once(" -> ")?.0.trim_start_matches('/').into()))
+            .collect();
+        let arguments =
+            [format!("--context=dir://{root_text}"), "--dockerfile=/kaniko/buildcontext/Dockerfile".to_owned()];
+        self.found(&sent, &arguments, &root, Some((self.ignore.as_bytes(), &rules)), &links)
+    }
+
+    fn findings_of_mounted(&self, arguments: &[String], root: &[u8]) -> Vec<Finding> {
+        let mut mounted: Vec<String> = self.files.iter().map(|file| format!("/workspace{file}")).collect();
+        mounted.push(format!("/workspace/Dockerfile={}", self.dockerfile));
+        mounted.push(format!("/workspace/.dockerignore={}", self.ignore));
+        mounted.push("/c -> workspace".to_owned());
+        self.found(&mounted, arguments, root, None, &[])
+    }
+
+    fn found(
+        &self,
+        things: &[String],
+        arguments: &[String],
+        root: &[u8],
+        ignore: Option<(&[u8], &Rules)>,
+        links: &[Vec<u8>],
+    ) -> Vec<Finding> {
         let told = |things: &[String]| Told::of(&things.iter().map(String::as_str).collect::<Vec<_>>());
-        let (sent, disk) = (told(&sent), told(&self.files));
-        let arguments = [
-            format!("--context=dir://{root_text}"),
-            "--dockerfile=/kaniko/buildcontext/Dockerfile".to_owned(),
-            "--no-push".to_owned(),
-        ];
+        let files = told(things);
+        let disk = ignore.map_or_else(Told::default, |_| told(&self.files));
+        let arguments = [arguments, &["--no-push".to_owned()]].concat();
         let resolution = resolve(&Setup {
             image: Image { family: self.family, ..Image::default() },
             arguments: &arguments,
@@ -80,27 +141,24 @@ impl Case {
             environment: &BTreeMap::new(),
             stdin: Stdin::Device,
             mounts: &[],
-            files: &sent,
+            files: &files,
         });
-        let links: Vec<Vec<u8>> = self
-            .files
-            .iter()
-            .filter(is_sent)
-            .filter_map(|file| Some(file.split_once(" -> ")?.0.trim_start_matches('/').into()))
-            .collect();
+        let none = Rules::from_file(b"").unwrap();
+        let (ignore, rules) = ignore.unwrap_or((b"", &none));
         findings(&Project {
             dockerfile: Path::new("Dockerfile"),
             text: &self.dockerfile,
             family: self.family,
             resolution: &resolution,
             ignore_file: None,
-            ignore: self.ignore.as_bytes(),
-            rules: &rules,
+            ignore,
+            rules,
             disk: &disk,
-            sent: &sent,
-            root: &root,
-            links: &links,
+            sent: &files,
+            root,
+            links,
             above: None,
+            here: self.here.map(Path::new),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! A source that is nowhere in the build context (kaniko#1723, kaniko#666): not built yet, moved, mistyped, or meant from
 //! another directory.
 
+use std::os::unix::ffi::OsStrExt;
+
 use super::{Lost, Project, shown};
 use crate::code::Code;
 use crate::diagnose::Finding;
@@ -20,10 +22,32 @@ pub(super) fn find(lost: &Lost) -> Option<Finding> {
         finding.help = Some(format!("write `{above}/{}`, or build with `{above}` as the build context", shown(path)));
         return Some(finding);
     }
+    if let Some(inside) = from_the_machines_root(lost).or_else(|| from_above(project, path)) {
+        finding.notes.insert(0, format!("there is `{}`: the build context is that directory itself", shown(&inside)));
+        finding.help = Some(format!("write `{}`", shown(&inside)));
+        return Some(finding);
+    }
     if let Some(near) = typed_alike(project, path).or_else(|| moved(project, path)) {
         finding.notes.insert(0, format!("there is `{}`", shown(&near)));
+    } else if lost.source.path.starts_with(b"/") {
+        let why = "`/` is the build context's root; what is in the image already is copied with `RUN cp`";
+        finding.notes.insert(0, why.to_owned());
     }
     Some(finding)
+}
+
+/// A path of this machine that leads into the context.
+fn from_the_machines_root(lost: &Lost) -> Option<Vec<u8>> {
+    let here = lost.project.here?.as_os_str().as_bytes();
+    let inside = gopath::below(&lost.source.path, here).filter(|inside| *inside != b".")?;
+    lost.project.is_sent(inside).then(|| inside.to_vec())
+}
+
+/// A path that begins with the context's own directory, as from the directory above (kaniko#666, kaniko#1064).
+fn from_above(project: &Project, path: &[u8]) -> Option<Vec<u8>> {
+    let name = project.here?.file_name()?.as_bytes();
+    let inside = gopath::below(path, name).filter(|inside| *inside != b".")?;
+    project.is_sent(inside).then(|| inside.to_vec())
 }
 
 /// The one name in the same directory that a slip of the finger makes this one of.
@@ -52,7 +76,10 @@ fn moved(project: &Project, path: &[u8]) -> Option<Vec<u8>> {
             if name == wanted {
                 found.push(below.clone());
             }
-            open.push(below);
+            // What others made is not what anybody means.
+            if ![&b".git"[..], b"node_modules"].contains(&&name[..]) {
+                open.push(below);
+            }
         }
         if searched > SEARCHED || found.len() > 1 {
             return None;
@@ -89,6 +116,36 @@ mod tests {
             ["there is `build/libs/app.jar`"]
         );
         assert_eq!(notes("FROM scratch\nCOPY app.jar /\n", &["/a/app.jar", "/b/app.jar"]), Vec::<String>::new());
+    }
+
+    /// kaniko#1723: it is meant from the image.
+    #[test]
+    fn a_leading_slash_is_the_contexts_root() {
+        let why = "`/` is the build context's root; what is in the image already is copied with `RUN cp`";
+        assert_eq!(notes("FROM alpine\nRUN date > /root/test.log\nCOPY /root/test.log /\n", &["/a"]), [why]);
+    }
+
+    #[test]
+    fn a_path_from_another_directory_is_recognised() {
+        for (source, files) in [
+            ("/home/me/api/src/main.go", &["/src/main.go"][..]),
+            ("api/src/main.go", &["/src/main.go"]),
+            ("api/go.mod", &["/go.mod", "/tools/go.mod"]),
+        ] {
+            let case = Case::of(&format!("FROM golang\nCOPY {source} /\n"), files).here("/home/me/api");
+            let finding = case.finding(Code::CopySourceMissing);
+            let inside = &files[0][1..];
+            assert_eq!(finding.notes[0], format!("there is `{inside}`: the build context is that directory itself"));
+            assert_eq!(finding.help, Some(format!("write `{inside}`")));
+        }
+        let other = Case::of("FROM golang\nCOPY app/go.mod /\n", &["/go.mod", "/b/go.mod"]).here("/home/me/api");
+        assert_eq!(other.finding(Code::CopySourceMissing).help, None);
+    }
+
+    #[test]
+    fn what_others_made_is_not_what_is_meant() {
+        let files = ["/web/package.json", "/web/node_modules/a/package.json", "/web/node_modules/b/package.json"];
+        assert_eq!(notes("FROM node\nCOPY package.json /\n", &files), ["there is `web/package.json`"]);
     }
 
     #[test]

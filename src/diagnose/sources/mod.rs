@@ -4,11 +4,14 @@
 //! find, or at one instruction, and the first that knows why has the word.
 
 mod destination_no_directory;
+mod ignore_weaker;
 mod ignored;
 mod letter_case;
 mod missing;
 mod outside;
 mod run_heredoc;
+mod special_file;
+mod symlink;
 mod symlink_loop;
 mod unmatched;
 
@@ -52,6 +55,8 @@ pub struct Project<'a> {
     pub links: &'a [Vec<u8>],
     /// The Dockerfile's directory, relative to the context, if it is in a directory of it.
     pub above: Option<&'a [u8]>,
+    /// The context's directory on this machine, absolute and without symlinks.
+    pub here: Option<&'a Path>,
 }
 
 /// A source that is not there.
@@ -82,6 +87,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     let mut findings = run_heredoc::find(project, &stages);
     findings.extend(project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)));
     findings.extend(symlink_loop::find(project));
+    findings.extend(ignore_weaker::find(project));
     // What it says before it builds is not the Dockerfile's fault.
     let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
     if let (End::Failed(words), false) = (&project.resolution.end, has_error)
@@ -96,12 +102,16 @@ pub fn findings(project: &Project) -> Vec<Finding> {
 fn of_instruction(project: &Project, copied: &Copied) -> Vec<Finding> {
     let unmatched = copied.sources.iter().filter_map(|source| unmatched::find(project, copied, source));
     let lost = copied.sources.iter().filter_map(|source| lost(project, copied, source));
-    let told: Vec<Finding> =
+    let mut told: Vec<Finding> =
         lost.filter_map(|lost| RULES.iter().find_map(|rule| rule(&lost))).chain(unmatched).collect();
-    let Some(why) = copied.failure.as_ref().filter(|_| told.is_empty()) else { return told };
+    told.extend(special_file::find(project, copied));
+    let is_explained = !told.is_empty();
+    told.extend(symlink::find(project, copied));
+    let Some(why) = copied.failure.as_ref().filter(|_| !is_explained) else { return told };
     let words = format!("error building image: error building stage: {why}");
     let finding = destination_no_directory::find(project, copied);
-    vec![finding.unwrap_or_else(|| refused(project, vec![project.span(&copied.span)], &words))]
+    told.push(finding.unwrap_or_else(|| refused(project, vec![project.span(&copied.span)], &words)));
+    told
 }
 
 /// A source that names one thing, which is not sent.
@@ -158,10 +168,25 @@ impl Project<'_> {
         Pod::new(self.disk).find(path, b"/", Follow::NotTheLast).is_ok()
     }
 
+    /// The source that took a path of the context by its own name or by a pattern, in bytes of the Dockerfile; the whole
+    /// instruction if it is none of them alone.
+    fn span_of(&self, copied: &Copied, path: &[u8]) -> Span {
+        let source = copied.sources.iter().find(|source| symlink_loop::is(&source.path, source.is_pattern(), path));
+        self.span(source.map_or(&copied.span, |source| &source.span))
+    }
+
     /// The ignore file, for a message.
     fn ignore_file(&self) -> PathBuf {
         self.ignore_file.map_or_else(|| ".dockerignore".into(), Path::to_owned)
     }
+}
+
+/// How an ignore file is told to keep a path out, if that takes no more than its name.
+fn ignore_help(project: &Project, path: &[u8]) -> Option<String> {
+    let name = str::from_utf8(path).ok()?;
+    let is_plain =
+        name.trim() == name && !name.contains(|letter: char| letter.is_control() || "*?[]\\!#".contains(letter));
+    is_plain.then(|| format!("add `{name}` to `{}`", project.ignore_file().display()))
 }
 
 /// A Dockerfile that no builder takes.

@@ -35,11 +35,9 @@ fn told(project: &Project, link: &[u8]) -> Option<Finding> {
 
 /// Whether a source is the link or a directory that it is in.
 fn takes(source: &[u8], is_pattern: bool, link: &[u8]) -> bool {
-    let source = gopath::join(&[b"/", source]);
-    let link = gopath::join(&[b"/", link]);
-    let mut above = link;
+    let mut above = gopath::join(&[b"/", link]);
     loop {
-        if above == source || is_pattern && gopath::matches(&source, &above) == Ok(true) {
+        if is(source, is_pattern, &above) {
             return true;
         }
         if above == b"/" {
@@ -47,6 +45,12 @@ fn takes(source: &[u8], is_pattern: bool, link: &[u8]) -> bool {
         }
         above = gopath::parent(&above);
     }
+}
+
+/// Whether a source is a path of the context.
+pub(super) fn is(source: &[u8], is_pattern: bool, path: &[u8]) -> bool {
+    let (source, path) = (gopath::join(&[b"/", source]), gopath::join(&[b"/", path]));
+    path == source || is_pattern && gopath::matches(&source, &path) == Ok(true)
 }
 
 #[cfg(test)]

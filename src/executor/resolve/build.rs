@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::copies::{self, Copied, FileContext, is_url};
+use super::copies::{self, Copied, FileContext, Taken, is_url};
 use super::variables::{self, BuildArguments, Environment, expand};
 use super::{End, Stop, Unknown, path_error};
 use crate::context::dockerignore::Rules;
@@ -86,6 +86,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
                 Left { environment, working_directory: vec![], from_scratch, all_known: from_scratch }
             }
         };
+        let first_copied = copied.len();
         let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied, failure: None };
         match state.stage(stage, pod) {
             Ok(()) => {}
@@ -93,7 +94,11 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
             Err(Trouble::Words(why)) => drop(first.get_or_insert(format!("error building stage: {why}"))),
             Err(Trouble::Unknown(unknown)) => return Err(first.map_or(Stop::Unknown(unknown), failed)),
         }
+        let all_known = state.here.all_known && index == target_index;
         left[index] = Some(state.here);
+        for link in copied[first_copied..].iter_mut().flat_map(|copied| &mut copied.taken.links) {
+            copies::look_behind(link, all_known, pod);
+        }
         if index != target_index {
             delete_file_system(pod, build.mounts);
         }
@@ -264,7 +269,7 @@ impl State<'_> {
         pod: &mut Pod,
     ) -> Result<(), Trouble> {
         let variables = self.arguments.variables(&self.here.environment);
-        let context = FileContext { root: self.build.root.to_vec(), ignore: self.rules };
+        let context = FileContext::new(self.build.root, self.rules);
         if self.build.is_nameless || copies::walks_everything(copy, &context) {
             return Err(Trouble::Unknown(Unknown::Root));
         }
@@ -276,7 +281,7 @@ impl State<'_> {
             span,
             sources,
             destination: destination.path,
-            ignored: vec![],
+            taken: Taken::default(),
             nothing: false,
             failure: None,
             all_known: self.here.all_known,
@@ -291,12 +296,9 @@ impl State<'_> {
         } else {
             self.execute(copy, is_add, &mut copied, &context, &variables, pod)
         };
-        match result {
-            Ok(ignored) => copied.ignored = ignored,
-            Err(why) => {
-                self.failure.get_or_insert_with(|| why.clone());
-                copied.failure = Some(why);
-            }
+        if let Err(why) = result {
+            self.failure.get_or_insert_with(|| why.clone());
+            copied.failure = Some(why);
         }
         self.copied.push(copied);
         Ok(())
@@ -310,12 +312,14 @@ impl State<'_> {
         context: &FileContext,
         variables: &Environment,
         pod: &mut Pod,
-    ) -> Result<Vec<Vec<u8>>, String> {
+    ) -> Result<(), String> {
         let mut resolved = copies::resolve(&copied.sources, &copied.destination, context, pod)
             .map_err(|why| format!("failed to get files used from context: {why}"))?;
         copied.nothing = resolved.nothing;
         copies::check_mode(copy, variables).map_err(|why| format!("failed to execute command: {why}"))?;
-        if is_add && resolved.sources.iter().any(|source| may_be_unpacked(source, context, pod)) {
+        let unpacked: Vec<Vec<u8>> =
+            resolved.sources.iter().filter(|source| is_add && may_be_unpacked(source, context, pod)).cloned().collect();
+        if !unpacked.is_empty() {
             self.here.all_known = false;
         }
         resolved.sources.retain(|source| !is_add || !is_url(&String::from_utf8_lossy(source)));
@@ -324,9 +328,16 @@ impl State<'_> {
             directory => directory,
         };
         let wrapped = if is_add { "executing copy command: " } else { "" };
-        match copies::execute(&resolved, context, directory, pod) {
-            // What else is in the image may make way for it.
-            Err(_) if !self.here.all_known => Ok(vec![]),
+        let result = copies::execute(&resolved, context, directory, pod, &mut copied.taken);
+        // Of these an archive comes, not the link.
+        copied
+            .taken
+            .links
+            .retain(|link| !unpacked.iter().any(|source| context.path(source) == context.path(&link.path)));
+        let meets_socket = copied.taken.special.iter().any(|(_, kind)| *kind == Kind::Socket);
+        match result {
+            // What else is in the image may make way for it, but not for what cannot be read.
+            Err(_) if !self.here.all_known && !meets_socket => Ok(()),
             result => result.map_err(|why| format!("failed to execute command: {wrapped}{why}")),
         }
     }
@@ -350,8 +361,7 @@ fn may_be_unpacked(source: &[u8], context: &FileContext, pod: &Pod) -> bool {
     if is_url(&String::from_utf8_lossy(source)) {
         return true;
     }
-    let path = gopath::join(&[&context.root, source]);
-    let Ok(found) = pod.find(&path, b"/", Follow::All) else { return false };
+    let Ok(found) = pod.find(&context.path(source), b"/", Follow::All) else { return false };
     let is_text = |content: Vec<u8>| str::from_utf8(&content).is_ok_and(|text| !text.contains('\0'));
     found.kind == Kind::File && !pod.content(&found.path).is_some_and(is_text)
 }

@@ -1,5 +1,9 @@
 //! The build context: kaniko v1.24.0 `cmd/executor/cmd/root.go` `resolveSourceContext`, `pkg/buildcontext`.
 
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
 use super::{Start, Stdin, Stop, UNPACKED, Unknown, path_error};
 use crate::executor::files::{Errno, Follow, Kind};
 use crate::executor::flags::Flags;
@@ -133,6 +137,17 @@ fn after_scheme(text: &str) -> String {
     }
 }
 
+/// What gzip begins with, deflate named.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+const TAR_BLOCK: usize = 512;
+
+/// The first block of what is compressed; less if there is no more, none if it cannot be decompressed.
+fn start_of(compressed: &[u8]) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    MultiGzDecoder::new(compressed).take(TAR_BLOCK as u64).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
 /// What may fail while the context is unpacked, as far as it can be told from here.
 fn unpack(start: &Start, source: &Source) -> Result<(), Stop> {
     let path = match source {
@@ -152,7 +167,12 @@ fn unpack(start: &Start, source: &Source) -> Result<(), Stop> {
     match start.pod.content(&found.path).as_deref() {
         Some([]) => Err(failed("EOF")),
         Some(content) if content.len() < 10 => Err(failed("unexpected EOF")),
-        Some([0x1f, 0x8b, 8, ..]) => Ok(()),
+        Some(content) if content.starts_with(&GZIP) => match start_of(content) {
+            // What was compressed once more is no tar archive, and may be shorter than a header of one.
+            Some(inner) if inner.starts_with(&GZIP) && inner.len() < TAR_BLOCK => Err(failed("unexpected EOF")),
+            Some(inner) if inner.starts_with(&GZIP) => Err(failed("archive/tar: invalid tar header")),
+            Some(_) | None => Ok(()),
+        },
         Some(_) => Err(failed("gzip: invalid header")),
         None => Err(Stop::Unknown(Unknown::Archive)),
     }

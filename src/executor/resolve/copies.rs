@@ -10,7 +10,7 @@ use super::variables::{Environment, expand};
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::dockerfile::go::quote;
 use crate::dockerfile::{self, Source};
-use crate::executor::files::{Errno, Follow, Kind, Pod};
+use crate::executor::files::{Errno, Follow, Found, Kind, Pod};
 use crate::gopath;
 
 /// What one `COPY` or `ADD` from the context does.
@@ -22,14 +22,54 @@ pub struct Copied {
     pub sources: Vec<CopySource>,
     /// Where it goes, variables expanded.
     pub destination: Vec<u8>,
-    /// What of the context the ignore file kept out of what was copied, relative to the context.
-    pub ignored: Vec<Vec<u8>>,
+    /// What is notable of what it took.
+    pub taken: Taken,
     /// Whether nothing at all is copied, of which it tells no more than a warning.
     pub nothing: bool,
     /// Why it fails, in the executor's words.
     pub failure: Option<String>,
     /// Whether everything that is in the image by then is known.
     pub all_known: bool,
+}
+
+/// What is notable of what a `COPY` or `ADD` took. Paths are relative to the context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// What the ignore file kept out.
+    pub ignored: Vec<Vec<u8>>,
+    /// Files and symlinks that Docker's reading of the ignore file leaves out, and the executor's does not.
+    pub let_in: Vec<Vec<u8>>,
+    /// FIFOs and sockets: the executor opens them as it does files.
+    pub special: Vec<(Vec<u8>, Kind)>,
+    /// Sources that are symlinks: they are copied as such, not followed.
+    pub links: Vec<TakenLink>,
+}
+
+/// A source that is a symlink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenLink {
+    /// The source.
+    pub path: Vec<u8>,
+    /// What the symlink says.
+    pub says: Vec<u8>,
+    /// Where it is in the image.
+    pub placed: Vec<u8>,
+    /// What it leads to in the context, from the root of the pod; none if it leads to nothing.
+    pub meant: Option<Found>,
+    /// What is where it leads to in the image when its stage ends.
+    pub there: There,
+}
+
+/// What is where a symlink leads to in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum There {
+    /// What it leads to in the context, or a directory.
+    Same,
+    /// Something else, or nobody knows.
+    #[default]
+    Unknown,
+    /// Nothing: all that is in the image is known.
+    Nothing,
 }
 
 /// A source of `COPY` or `ADD`.
@@ -59,26 +99,55 @@ impl CopySource {
 
 /// The build context as `COPY` and `ADD` see it.
 pub(super) struct FileContext<'a> {
-    /// Absolute.
-    pub root: Vec<u8>,
-    pub ignore: &'a Rules,
+    /// Absolute and clean.
+    root: Vec<u8>,
+    ignore: &'a Rules,
 }
 
-impl FileContext<'_> {
+impl<'a> FileContext<'a> {
+    /// At an absolute path.
+    pub(super) fn new(root: &[u8], ignore: &'a Rules) -> Self {
+        Self { root: gopath::clean(root), ignore }
+    }
+
+    /// A path below the context.
+    pub(super) fn path(&self, source: &[u8]) -> Vec<u8> {
+        gopath::join(&[&self.root, source])
+    }
+
     /// `FileContext.ExcludesFile`: below the context a path is taken relative to it, others are taken as they are.
     fn excludes(&self, path: &[u8]) -> bool {
+        if self.ignore.is_empty() {
+            return false;
+        }
         let clean = gopath::clean(path);
-        let judged = gopath::below(&clean, &gopath::clean(&self.root)).unwrap_or(path);
+        let judged = gopath::below(&clean, &self.root).unwrap_or(path);
         self.ignore.judge(Dialect::Kaniko, judged).excluded()
     }
 
     /// The same, and then it is told relative to the context.
-    fn keeps_out(&self, path: &[u8], ignored: &mut Vec<Vec<u8>>) -> bool {
+    fn keeps_out(&self, path: &[u8], taken: &mut Taken) -> bool {
         let is_kept_out = self.excludes(path);
         if is_kept_out {
-            ignored.push(gopath::below(path, &self.root).unwrap_or(path).to_vec());
+            taken.ignored.push(self.relative(path));
         }
         is_kept_out
+    }
+
+    /// What is taken, though Docker would leave it out, is told.
+    fn let_in(&self, path: &[u8], taken: &mut Taken) {
+        if self.ignore.is_empty() {
+            return;
+        }
+        if let Some(below) = gopath::below(path, &self.root)
+            && self.ignore.judge(Dialect::Docker, below).excluded()
+        {
+            taken.let_in.push(below.to_vec());
+        }
+    }
+
+    fn relative(&self, path: &[u8]) -> Vec<u8> {
+        gopath::below(path, &self.root).unwrap_or(path).to_vec()
     }
 }
 
@@ -220,7 +289,7 @@ fn check(
     Ok(count == 0)
 }
 
-/// Copies what was resolved into the image; what is kept out is told.
+/// Copies what was resolved into the image; what is notable is told, up to where it fails.
 ///
 /// # Errors
 /// The executor's words, behind `failed to execute command: `.
@@ -229,8 +298,8 @@ pub(super) fn execute(
     context: &FileContext,
     working_directory: &[u8],
     pod: &mut Pod,
-) -> Result<Vec<Vec<u8>>, String> {
-    let mut ignored = Vec::new();
+    taken: &mut Taken,
+) -> Result<(), String> {
     for source in &resolved.sources {
         let path = gopath::join(&[&context.root, source]);
         let found = pod
@@ -242,18 +311,42 @@ pub(super) fn execute(
         };
         let onto = onto(&full, &resolved.destination, working_directory, pod);
         let onto = through_symlinks(&onto, pod).map_err(|why| format!("resolving dest symlink: {why}"))?;
-        match found.kind {
+        match &found.kind {
             Kind::Directory => {
-                copy_directory(&full, &onto, context, pod, &mut ignored).map_err(|why| format!("copying dir: {why}"))?
+                copy_directory(&full, &onto, context, pod, taken).map_err(|why| format!("copying dir: {why}"))?
             }
-            Kind::Symlink(_) => copy_symlink(&full, &onto, context, pod, &mut ignored)
-                .map_err(|why| format!("copying symlink: {why}"))?,
+            Kind::Symlink(says) => {
+                let meant = pod.find(&full, b"/", Follow::All).ok();
+                let is_kept_out = context.excludes(&full);
+                copy_symlink(&full, &onto, context, pod, taken).map_err(|why| format!("copying symlink: {why}"))?;
+                if !is_kept_out {
+                    let (path, there) = (context.relative(&full), There::default());
+                    taken.links.push(TakenLink { path, says: says.clone(), placed: onto, meant, there });
+                }
+            }
             Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => {
-                copy_file(&full, &onto, context, pod, &mut ignored).map_err(|why| format!("copying file: {why}"))?
+                copy_file(&full, &found, &onto, context, pod, taken).map_err(|why| format!("copying file: {why}"))?
             }
         }
     }
-    Ok(ignored)
+    Ok(())
+}
+
+/// What is where a symlink leads to, once all that a stage copies is there. What the executor sees and has not made is
+/// not in the image.
+pub(super) fn look_behind(link: &mut TakenLink, all_known: bool, pod: &Pod) {
+    let found = pod.find(&link.placed, b"/", Follow::All);
+    let is_same = |found: &Found| match &link.meant {
+        Some(meant) if meant.kind == Kind::Directory => found.kind == Kind::Directory,
+        Some(meant) => pod.origin(&found.path) == pod.origin(&meant.path),
+        None => false,
+    };
+    link.there = match found {
+        Ok(found) if pod.has_made(&found.path) && is_same(&found) => There::Same,
+        Ok(found) if all_known && !pod.has_made(&found.path) && found.path != b"/" => There::Nothing,
+        Err(Errno::NoEntry) if all_known => There::Nothing,
+        Ok(_) | Err(_) => There::Unknown,
+    };
 }
 
 /// Where a source goes (`DestinationFilepath`).
@@ -359,22 +452,24 @@ fn copy_directory(
     onto: &[u8],
     context: &FileContext,
     pod: &mut Pod,
-    ignored: &mut Vec<Vec<u8>>,
+    taken: &mut Taken,
 ) -> Result<(), String> {
     let files = walk(pod, full, full).map_err(|why| format!("copying dir: {why}"))?;
     for file in files {
         let path = gopath::join(&[full, &file]);
-        if context.keeps_out(&path, ignored) {
+        if context.keeps_out(&path, taken) {
             continue;
         }
         let found = pod
             .find(&path, b"/", Follow::NotTheLast)
             .map_err(|why| format!("copying dir: {}", path_error("lstat", &path, why)))?;
         let onto = gopath::join(&[onto, &file]);
-        match found.kind {
+        match &found.kind {
             Kind::Directory => make_directories(&onto, pod)?,
-            Kind::Symlink(_) => copy_symlink(&path, &onto, context, pod, ignored)?,
-            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => copy_file(&path, &onto, context, pod, ignored)?,
+            Kind::Symlink(_) => copy_symlink(&path, &onto, context, pod, taken)?,
+            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => {
+                copy_file(&path, &found, &onto, context, pod, taken)?
+            }
         }
     }
     Ok(())
@@ -385,11 +480,12 @@ fn copy_symlink(
     onto: &[u8],
     context: &FileContext,
     pod: &mut Pod,
-    ignored: &mut Vec<Vec<u8>>,
+    taken: &mut Taken,
 ) -> Result<(), String> {
-    if context.keeps_out(path, ignored) {
+    if context.keeps_out(path, taken) {
         return Ok(());
     }
+    context.let_in(path, taken);
     // What is in the way goes first, even if the link itself is in it.
     if let Ok(there) = pod.find(onto, b"/", Follow::NotTheLast) {
         pod.remove(there.path);
@@ -404,20 +500,25 @@ fn copy_symlink(
     }
 }
 
+/// Of a file that `found` is.
 fn copy_file(
     path: &[u8],
+    found: &Found,
     onto: &[u8],
     context: &FileContext,
     pod: &mut Pod,
-    ignored: &mut Vec<Vec<u8>>,
+    taken: &mut Taken,
 ) -> Result<(), String> {
-    if context.keeps_out(path, ignored) {
+    if context.keeps_out(path, taken) {
         return Ok(());
     }
+    context.let_in(path, taken);
     if path == onto {
         return Ok(());
     }
-    let found = pod.find(path, b"/", Follow::All).map_err(|why| path_error("stat", path, why))?;
+    if matches!(found.kind, Kind::Socket | Kind::Fifo) {
+        taken.special.push((context.relative(path), found.kind.clone()));
+    }
     if found.kind == Kind::Socket {
         return Err(path_error("open", path, Errno::NoDevice));
     }
@@ -504,12 +605,12 @@ fn shown(operation: &str, path: &[u8]) -> String {
 /// `path` and everything below it, relative to `root` and in lexical order (`RelativeFiles`, Go's `filepath.Walk`).
 /// Symlinks below it are not followed.
 fn walk(pod: &Pod, path: &[u8], root: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    let clean = gopath::clean(path);
+    let (clean, root) = (gopath::clean(path), gopath::clean(root));
     let found = pod.find(path, b"/", Follow::NotTheLast).map_err(|why| path_error("lstat", path, why))?;
     let mut files = Vec::new();
     let mut open = vec![(clean, found)];
     while let Some((path, found)) = open.pop() {
-        files.push(relative(&path, &gopath::clean(root)));
+        files.push(relative(&path, &root));
         if found.kind == Kind::Directory {
             let names = pod.names(&found.path);
             open.extend(names.iter().rev().filter_map(|name| {

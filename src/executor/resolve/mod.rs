@@ -23,7 +23,7 @@ use crate::gopath;
 
 pub use build::channel;
 pub use context::{Context, Source};
-pub use copies::{Copied, CopySource};
+pub use copies::{Copied, CopySource, Taken, TakenLink, There};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
 
 /// What standard input of the executor's container is.
