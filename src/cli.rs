@@ -75,6 +75,9 @@ pub enum Command {
     /// Tell what can be known before a pod exists, of a build context or of somebody's manifest
     #[command(after_help = CHECK_NOTES)]
     Check(CheckArgs),
+    /// Tell why a build failed, from its pod or its log
+    #[command(after_help = EXPLAIN_NOTES)]
+    Explain(ExplainArgs),
     /// Show or pack what would be sent
     #[command(subcommand)]
     Context(ContextCommand),
@@ -375,6 +378,35 @@ pub enum FindingsFormat {
     Json,
     /// A document in the OASIS standard's form.
     Sarif,
+}
+
+const EXPLAIN_NOTES: &str = "\
+Examples:
+  kaniko-local explain pod/kaniko                   a pod of anybody's, live or ended
+  kaniko-local explain pod/kaniko -n ci services/api     with the build context it should have had
+  kaniko-local explain --log build.log .            a log that was saved
+  kubectl logs job/build | kaniko-local explain --log -
+
+Each cause says how sure it is. With the build context, a file that the executor did not find is
+looked for there.
+
+Exit codes: 0 if nothing failed, 1 if something did, 2 for what was typed, 3 for the cluster.";
+
+/// `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The pod, as `pod/NAME`, and the build context, if it is at hand
+    #[arg(value_name = "pod/NAME | CONTEXT", num_args = 0..=2)]
+    pub subjects: Vec<PathBuf>,
+    /// A saved log of the executor; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Dockerfile, relative to the current directory, else to CONTEXT [default: CONTEXT/Dockerfile]
+    #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Format of the causes
+    #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub output: DocumentFormat,
 }
 
 /// `context …`.

@@ -268,6 +268,36 @@ codes! {
 
     /// The executor failed for a reason that has no code of its own.
     BuildFailed = "build-failed",
+    /// A command of the Dockerfile failed.
+    RunFailed = "run-failed",
+    /// Standard input was closed before the context came.
+    ContextStreamEmpty = "context-stream-empty",
+    /// The context was cut off on its way.
+    ContextStreamCut = "context-stream-cut",
+    /// An archive that is damaged, or none.
+    ArchiveDamaged = "archive-damaged",
+    /// A context that cannot be downloaded.
+    ContextDownload = "context-download",
+    /// A bucket that may not be read.
+    BucketLogin = "bucket-login",
+    /// A git repository that wants a login.
+    GitLogin = "git-login",
+    /// A branch, tag or commit that is not in the repository.
+    GitReference = "git-reference",
+    /// A repository that the executor's git cannot check out.
+    GitWorktree = "git-worktree",
+    /// A server that the executor's git does not understand.
+    GitServer = "git-server",
+    /// The executor does not believe that it is in a container.
+    ContainerNotRecognised = "container-not-recognised",
+    /// The context was deleted with the rest of the file system between stages.
+    ContextNotKept = "context-not-kept",
+    /// A file that an earlier stage did not make.
+    StageFileMissing = "stage-file-missing",
+    /// Something is mounted where a base image has a file.
+    MountInTheWay = "mount-in-the-way",
+    /// A program of another architecture.
+    OtherArchitecture = "other-architecture",
     /// The kernel ended the executor.
     ExecutorOomKilled = "executor-oom-killed",
     /// The executor left files out of the image.

@@ -232,6 +232,20 @@ pub enum UsageError {
         /// Why not.
         why: String,
     },
+    /// `explain` without a pod or a log.
+    #[error("{}", nothing_to_explain(.typed.as_deref()))]
+    NothingToExplain {
+        /// What was typed instead, if anything was.
+        typed: Option<PathBuf>,
+    },
+    /// A log that cannot be read.
+    #[error("log `{}` cannot be read", .file.display())]
+    Log {
+        /// As typed; `-` for standard input.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A `config.json` that cannot be used.
     #[error("logins in `{}` cannot be used", .file.display())]
     RegistryAuth {
@@ -349,7 +363,7 @@ impl UsageError {
             | Self::Manifest { why, .. }
             | Self::RegistryAuth { why, .. }
             | Self::RegistryCa { why, .. } => vec![why.clone()],
-            Self::NoPodTemplate { source, .. } => vec![source.to_string()],
+            Self::NoPodTemplate { source, .. } | Self::Log { source, .. } => vec![source.to_string()],
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
@@ -367,6 +381,7 @@ impl UsageError {
             | Self::StdinUnusable { .. }
             | Self::OutputIsInput { .. }
             | Self::StdinIsDockerfile { .. }
+            | Self::NothingToExplain { .. }
             | Self::NoDirectory { .. } => vec![],
         }
     }
@@ -395,7 +410,10 @@ impl UsageError {
             Self::ExecutorArgument { .. } => "write values as `--flag=value`".to_owned(),
             Self::StdinTwice => "put the Dockerfile into the archive, or name it: `-f FILE`".to_owned(),
             Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
-            Self::StdinUnusable { .. } => return None,
+            Self::NothingToExplain { .. } => {
+                "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
+            }
+            Self::StdinUnusable { .. } | Self::Log { .. } => return None,
             Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {
@@ -713,6 +731,8 @@ pub enum BuildError {
         code: i32,
         /// The executor's own last words, if it had any.
         said: Option<String>,
+        /// Which instruction it was at, and where that is, as far as is known.
+        at: Option<String>,
     },
     /// The executor ended well and left no digest.
     #[error("executor ended with success but left no digest")]
@@ -746,7 +766,7 @@ impl BuildError {
 
     fn notes(&self) -> Vec<String> {
         match self {
-            Self::Failed { said, .. } => said.iter().cloned().collect(),
+            Self::Failed { said, at, .. } => at.iter().chain(said).cloned().collect(),
             Self::NoDigest { found } => vec![format!("termination message: `{found}`")],
             Self::Incomplete { said } => {
                 vec![said.clone(), "it was pushed all the same, unless `--no-push` was given".to_owned()]
@@ -766,6 +786,13 @@ impl BuildError {
             Self::OutOfMemory { .. } => Some("give it more with `--memory 4Gi`".to_owned()),
         }
     }
+}
+
+fn nothing_to_explain(typed: Option<&std::path::Path>) -> String {
+    typed.map_or_else(
+        || "neither a pod nor a log is given".to_owned(),
+        |typed| format!("`{}` is neither a pod nor a log", typed.display()),
+    )
 }
 
 /// `` `a`, `b` and `c` ``.

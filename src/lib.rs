@@ -105,6 +105,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
             request.pod.started_by = started_by();
             run_async(ops::build(request, options, style, log))
         }
+        Command::Explain(args) => {
+            let options = cluster_options(cli.global)?;
+            let failed = run_async(ops::explain(&args.try_into()?, &options))?;
+            return Ok(ExitCode::from(u8::from(failed)));
+        }
         Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {
             let compression = request::compression(&args.compression)?;

@@ -354,6 +354,63 @@ impl CheckRequest {
     }
 }
 
+/// What is explained, and how it is told.
+#[derive(Debug, Clone)]
+pub struct ExplainRequest {
+    /// What is left of the build.
+    pub remains: Remains,
+    /// The build context, if it is at hand: a directory.
+    pub context: Option<(PathBuf, DockerfileSource)>,
+    /// Whether it is told as a document.
+    pub is_document: bool,
+}
+
+/// What is left of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remains {
+    /// The pod of this name.
+    Pod(String),
+    /// A log in this file, as typed.
+    Log(PathBuf),
+    /// A log on standard input.
+    LogOnStdin,
+}
+
+impl TryFrom<cli::ExplainArgs> for ExplainRequest {
+    type Error = UsageError;
+
+    fn try_from(args: cli::ExplainArgs) -> Result<Self, UsageError> {
+        let mut subjects = args.subjects.into_iter();
+        let (remains, context) = match args.log {
+            Some(file) => {
+                let remains = if file.as_os_str() == "-" { Remains::LogOnStdin } else { Remains::Log(file) };
+                (remains, subjects.next())
+            }
+            None => {
+                let first = subjects.next();
+                let pod = first.as_deref().and_then(pod_name);
+                (Remains::Pod(pod.ok_or(UsageError::NothingToExplain { typed: first })?), subjects.next())
+            }
+        };
+        if let Some(typed) = subjects.next() {
+            return Err(UsageError::NothingToExplain { typed: Some(typed) });
+        }
+        let dockerfile = args.file.map_or(DockerfileSource::Default, DockerfileSource::new);
+        let context = match context {
+            None if dockerfile.path().is_some() => Some(PathBuf::from(".")),
+            context => context,
+        };
+        let is_document = args.output == cli::DocumentFormat::Json;
+        Ok(Self { remains, context: context.map(|context| (context, dockerfile)), is_document })
+    }
+}
+
+/// `pod/NAME`, as kubectl has it.
+fn pod_name(typed: &Path) -> Option<String> {
+    let (kind, name) = typed.to_str()?.split_once('/')?;
+    (matches!(kind, "pod" | "pods" | "po") && !name.is_empty() && !name.contains('/')).then(|| name.to_owned())
+}
+
 fn image(given: &str) -> Result<Image, UsageError> {
     let wanted = "`upstream`, `fork` or `chainguard`, and a version like `@v1.24.0` if need be";
     given.parse().map_err(|()| UsageError::Value { flag: "--executor", typed: given.to_owned(), wanted })

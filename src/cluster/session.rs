@@ -28,6 +28,7 @@ use crate::context::Compression;
 use crate::error::{BuildError, ClusterError, Error};
 use crate::event::{Event, Listener};
 use crate::executor::is_about_context;
+use crate::executor::log::{Log, Ran};
 use crate::reference::Digest;
 use crate::registry::Access;
 use crate::request::Transport;
@@ -61,6 +62,7 @@ pub struct Session {
     tasks: Vec<JoinHandle<()>>,
     /// The connection over which the context went, if it has to stay open.
     stream: JoinSet<Ended>,
+    failed_run: Option<Ran>,
 }
 
 /// What became of the request for the pod.
@@ -109,6 +111,7 @@ impl Session {
             seen: watch::channel(Seen::default()).1,
             tasks: vec![],
             stream: JoinSet::new(),
+            failed_run: None,
         }
     }
 
@@ -128,6 +131,11 @@ impl Session {
             Snapshot::Present(pod) => running_container(pod),
             Snapshot::Unknown | Snapshot::Gone | Snapshot::Refused(_) => None,
         }
+    }
+
+    /// The `RUN` at which the build failed, if it did there.
+    pub fn failed_run(&self) -> Option<&Ran> {
+        self.failed_run.as_ref()
     }
 
     /// What went wrong in the wait that was told last, if anything.
@@ -309,7 +317,7 @@ impl Session {
         let (sender, mut told) = mpsc::channel(LINES_QUEUED);
         self.tasks.push(tokio::spawn(logs::follow(self.cluster.clone(), self.name.clone(), EXECUTOR, sender)));
         let listener = Arc::clone(&self.listener);
-        let mut log = Log { listener, last: None, left_out: None, refused: false };
+        let mut log = Follower { listener, log: Log::default(), refused: false };
         let end = {
             let end = self.until(|stage| match stage {
                 Stage::Built { message } => Step::Done(Ok(message)),
@@ -330,20 +338,22 @@ impl Session {
             self.listener.event(Event::Warning { message });
         }
         let end = end?;
-        if let (Ok(_), Some(said)) = (&end, log.left_out) {
-            return Err(BuildError::Incomplete { said }.into());
+        let log = log.log;
+        if let (Ok(_), Some(said)) = (&end, log.left_out()) {
+            return Err(BuildError::Incomplete { said: said.to_owned() }.into());
         }
+        self.failed_run = log.failed_run().cloned();
         match end {
             Ok(message) => {
                 self.listener.event(Event::Built { elapsed: released.elapsed() });
                 let found = message.trim().to_owned();
                 found.parse().map_err(|()| BuildError::NoDigest { found }.into())
             }
-            Err(BuildError::Failed { code, said: _ }) => Err(match log.last {
+            Err(BuildError::Failed { code, .. }) => Err(match log.words().map(str::to_owned) {
                 Some(why) if self.transport == Transport::Stdin && is_about_context(&why) => {
                     ClusterError::UploadBroken { sent: None, why }.into()
                 }
-                said => BuildError::Failed { code, said }.into(),
+                said => BuildError::Failed { code, said, at: None }.into(),
             }),
             Err(error) => Err(error.into()),
         }
@@ -512,16 +522,14 @@ impl<T> Step<T> {
     }
 }
 
-/// Passes lines on and remembers the executor's last words.
-struct Log {
+/// Passes lines on and reads them.
+struct Follower {
     listener: Arc<dyn Listener>,
-    last: Option<String>,
-    /// The executor's word that it left files out of the image. It ends with 0 all the same.
-    left_out: Option<String>,
+    log: Log,
     refused: bool,
 }
 
-impl Log {
+impl Follower {
     /// Nothing more will come, but not all of it may be here.
     async fn rest(&mut self, told: &mut mpsc::Receiver<Told>) {
         while !self.refused {
@@ -534,7 +542,10 @@ impl Log {
 
     fn told(&mut self, told: Told) {
         match told {
-            Told::Line(line) => self.line(line),
+            Told::Line(line) => {
+                self.log.line(&line);
+                self.listener.event(Event::Log(line));
+            }
             Told::NoMore => {}
             Told::Refused(why) => {
                 self.refused = true;
@@ -542,21 +553,6 @@ impl Log {
                 self.listener.event(Event::Warning { message });
             }
         }
-    }
-
-    fn line(&mut self, line: Vec<u8>) {
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim();
-        // The executor ends with one bare line or, for its arguments, with `Error: …` and its usage
-        // (kaniko v1.24.0 `cmd/executor/main.go`, `cmd/root.go`).
-        if text.starts_with("Error: ") || text.starts_with("error ") {
-            self.last = Some(text.to_owned());
-        }
-        // A symlink that it cannot resolve ends its snapshot early (kaniko v1.24.0 `pkg/snapshot/snapshot.go`).
-        if text.contains("ERRO") && text.contains("Couldn't eval ") {
-            self.left_out = Some(text.to_owned());
-        }
-        self.listener.event(Event::Log(line));
     }
 }
 

@@ -50,12 +50,17 @@ impl Wait {
     }
 }
 
-/// Reads a snapshot.
+/// Reads a snapshot of a pod of this tool.
 pub fn stage(pod: &Pod) -> Stage {
+    stage_of(pod, EXECUTOR)
+}
+
+/// Reads a snapshot of any pod, whose executor is in the container of this name.
+pub fn stage_of(pod: &Pod, name_of_executor: &str) -> Stage {
     let name = pod.name_any();
     let status = pod.status.clone().unwrap_or_default();
     // An image that is there is there, whatever becomes of the pod.
-    if let built @ Stage::Built { .. } = executor(pod, &status) {
+    if let built @ Stage::Built { .. } = executor(pod, &status, name_of_executor) {
         return built;
     }
     if let Some(ended) = ended_from_outside(pod, &status, &name) {
@@ -65,8 +70,8 @@ pub fn stage(pod: &Pod) -> Stage {
         return Stage::Broken(ClusterError::Unschedulable { pod: name, message });
     }
     let stage = match has_receiver(pod) {
-        true => receiver(pod, &status),
-        false => match executor(pod, &status) {
+        true => receiver(pod, &status, name_of_executor),
+        false => match executor(pod, &status, name_of_executor) {
             Stage::Starting(_) if status.container_statuses.is_none() => Stage::Waiting(Wait::new("a node")),
             Stage::Starting(wait) => Stage::Waiting(wait),
             stage => stage,
@@ -80,11 +85,13 @@ pub fn stage(pod: &Pod) -> Stage {
     }
 }
 
-fn receiver(pod: &Pod, status: &PodStatus) -> Stage {
+fn receiver(pod: &Pod, status: &PodStatus, name_of_executor: &str) -> Stage {
     match state(status.init_container_statuses.as_deref(), RECEIVER) {
         None => Stage::Waiting(Wait::new("a node")),
         Some((receiver, state)) => match state {
-            ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => executor(pod, status),
+            ContainerState { terminated: Some(ended), .. } if ended.exit_code == 0 => {
+                executor(pod, status, name_of_executor)
+            }
             ContainerState { terminated: Some(ended), .. } => Stage::Broken(receiver_ended(receiver, ended)),
             ContainerState { running: Some(_), .. } => Stage::Receiving,
             ContainerState { waiting, .. } => match waiting_for(receiver, waiting) {
@@ -148,14 +155,14 @@ fn receiver_ended(receiver: &ContainerStatus, ended: ContainerStateTerminated) -
     }
 }
 
-fn executor(pod: &Pod, status: &PodStatus) -> Stage {
-    let Some((container, state)) = state(status.container_statuses.as_deref(), EXECUTOR) else {
+fn executor(pod: &Pod, status: &PodStatus, name: &str) -> Stage {
+    let Some((container, state)) = state(status.container_statuses.as_deref(), name) else {
         return Stage::Starting(Wait::new("the executor"));
     };
     match state {
         ContainerState { terminated: Some(ended), .. } => match (ended.exit_code, ended.reason.as_deref()) {
             (0, _) => Stage::Built { message: ended.message.unwrap_or_default() },
-            (_, Some("OOMKilled")) => Stage::BuildFailed(BuildError::OutOfMemory { limit: memory_limit(pod) }),
+            (_, Some("OOMKilled")) => Stage::BuildFailed(BuildError::OutOfMemory { limit: memory_limit(pod, name) }),
             (_, Some(reason @ ("StartError" | "ContainerCannotRun" | "ContainerStatusUnknown"))) => {
                 Stage::Broken(ClusterError::ContainerStart {
                     container: container.name.clone(),
@@ -163,7 +170,7 @@ fn executor(pod: &Pod, status: &PodStatus) -> Stage {
                     message: ended.message.unwrap_or_default(),
                 })
             }
-            (code, _) => Stage::BuildFailed(BuildError::Failed { code, said: None }),
+            (code, _) => Stage::BuildFailed(BuildError::Failed { code, said: None, at: None }),
         },
         ContainerState { running: Some(_), .. } => Stage::Building,
         ContainerState { waiting, .. } => match waiting_for(container, waiting) {
@@ -239,8 +246,8 @@ fn unschedulable(status: &PodStatus) -> Option<String> {
 }
 
 /// The limit that the executor was admitted with: the user's, or a LimitRange's.
-fn memory_limit(pod: &Pod) -> Option<String> {
-    let executor = pod.spec.as_ref()?.containers.iter().find(|container| container.name == EXECUTOR)?;
+fn memory_limit(pod: &Pod, name: &str) -> Option<String> {
+    let executor = pod.spec.as_ref()?.containers.iter().find(|container| container.name == name)?;
     Some(executor.resources.as_ref()?.limits.as_ref()?.get("memory")?.0.clone())
 }
 

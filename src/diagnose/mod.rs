@@ -4,6 +4,7 @@ pub mod facts;
 mod finding;
 pub mod manifest;
 mod near;
+pub mod post_mortem;
 pub mod rules;
 pub mod sources;
 mod tree;

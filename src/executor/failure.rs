@@ -1,78 +1,208 @@
-//! What the executor's last words mean, as far as the cluster's neighbours are at fault: registries and disks. Pure.
+//! What the executor's last words mean: at which step it failed, and over what. Pure.
 //!
-//! The texts are those of go-containerregistry and Go's `net` and `crypto/x509`, as the executor v1.24.0 passes them on.
+//! The texts are those of the executor v1.24.0 (`cmd/executor/cmd/root.go`, `pkg/buildcontext`, `pkg/executor`,
+//! `pkg/util`) and of what it calls: Go's `net` and `crypto/x509`, go-git, go-containerregistry.
 
 use crate::code::Code;
 
+/// Words, and what they say; the first that fit have it. Steps come in the executor's order, so that what a step says is
+/// not taken for something that a later one says of its own.
+const SIGNATURES: &[(&str, Code)] = &[
+    // Arguments.
+    ("unknown command \"/kaniko/executor\"", Code::ExecutorPath),
+    ("unknown command \"true\"", Code::SwitchValue),
+    ("unknown command \"false\"", Code::SwitchValue),
+    ("unknown command \"\u{2013}", Code::TypographicDash),
+    ("unknown command \"\u{2014}", Code::TypographicDash),
+    ("unknown command \"", Code::ExecutorArguments),
+    ("unknown flag: --", Code::UnknownFlag),
+    ("unknown shorthand flag: ", Code::SingleDash),
+    ("flag needs an argument: ", Code::ExecutorArguments),
+    ("invalid argument \"", Code::ExecutorArguments),
+    ("you must provide --destination", Code::NoDestination),
+    // The Dockerfile's place.
+    ("please provide a valid path to a Dockerfile", Code::DockerfileMissing),
+    ("open /kaniko/Dockerfile: read-only file system", Code::ReadOnlyRoot),
+    ("open /kaniko/Dockerfile: permission denied", Code::ExecutorNotRoot),
+    ("chown /kaniko/Dockerfile: operation not permitted", Code::CapabilityMissing),
+    ("error resolving dockerfile path: copying dockerfile:", Code::DockerfileUnusable),
+    // The context.
+    ("unknown build context prefix provided", Code::ContextScheme),
+    ("please specify a path to the build context", Code::ContextEmpty),
+    ("no data found.. don't forget", Code::NoStdin),
+    ("gzip: invalid header", Code::ArchiveNotGzip),
+    ("archive/tar: invalid tar header", Code::ArchiveDamaged),
+    ("flate: corrupt input", Code::ArchiveDamaged),
+    ("mkdir /kaniko/buildcontext/: permission denied", Code::ExecutorNotRoot),
+    ("error resolving source context: chown ", Code::CapabilityMissing),
+    ("error resolving source context: link ", Code::ArchiveHardLink),
+    ("error resolving source context: open ", Code::ArchiveMissing),
+    ("error resolving source context: stat ", Code::SubPathMissing),
+    ("HTTPSTar bad status from server", Code::ContextDownload),
+    ("storage: bucket name is empty", Code::BucketRegression),
+    ("GetObjectInput.Bucket", Code::BucketRegression),
+    ("NoCredentialProviders: ", Code::BucketLogin),
+    ("could not find default credentials", Code::BucketLogin),
+    ("AccessDenied: ", Code::BucketLogin),
+    ("error resolving source context: authentication required", Code::GitLogin),
+    ("error resolving source context: repository not found", Code::GitLogin),
+    ("error resolving source context: reference not found", Code::GitReference),
+    ("error resolving source context: object not found", Code::GitReference),
+    ("worktree contains unstaged changes", Code::GitWorktree),
+    ("unexpected client error: unexpected requesting", Code::GitServer),
+    ("lookup https", Code::GitTwoSchemes),
+    ("invalid port \":", Code::GitScpAddress),
+    ("error resolving source context: unexpected EOF", Code::ContextStreamCut),
+    ("error resolving source context: EOF", Code::ContextStreamEmpty),
+    ("Error: unlinkat //kaniko", Code::KanikoDirMounted),
+    // Before it builds.
+    ("kaniko should only be run inside of a container", Code::ContainerNotRecognised),
+    // Registries. Both of these come after a try with HTTPS that tells more than one with HTTP.
+    ("x509: certificate signed by unknown authority", Code::RegistryUnknownAuthority),
+    ("http: server gave HTTP response to HTTPS client", Code::RegistryPlainHttp),
+    ("UNAUTHORIZED: ", Code::RegistryUnauthorized),
+    ("DENIED: ", Code::RegistryUnauthorized),
+    ("401 Unauthorized", Code::RegistryUnauthorized),
+    ("403 Forbidden", Code::RegistryUnauthorized),
+    ("MANIFEST_UNKNOWN: ", Code::BaseImageNotFound),
+    ("NAME_UNKNOWN: ", Code::BaseImageNotFound),
+    ("/v2/\": dial tcp", Code::RegistryUnreachable),
+    ("getting tag for destination: ", Code::DestinationMalformed),
+    ("creating push check transport for https: failed", Code::DestinationMalformed),
+    // The build.
+    ("no space left on device", Code::OutOfDisk),
+    ("unknown instruction: <", Code::DockerfileUrl),
+    ("parsing dockerfile: ", Code::DockerfileSyntax),
+    ("is not a valid target build stage", Code::DockerfileRefused),
+    ("exec format error", Code::OtherArchitecture),
+    ("device or resource busy", Code::MountInTheWay),
+    ("no such device or address", Code::ContextSpecialFile),
+    ("destination must be a directory and end in '/'", Code::CopyDestination),
+    ("resolved envs is empty", Code::DockerfileRefused),
+    ("copy failed: no source files specified", Code::CopyPatternUnmatched),
+    ("EvalSymlinks: too many links", Code::SymlinkLoop),
+    ("waiting for process to exit: ", Code::RunFailed),
+];
+
+/// What a file that is not there is told by, and the words before its path.
+const LOST_FILES: &[&str] = &["failed to get fileinfo for ", "failed to get relative files: lstat "];
+
 /// Why the executor failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// A registry wants a login, or another one.
-    RegistryUnauthorized,
-    /// A registry's certificate is of an authority that the executor does not know.
-    RegistryUnknownAuthority,
-    /// A registry speaks plain HTTP.
-    RegistryPlainHttp,
-    /// A registry is not reached.
-    RegistryUnreachable,
-    /// An image that the Dockerfile names is not there.
-    BaseImageNotFound,
-    /// A disk is full.
-    OutOfDisk,
-    /// Anything else; most often what the Dockerfile runs.
-    Other,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What it is.
+    pub code: Code,
+    /// A path in the pod that was not there, if it is about one.
+    pub lost: Option<String>,
 }
 
 impl Failure {
     /// Reads the executor's last words.
     pub fn read(said: &str) -> Self {
-        let says = |words: &str| said.contains(words);
-        // Both come after a try with HTTPS that tells more than one with HTTP.
-        if says("x509: certificate signed by unknown authority") {
-            return Self::RegistryUnknownAuthority;
+        if let Some(path) = LOST_FILES.iter().find_map(|words| Some(said.split_once(words)?.1)) {
+            let end = path.find(": ").unwrap_or(path.len());
+            let path = path[..end].to_owned();
+            // Where files of earlier stages are kept: upstream's place, and the fork's.
+            let stage = path.strip_prefix("/kaniko/").is_some_and(|rest| {
+                rest.starts_with("deps/") || rest.starts_with(|first: char| first.is_ascii_digit())
+            });
+            let code = if stage { Code::StageFileMissing } else { Code::CopySourceMissing };
+            return Self { code, lost: Some(path) };
         }
-        if says("http: server gave HTTP response to HTTPS client") {
-            return Self::RegistryPlainHttp;
-        }
-        if says("UNAUTHORIZED: ") || says("DENIED: ") || says("401 Unauthorized") || says("403 Forbidden") {
-            return Self::RegistryUnauthorized;
-        }
-        if says("MANIFEST_UNKNOWN: ") || says("NAME_UNKNOWN: ") {
-            return Self::BaseImageNotFound;
-        }
-        if says("/v2/\": dial tcp") {
-            return Self::RegistryUnreachable;
-        }
-        if says("no space left on device") {
-            return Self::OutOfDisk;
-        }
-        Self::Other
+        let found = SIGNATURES.iter().find(|(words, _)| said.contains(words));
+        Self { code: found.map_or(Code::BuildFailed, |(_, code)| *code), lost: None }
     }
 
     /// Its code.
-    pub fn code(self) -> Code {
-        match self {
-            Self::RegistryUnauthorized => Code::RegistryUnauthorized,
-            Self::RegistryUnknownAuthority => Code::RegistryUnknownAuthority,
-            Self::RegistryPlainHttp => Code::RegistryPlainHttp,
-            Self::RegistryUnreachable => Code::RegistryUnreachable,
-            Self::BaseImageNotFound => Code::BaseImageNotFound,
-            Self::OutOfDisk => Code::OutOfDisk,
-            Self::Other => Code::BuildFailed,
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What it is in one phrase, of the executor in general.
+    pub fn message(&self) -> String {
+        let text = match (self.code, &self.lost) {
+            (Code::CopySourceMissing, Some(path)) => return format!("`{path}` is not in the pod"),
+            (Code::StageFileMissing, Some(path)) => return format!("`{path}` was not made by an earlier stage"),
+            (Code::DockerfileMissing, _) => "the executor finds no Dockerfile",
+            (Code::DockerfileUnusable, _) => "the Dockerfile is there and cannot be read",
+            (Code::ReadOnlyRoot, _) => "the executor's root file system is read-only",
+            (Code::ExecutorNotRoot, _) => "the executor is not root",
+            (Code::CapabilityMissing, _) => "the executor may not give files their owners",
+            (Code::ContextScheme, _) => "the executor does not know the scheme of `--context`",
+            (Code::ContextEmpty, _) => "`--context` is empty",
+            (Code::NoStdin, _) => "the context comes over standard input, and there is none",
+            (Code::ArchiveNotGzip, _) => "the archive of the context is not compressed with gzip",
+            (Code::ArchiveDamaged, _) => "the archive of the context is damaged, or no archive",
+            (Code::ArchiveHardLink, _) => "a hard link in the archive comes before its target, or without it",
+            (Code::ArchiveMissing, _) => "the archive of the context is not in the pod",
+            (Code::SubPathMissing, _) => "`--context-sub-path` is not in the context",
+            (Code::ContextDownload, _) => "the context cannot be downloaded",
+            (Code::BucketRegression, _) => "this release of the executor cannot use buckets",
+            (Code::BucketLogin, _) => "the executor may not read the bucket of the context",
+            (Code::GitLogin, _) => "the git repository wants a login, or another one",
+            (Code::GitReference, _) => "the branch, tag or commit is not in the git repository",
+            (Code::GitWorktree, _) => "the executor's git cannot check this repository out",
+            (Code::GitServer, _) => "the executor's git does not understand the server",
+            (Code::GitTwoSchemes, _) => "the address of the git repository has two schemes",
+            (Code::GitScpAddress, _) => "the address of the git repository has the form of SSH",
+            (Code::ContextStreamCut, _) => "the context was cut off on its way to the executor",
+            (Code::ContextStreamEmpty, _) => "standard input was closed before the context came",
+            (Code::KanikoDirMounted, _) => "something is mounted in the directory that `--kaniko-dir` leaves",
+            (Code::ContainerNotRecognised, _) => "the executor does not believe that it is in a container",
+            (Code::OtherArchitecture, _) => "a program is for another architecture than the node's",
+            (Code::MountInTheWay, _) => "something is mounted where a base image has a file",
+            (Code::ContextSpecialFile, _) => "a socket is copied",
+            (Code::SymlinkLoop, _) => "a symlink leads to itself",
+            (Code::RunFailed, _) => "a command of the Dockerfile failed",
+            (Code::DockerfileSyntax | Code::DockerfileRefused | Code::DockerfileUrl, _) => {
+                "the executor does not take the Dockerfile"
+            }
+            (Code::RegistryUnauthorized, _) => "the registry wants a login, or another one",
+            (Code::RegistryUnknownAuthority, _) => "the registry's certificate is of an authority that is not known",
+            (Code::RegistryPlainHttp, _) => "the registry speaks plain HTTP",
+            (Code::RegistryUnreachable, _) => "the pod does not reach the registry",
+            (Code::BaseImageNotFound, _) => "a base image is not in its registry",
+            (Code::OutOfDisk, _) => "a disk is full",
+            (Code::NoDestination, _) => "no destination is given",
+            (Code::DestinationMalformed, _) => "the destination is no image reference",
+            (Code::UnknownFlag, _) => "this executor does not have a flag of that name",
+            (Code::SwitchValue, _) => "a switch has its value in the next argument",
+            (Code::ExecutorPath, _) => "the executor's own path is among its arguments",
+            (Code::TypographicDash, _) => "an argument begins with a dash of a typesetter",
+            (Code::SingleDash, _) => "one dash is before a long name",
+            (Code::ExecutorArguments, _) => "the executor does not take its arguments",
+            _ => "the executor failed",
+        };
+        text.to_owned()
+    }
+
+    /// What to do about it in a build of this tool, if one action is sure to help.
+    pub fn help(&self) -> Option<String> {
+        match self.code {
+            Code::RegistryUnknownAuthority => Some("trust it with `--registry-ca FILE`".to_owned()),
+            Code::RegistryPlainHttp => Some("speak plain HTTP to it with `--insecure`".to_owned()),
+            _ => None,
         }
     }
 
-    /// What to do about it, if one action is sure to help.
-    pub fn help(self) -> Option<String> {
-        match self {
-            Self::RegistryUnknownAuthority => Some("trust it with `--registry-ca FILE`".to_owned()),
-            Self::RegistryPlainHttp => Some("speak plain HTTP to it with `--insecure`".to_owned()),
-            Self::RegistryUnauthorized
-            | Self::RegistryUnreachable
-            | Self::BaseImageNotFound
-            | Self::OutOfDisk
-            | Self::Other => None,
-        }
+    /// What to do about it in a set-up of somebody's own, if one action is sure to help.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self.code {
+            Code::RegistryUnknownAuthority => "mount its certificate, and name it: `--registry-certificate=HOST=FILE`",
+            Code::RegistryPlainHttp => "add `--insecure` to push, `--insecure-pull` for base images",
+            Code::NoStdin => "write at the container: `stdin: true`, `stdinOnce: true`, and no `tty`",
+            Code::ContextStreamCut | Code::ContextStreamEmpty => {
+                "send it with a proof that it is whole: `kaniko-local build DIRECTORY -t REF`"
+            }
+            Code::ArchiveNotGzip => "compress it once: `tar -czf context.tar.gz -C DIRECTORY .`",
+            Code::ContainerNotRecognised => "add `--force`, or set the variable `container=kube`",
+            Code::ReadOnlyRoot => "write `readOnlyRootFilesystem: false`",
+            Code::NoDestination => "add `--destination=REF`, or `--no-push`",
+            Code::ExecutorNotRoot => "write at the container: `securityContext: {runAsUser: 0, runAsNonRoot: false}`",
+            Code::GitReference => "name it in full: `git://HOST/OWNER/REPOSITORY.git#refs/heads/BRANCH`",
+            Code::GitWorktree | Code::GitServer => "clone it in an init container, and use `--context=dir://…`",
+            _ => return None,
+        })
     }
 }
 
@@ -114,7 +244,7 @@ mod tests {
             ),
             (
                 "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7",
-                Code::BuildFailed,
+                Code::RunFailed,
             ),
             ("", Code::BuildFailed),
         ] {

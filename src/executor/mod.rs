@@ -5,6 +5,7 @@ mod failure;
 pub mod files;
 pub mod flags;
 pub mod image;
+pub mod log;
 pub mod resolve;
 
 pub use args::{executor_args, reserved_flag};

@@ -17,10 +17,11 @@ use crate::cluster::session::Session;
 use crate::cluster::ways::{Step, Ways};
 use crate::context::advice::secret_message;
 use crate::context::locate;
-use crate::diagnose::Severity;
-use crate::error::{ClusterError, Error, Signal};
+use crate::diagnose::{Place, Severity};
+use crate::error::{BuildError, ClusterError, Error, Signal};
 use crate::event::{Event, Listener};
 use crate::executor::image::Image;
+use crate::executor::log::Ran;
 use crate::reference::Digest;
 use crate::registry::Access;
 use crate::report::{self, LogForm, Progress, Style};
@@ -93,6 +94,10 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
             Err(Error::Deadline { timeout: request.pod.timeout, trouble: session.trouble() })
         }
         Err(Error::Deadline { timeout, .. }) => Err(Error::Deadline { timeout, trouble: session.trouble() }),
+        Err(Error::Build(BuildError::Failed { code, said, .. })) => {
+            let at = session.failed_run().map(|ran| instruction(ran, &sent));
+            Err(BuildError::Failed { code, said, at }.into())
+        }
         Err(error) => Err(error),
     };
     progress.finish(result.is_err());
@@ -107,6 +112,17 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
         clean_up(&mut session, &mut signals, &kubectl).await;
     }
     result
+}
+
+/// An instruction that failed, and where it is if the Dockerfile is a file.
+fn instruction(ran: &Ran, sent: &SentContext) -> String {
+    let text = sent.dockerfile();
+    let place = ran.find(text).map(|span| Place::in_text(text, &span));
+    match (place, sent.found()) {
+        (Some(place), Some((_, file))) => format!("at {}:{}: {}", file.path.display(), place.line, ran.text),
+        (Some(place), None) => format!("at line {} of the Dockerfile: {}", place.line, ran.text),
+        (None, _) => format!("at {}", ran.text),
+    }
 }
 
 /// Tells what the Dockerfile asks for and does not get.

@@ -5,6 +5,8 @@ mod access;
 #[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
 mod build;
 mod check;
+#[expect(clippy::disallowed_methods, reason = "edge: reads a log")]
+mod explain;
 mod list;
 mod manifest;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
@@ -18,6 +20,7 @@ mod why;
 
 pub use build::build;
 pub use check::check;
+pub use explain::explain;
 pub use list::list;
 pub use manifest::{ManifestForm, manifest};
 pub use pack::{pack_to_file, pack_to_stdout};

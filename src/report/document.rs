@@ -5,6 +5,7 @@ use std::io::Write;
 use anstream::adapter::strip_str;
 use serde_json::{Value, json};
 
+use crate::diagnose::post_mortem::{Cause, Explained};
 use crate::diagnose::{Finding, Span};
 use crate::error::Error;
 use crate::executor::files::{Mount, local};
@@ -60,6 +61,28 @@ pub fn check_json(findings: &[Finding], resolved: Option<(&Resolution, &[Mount])
     let findings: Vec<Value> = findings.iter().map(finding_json).collect();
     let resolution = resolved.map(|(resolution, mounts)| resolution_json(resolution, mounts));
     json!({ "schema": "kaniko-local/check/v1", "findings": findings, "resolution": resolution })
+}
+
+/// `explain -o json`.
+pub fn explain_json(explained: &[Explained]) -> Value {
+    let cause = |cause: &Cause| {
+        let mut document = finding_json(&cause.finding);
+        document["confidence"] = json!(cause.sure.name());
+        document
+    };
+    let builds: Vec<Value> = explained
+        .iter()
+        .map(|explained| {
+            json!({
+                "namespace": explained.pod.as_ref().map(|pod| &pod.namespace),
+                "pod": explained.pod.as_ref().map(|pod| &pod.name),
+                "container": explained.pod.as_ref().map(|pod| &pod.container),
+                "state": explained.state,
+                "causes": explained.causes.iter().map(cause).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({ "schema": "kaniko-local/explain/v1", "builds": builds })
 }
 
 fn resolution_json(resolution: &Resolution, mounts: &[Mount]) -> Value {

@@ -9,6 +9,7 @@ use super::terminal::sanitise;
 use crate::code::Code;
 use crate::context::advice::{ALIKE, Advice};
 use crate::context::listing::Totals;
+use crate::diagnose::post_mortem::{Explained, Sure};
 use crate::diagnose::{Finding, Severity};
 use crate::error::Error;
 use crate::words;
@@ -47,6 +48,30 @@ pub fn finding_text(finding: &Finding) -> String {
         text.push_str(&format!("  {NOTE}-->{NOTE:#} {}\n", sanitise(line.as_bytes()).replace('\n', "\\n")));
     }
     explain(&mut text, &finding.notes, finding.help.as_deref());
+    text
+}
+
+/// What became of a build and why, the surest cause first.
+pub fn explained_text(explained: &Explained) -> String {
+    let mut text = match &explained.pod {
+        Some(pod) => {
+            format!(
+                "container {} of pod {} in namespace {}: {}\n",
+                pod.container, pod.name, pod.namespace, explained.state
+            )
+        }
+        None => format!("log: {}\n", explained.state),
+    };
+    text = sanitise(text.as_bytes());
+    for cause in &explained.causes {
+        text.push_str(&finding_text(&cause.finding));
+        let sure = match cause.sure {
+            Sure::Certain => continue,
+            Sure::Likely => "this is likely, and not certain",
+            Sure::Unknown => "this is what failed; why is not known",
+        };
+        text.push_str(&labelled(NOTE, "note", sure));
+    }
     text
 }
 

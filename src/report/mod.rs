@@ -8,10 +8,10 @@ mod sarif;
 mod terminal;
 mod why;
 
-pub use document::{check_json, metadata_json, write_stdout, write_stdout_coloured};
+pub use document::{check_json, explain_json, metadata_json, write_stdout, write_stdout_coloured};
 pub use human::{
-    advice_text, error_text, finding_text, print_advice, print_count, print_error, print_finding, print_note,
-    print_special, print_totals,
+    advice_text, error_text, explained_text, finding_text, print_advice, print_count, print_error, print_finding,
+    print_note, print_special, print_totals,
 };
 pub use listing::{listing_json, write_left_out, write_listing};
 pub use progress::{LogForm, Progress, Style};

@@ -11,7 +11,7 @@ use super::{EXECUTOR, RULES, members, text_of, volumes};
 use crate::code::Code;
 use crate::executor::files::{Mount, PodFiles};
 use crate::executor::image::Image;
-use crate::executor::resolve::{Resolution, Setup, Source, Stdin, resolve};
+use crate::executor::resolve::{Resolution, Setup, Source, Stdin, context_directory, resolve};
 use crate::gopath;
 
 /// A container, and what is around it.
@@ -128,6 +128,21 @@ pub(super) fn findings(container: &Container) -> Vec<Finding> {
     });
     found.extend(judged(&running(Run::Executor(Box::new(resolution)))));
     found
+}
+
+/// The directory where the executor looks for its context, if its arguments tell.
+pub(super) fn context_root(container: &Container) -> Option<Vec<u8>> {
+    let environment = container.environment();
+    let texts = container.texts(&container.arguments()?, &environment)?;
+    context_directory(&Setup {
+        image: Image::named(container.image()),
+        arguments: &texts,
+        working_directory: container.get("workingDir").and_then(|node| node.value.text()),
+        environment: &environment,
+        stdin: container.stdin(),
+        mounts: &[],
+        files: container.files,
+    })
 }
 
 /// What stands for a destination that somebody fills in: nothing else depends on it.

@@ -28,7 +28,7 @@ mod volumes;
 use std::path::Path;
 
 use self::container::{Container, Running};
-use self::group::{Group, groups, joined};
+use self::group::{Group, Role, groups, joined};
 use super::tree::{Node, Tree, documents};
 use super::{Finding, Severity, Span};
 use crate::cluster::privileges::{Excess, ExcessKind};
@@ -98,6 +98,37 @@ pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles)
         });
     }
     Ok(findings)
+}
+
+/// A container that runs Kaniko.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executor {
+    /// Its name.
+    pub name: String,
+    /// Its image, as written.
+    pub image: String,
+    /// Where it looks for its context, if its arguments tell.
+    pub context_root: Option<String>,
+}
+
+/// The containers that run Kaniko in the manifests in `text`, but for those that only wait for it.
+///
+/// # Errors
+/// It is neither YAML nor JSON: why, in one line.
+pub fn executors(text: &str, files: &dyn PodFiles) -> Result<Vec<Executor>, String> {
+    let documents = documents(text)?;
+    let groups: Vec<Group> = documents.iter().flat_map(groups).collect();
+    let containers = groups.iter().flat_map(|group| group.kaniko().into_iter().map(move |found| (group, found)));
+    let executor = |(group, (role, node))| {
+        let file = Path::new("");
+        let container = Container { file, documents: &documents, group, role, node, mounts: &[], files };
+        Executor {
+            name: container.name().to_owned(),
+            image: container.image().to_owned(),
+            context_root: container::context_root(&container).map(|root| String::from_utf8_lossy(&root).into_owned()),
+        }
+    };
+    Ok(containers.filter(|(_, (role, _))| *role == Role::Main).map(executor).collect())
 }
 
 /// The members of a list; none if there is no such list.

@@ -1,0 +1,360 @@
+//! Why a build failed, from what is left of it: how its container ended, what its log says, how it was set up, and the
+//! build context if it is at hand. Pure.
+//!
+//! The log tells what failed; that is the base. Why it failed is in the set-up, which the rules of [`super::manifest`]
+//! judge, and in the context, which those of [`super::sources`] judge: of what they find, that is a cause which explains
+//! what failed.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use super::{Finding, Place, Severity, Span};
+use crate::code::Code;
+use crate::executor::Failure;
+use crate::executor::log::Log;
+
+/// How sure a cause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sure {
+    /// It was seen, or nothing else can be.
+    Certain,
+    /// It fits, and others may too.
+    Likely,
+    /// It is what failed; why is not known.
+    Unknown,
+}
+
+impl Sure {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a build failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// What, where, the evidence, one action.
+    pub finding: Finding,
+    /// How sure that is.
+    pub sure: Sure,
+}
+
+/// What became of a build, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// Whose it was, if that is known.
+    pub pod: Option<Executor>,
+    /// What became of it, in a word or two.
+    pub state: &'static str,
+    /// Why it failed, the surest first; none if it did not.
+    pub causes: Vec<Cause>,
+}
+
+/// A container that runs the executor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executor {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's name.
+    pub name: String,
+    /// The container's name.
+    pub container: String,
+}
+
+/// How an executor ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It failed; its log says over what.
+    Failed,
+    /// It succeeded, or there is no sign that it did not.
+    Well,
+    /// It has not ended.
+    Running,
+    /// It has not begun, and this went wrong so far.
+    Waiting(Option<String>),
+    /// The cluster says why.
+    Told(Finding),
+}
+
+/// What is left of a build.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// How it ended.
+    pub ended: Ended,
+    /// Whether this tool made it.
+    pub is_ours: bool,
+    /// What it wrote.
+    pub log: &'a Log,
+    /// What there is to say of how it was set up, of which one container is known; none of a log alone.
+    pub setup: Option<&'a [Finding]>,
+    /// The same, where the build context at hand is taken for what was there.
+    pub with_context: &'a [Finding],
+    /// Where the executor looked for its context, as far as is known.
+    pub roots: &'a [String],
+    /// The build context, if it is at hand.
+    pub project: Option<Project<'a>>,
+}
+
+/// A build context at hand.
+#[derive(Debug)]
+pub struct Project<'a> {
+    /// The directory, as typed.
+    pub directory: &'a Path,
+    /// Its Dockerfile, as a user would name it, and the text of it.
+    pub dockerfile: Option<(&'a Path, &'a str)>,
+    /// What is wrong with it.
+    pub findings: &'a [Finding],
+}
+
+/// Where contexts are, if nobody says otherwise.
+const ROOTS: &[&str] = &["/kaniko/buildcontext/context", "/kaniko/buildcontext", "/workspace"];
+
+/// The causes, the surest first; none if nothing failed.
+pub fn causes(observed: &Observed) -> Vec<Cause> {
+    let Some(base) = base(observed) else { return vec![] };
+    let words = observed.log.words();
+    let judged = observed.with_context.iter().chain(observed.setup.unwrap_or_default());
+    let fitting = judged.filter(|finding| explains(finding.code, base.finding.code));
+    let mut causes: Vec<Cause> = fitting.map(|finding| promoted(finding, words)).collect();
+    causes.extend(lost_source(observed, &base.finding));
+    causes.sort_by_key(|cause| cause.sure);
+    let mut told = BTreeSet::new();
+    causes.retain(|cause| told.insert(cause.finding.code));
+    match causes.is_empty() {
+        true => vec![hinted(base, observed)],
+        false => causes,
+    }
+}
+
+/// What failed.
+fn base(observed: &Observed) -> Option<Cause> {
+    let log = observed.log;
+    let certain = |finding| Some(Cause { finding, sure: Sure::Certain });
+    match &observed.ended {
+        Ended::Told(finding) => certain(finding.clone()),
+        Ended::Waiting(trouble) => {
+            let trouble = trouble.as_ref()?;
+            certain(error(Code::ContainerStart, "the executor's container is not started", vec![trouble.clone()]))
+        }
+        Ended::Well | Ended::Running if log.left_out().is_some() => {
+            let said = log.left_out().unwrap_or_default().to_owned();
+            let notes = vec![said, "the executor ends with success all the same".to_owned()];
+            let finding = error(Code::ImageIncomplete, "the executor left files out of the image", notes);
+            certain(finding.with_help(Some("remove the symlink named above, or name it in the ignore file".to_owned())))
+        }
+        Ended::Running if log.waits_for_stdin() => {
+            let notes = vec!["`To simulate EOF and exit` is the last line of its log".to_owned()];
+            let message = "the executor waits for the end of its standard input";
+            certain(
+                error(Code::StdinStaysOpen, message, notes)
+                    .with_help(Some("write `stdinOnce: true`, and close the stream when all is sent".to_owned())),
+            )
+        }
+        Ended::Well | Ended::Running => None,
+        Ended::Failed => Some(failed(observed)),
+    }
+}
+
+/// What the log says of a failure.
+fn failed(observed: &Observed) -> Cause {
+    let log = observed.log;
+    let output = || Some(log.output().collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty());
+    let Some(words) = log.words() else {
+        let mut notes: Vec<String> = output().into_iter().collect();
+        notes.push("its log has none of the executor's last words".to_owned());
+        return Cause { finding: error(Code::BuildFailed, "the executor failed", notes), sure: Sure::Unknown };
+    };
+    let failure = Failure::read(words);
+    let mut finding = error(failure.code(), &failure.message(), vec![]);
+    if let Some(ran) = log.failed_run() {
+        finding.notes.extend(output());
+        let place = observed.project.as_ref().and_then(|project| {
+            let (file, text) = project.dockerfile?;
+            Some(span(file, text, &ran.find(text)?))
+        });
+        finding.spans.extend(place);
+        finding.message = format!("`{}` failed", shortened(&ran.text));
+    }
+    finding.notes.push(format!("the executor ended with `{words}`"));
+    finding.help = match observed.is_ours {
+        true => failure.help(),
+        false => failure.remedy().map(str::to_owned),
+    };
+    let sure = match failure.code() {
+        Code::BuildFailed | Code::DockerfileMissing | Code::CopySourceMissing => Sure::Unknown,
+        _ => Sure::Certain,
+    };
+    Cause { finding, sure }
+}
+
+/// A source that was not there, as the build context at hand explains it.
+fn lost_source(observed: &Observed, base: &Finding) -> Option<Cause> {
+    let failure = Failure::read(observed.log.words()?);
+    let (Code::CopySourceMissing, Some(lost)) = (failure.code(), &failure.lost) else { return None };
+    let roots = observed.roots.iter().map(String::as_str).chain(ROOTS.iter().copied());
+    let below = roots.into_iter().find_map(|root| lost.strip_prefix(root)?.strip_prefix('/'))?;
+    let project = observed.project.as_ref()?;
+    let is_about = |finding: &&Finding| {
+        let named = finding.message.split('`').nth(1).unwrap_or_default();
+        explains(finding.code, base.code) && named.trim_start_matches("./").trim_matches('/') == below.trim_matches('/')
+    };
+    project.findings.iter().find(is_about).map(|finding| promoted(finding, observed.log.words()))
+}
+
+/// What failed, with what else is known where nothing explains it.
+fn hinted(mut base: Cause, observed: &Observed) -> Cause {
+    let log = observed.log;
+    let finding = &mut base.finding;
+    match finding.code {
+        Code::CopySourceMissing if log.cleared() && !observed.roots.iter().any(|root| root.starts_with("/kaniko")) => {
+            let lost = Failure::read(log.words().unwrap_or_default()).lost.unwrap_or_default();
+            if lost.starts_with("/kaniko") {
+                return base;
+            }
+            finding.code = Code::ContextNotKept;
+            finding.message = format!("`{lost}` was not kept for a later stage");
+            finding.notes.insert(0, "between stages the executor deletes all but its mounts and `/kaniko`".to_owned());
+            finding.help = Some("put the context on a volume, or below `/kaniko`".to_owned());
+            base.sure = Sure::Likely;
+        }
+        Code::CopySourceMissing => match &observed.project {
+            Some(project) => finding
+                .notes
+                .push(format!("nothing in `{}` explains it: the pod had something else", project.directory.display())),
+            None => finding.notes.push("give the build context too, and it is looked for there".to_owned()),
+        },
+        Code::DockerfileMissing if log.cloned() => {
+            finding.notes.push("it had cloned a git repository: the branch may have no Dockerfile there".to_owned());
+        }
+        Code::DockerfileMissing if observed.setup.is_none() => {
+            finding.notes.push("the log does not say which path that was".to_owned());
+            finding.help = Some("give what has its arguments: `kaniko-local explain pod/NAME`".to_owned());
+        }
+        _ => {}
+    }
+    base
+}
+
+/// A finding that was a prediction, now that it has come true.
+fn promoted(finding: &Finding, words: Option<&str>) -> Cause {
+    let sure = if finding.severity == Severity::Error { Sure::Certain } else { Sure::Likely };
+    let mut finding = Finding { severity: Severity::Error, ..finding.clone() };
+    finding.notes.retain(|note| !note.contains("ends with `") && !note.contains("end with `"));
+    finding.notes.extend(words.map(|words| format!("the executor ended with `{words}`")));
+    Cause { finding, sure }
+}
+
+/// Whether the one may be why the other was seen.
+fn explains(cause: Code, seen: Code) -> bool {
+    use Code::{
+        ArchiveNotGzip, ArchiveTopDirectory, ArgumentsInOne, BucketRegression, CapabilityMissing, CertificatesHidden,
+        ContainerStart, ContextEmpty, ContextIsRoot, ContextMissing, ContextNotMounted, ContextOnNode, ContextRepeated,
+        ContextScheme, ContextStreamCut, ContextStreamEmpty, ContextTwoSlashes, ContextVolumeEmpty, CopyDestination,
+        CopyPatternUnmatched, CopySourceIgnored, CopySourceLetterCase, CopySourceMissing, CopySourceOutside,
+        DestinationMalformed, DockerHubKey, DockerfileLetterCase, DockerfileMissing, DockerfileNotFound,
+        DockerfileOutsideContext, DockerfileShadowed, DockerfileUnusable, ExecutorArguments, ExecutorNotRoot,
+        ExecutorPath, FlagAsValue, FlagsAsCommand, ForeignExecutorImage, GitAddress, GitBranchRegression, GitLogin,
+        GitPullRequest, GitReference, GitScpAddress, GitTwoSchemes, ImageWithoutShell, KanikoDirMounted, LoginShadowed,
+        MountInImagePath, MountInTheWay, MountOverExecutor, NoDestination, NoShell, NoStdin, PathOfThisMachine,
+        QuotedValue, RegistryConfigDirectory, RegistryConfigName, RegistryUnauthorized, RegistryUnknownAuthority,
+        RegistryUnreachable, RestartPolicy, SidecarInjected, SingleDash, StdinStaysOpen, SubPathIgnored,
+        SubPathMissing, SwitchValue, TypographicDash, UnknownFlag, VariableNotExpanded, WorkingDirectory,
+    };
+    let of_arguments = [
+        ArgumentsInOne,
+        ExecutorPath,
+        FlagAsValue,
+        QuotedValue,
+        SingleDash,
+        SwitchValue,
+        TypographicDash,
+        UnknownFlag,
+        VariableNotExpanded,
+        DestinationMalformed,
+    ];
+    let of_context = [
+        ContextIsRoot,
+        ContextMissing,
+        ContextNotMounted,
+        ContextOnNode,
+        ContextRepeated,
+        ContextTwoSlashes,
+        ContextVolumeEmpty,
+        GitAddress,
+        PathOfThisMachine,
+        SubPathIgnored,
+        WorkingDirectory,
+        ArgumentsInOne,
+        QuotedValue,
+        VariableNotExpanded,
+        DockerfileShadowed,
+    ];
+    let others: &[Code] = match seen {
+        DockerfileMissing => &[
+            ArchiveTopDirectory,
+            DockerfileLetterCase,
+            DockerfileMissing,
+            DockerfileNotFound,
+            DockerfileOutsideContext,
+        ],
+        CopySourceMissing => {
+            &[CopySourceIgnored, CopySourceLetterCase, CopySourceMissing, CopySourceOutside, CopyDestination]
+        }
+        CopyPatternUnmatched => &[CopyPatternUnmatched],
+        DockerfileUnusable => &[DockerfileUnusable, ExecutorNotRoot, CapabilityMissing],
+        ExecutorNotRoot => &[ExecutorNotRoot],
+        CapabilityMissing => &[CapabilityMissing, ExecutorNotRoot],
+        ContainerStart | NoShell => {
+            &[FlagsAsCommand, MountOverExecutor, ImageWithoutShell, ExecutorNotRoot, ContextOnNode]
+        }
+        ContextScheme => &[ContextScheme, QuotedValue],
+        ContextEmpty => &[ContextEmpty],
+        NoStdin => &[NoStdin, RestartPolicy],
+        StdinStaysOpen => &[StdinStaysOpen],
+        ContextStreamCut | ContextStreamEmpty => &[RestartPolicy],
+        ArchiveNotGzip => &[ArchiveNotGzip],
+        SubPathMissing => &[SubPathMissing],
+        BucketRegression => &[BucketRegression],
+        GitLogin => &[GitBranchRegression],
+        GitReference => &[GitPullRequest],
+        GitTwoSchemes => &[GitTwoSchemes],
+        GitScpAddress => &[GitScpAddress],
+        NoDestination => &[NoDestination, VariableNotExpanded],
+        KanikoDirMounted => &[KanikoDirMounted],
+        MountInTheWay => &[MountInImagePath, KanikoDirMounted],
+        RegistryUnauthorized => &[RegistryConfigName, RegistryConfigDirectory, DockerHubKey, LoginShadowed],
+        RegistryUnknownAuthority => &[CertificatesHidden, ForeignExecutorImage],
+        RegistryUnreachable => &[SidecarInjected],
+        _ => &[],
+    };
+    let is_about_arguments =
+        matches!(seen, UnknownFlag | ExecutorArguments | ExecutorPath | SwitchValue | TypographicDash | SingleDash)
+            || seen == DestinationMalformed;
+    others.contains(&cause)
+        || is_about_arguments && of_arguments.contains(&cause)
+        || matches!(seen, DockerfileMissing | CopySourceMissing) && of_context.contains(&cause)
+}
+
+fn error(code: Code, message: &str, notes: Vec<String>) -> Finding {
+    Finding { code, severity: Severity::Error, message: message.to_owned(), spans: vec![], notes, help: None }
+}
+
+fn span(file: &Path, text: &str, span: &Range<usize>) -> Span {
+    Span { file: file.to_owned(), place: Place::in_text(text, span) }
+}
+
+/// An instruction, as much of it as names it.
+fn shortened(text: &str) -> String {
+    const LENGTH: usize = 100;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LENGTH) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}

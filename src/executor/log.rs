@@ -1,0 +1,308 @@
+//! What an executor's log says of its build, read line by line from its top. Pure.
+//!
+//! The executor ends with one bare line or, for its arguments, context and Dockerfile, with `Error: …` and its usage, a
+//! hundred lines of it (kaniko v1.24.0 `cmd/executor/main.go`, `cmd/root.go`). What it runs writes to the same log, and
+//! may say anything.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use anstream::adapter::strip_str;
+use serde_json::Value;
+
+use super::image::Family;
+use super::resolve::channel;
+use crate::dockerfile;
+
+/// Lines of a program's output that are kept.
+const OUTPUT: usize = 10;
+/// Bytes of a line that are looked at.
+const LINE: usize = 16 * 1024;
+
+/// Beginnings of the line that it ends with, once it has its arguments.
+const BARE: &[&str] = &[
+    "error building image: ",
+    "error pushing image: ",
+    "error checking push permissions",
+    "error resolving relative paths",
+    "kaniko should only be run inside of a container",
+];
+/// The same, before it has them. A log that somebody has copied may have anything before it.
+const FIRST: &[&str] = &["Error: error resolving ", "Error: unknown ", "Error: you must provide ", "Error: unlinkat "];
+
+/// What a log says.
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    words: Option<String>,
+    left_out: Option<String>,
+    stage: Option<usize>,
+    ran: Option<Ran>,
+    /// `RUN` instructions of this stage that it came to.
+    came_to: Vec<String>,
+    output: VecDeque<String>,
+    waits: bool,
+    cleared: bool,
+    cloned: bool,
+    lines: usize,
+}
+
+/// An instruction that it came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The stage's place in the Dockerfile, from 0.
+    pub stage: usize,
+    /// As the executor repeats it: on one line.
+    pub text: String,
+    /// How many of the same text came before it in the stage.
+    pub repeated: usize,
+}
+
+impl Ran {
+    /// Where the instruction is in the text of the Dockerfile.
+    pub fn find(&self, text: &str) -> Option<Range<usize>> {
+        let file = dockerfile::parse(text).ok()?;
+        let stages = file.stages(channel(Family::Upstream)).ok()?;
+        let wanted = words(&self.text);
+        let steps = &stages.stages.get(self.stage)?.steps;
+        let alike = steps.iter().map(|step| step.instruction.span.clone()).filter(|span| {
+            text.get(span.clone()).is_some_and(|text| words(&on_one_line(text, file.escape.character())) == wanted)
+        });
+        alike.skip(self.repeated).next()
+    }
+}
+
+/// Without comments and line ends, as it is repeated in the log.
+fn on_one_line(instruction: &str, escape: char) -> String {
+    let lines = instruction.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with('#'));
+    lines.map(|line| line.strip_suffix(escape).unwrap_or(line)).collect::<Vec<_>>().join(" ")
+}
+
+/// Blanks do not tell instructions apart.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+impl Log {
+    /// Reads one line, without its line end.
+    pub fn line(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(&line[..line.len().min(LINE)]);
+        let line = strip_str(&line).to_string();
+        let line = without_time(line.trim());
+        self.lines += 1;
+        if !line.is_empty() {
+            self.waits = line.contains("To simulate EOF and exit");
+        }
+        match message(line) {
+            Some((level, message)) => self.said(&level, &message),
+            None => self.bare(line),
+        }
+    }
+
+    fn said(&mut self, level: &str, message: &str) {
+        self.output.clear();
+        // A symlink that it cannot resolve ends its snapshot early (kaniko v1.24.0 `pkg/snapshot/snapshot.go`).
+        if level.starts_with("err") && message.contains("Couldn't eval ") {
+            self.left_out = Some(message.to_owned());
+        }
+        if let Some(stage) = message.strip_prefix("Building stage ").and_then(stage_index) {
+            self.stage = Some(stage);
+            self.came_to.clear();
+        }
+        self.cleared |= message.starts_with("Deleting filesystem");
+        if message.starts_with("RUN ") {
+            let repeated = self.came_to.iter().filter(|text| *text == message).count();
+            self.came_to.push(message.to_owned());
+            self.ran = self.stage.map(|stage| Ran { stage, text: message.to_owned(), repeated });
+        }
+    }
+
+    fn bare(&mut self, line: &str) {
+        let begins = |words: &&&str| line.starts_with(**words);
+        let found = match self.ran {
+            // Once it runs programs, a line is the executor's only if it begins as one of its own.
+            Some(_) => BARE.iter().find(begins).map(|_| line),
+            None => BARE.iter().chain(FIRST).find_map(|words| line.find(words).map(|at| &line[at..])),
+        };
+        let is_start = self.ran.is_none() && self.words.is_none();
+        let found = found.or_else(|| Some(line).filter(|line| is_start && line.starts_with("Error: ")));
+        // The usage that follows the first line says nothing.
+        let is_over = self.words.as_ref().is_some_and(|words| words.starts_with("Error: "));
+        match found {
+            Some(words) if !is_over => self.words = Some(words.to_owned()),
+            Some(_) => {}
+            None => {
+                self.cloned |= line.starts_with("Counting objects: ") || line.starts_with("Enumerating objects: ");
+                if self.output.len() == OUTPUT {
+                    self.output.pop_front();
+                }
+                self.output.push_back(line.to_owned());
+            }
+        }
+    }
+
+    /// The executor's last words, if it failed.
+    pub fn words(&self) -> Option<&str> {
+        self.words.as_deref()
+    }
+
+    /// Its word that it left files out of the image. It ends with 0 all the same.
+    pub fn left_out(&self) -> Option<&str> {
+        self.left_out.as_deref()
+    }
+
+    /// The `RUN` that failed, if that is what failed.
+    pub fn failed_run(&self) -> Option<&Ran> {
+        let is_run = self.words.as_ref().is_some_and(|words| words.contains("waiting for process to exit: "));
+        self.ran.as_ref().filter(|_| is_run)
+    }
+
+    /// The last lines of what is not the executor's own.
+    pub fn output(&self) -> impl Iterator<Item = &str> {
+        self.output.iter().map(String::as_str).filter(|line| !line.is_empty())
+    }
+
+    /// Whether its last line says that it waits for the end of standard input.
+    pub fn waits_for_stdin(&self) -> bool {
+        self.waits
+    }
+
+    /// Whether it deleted its file system before another stage.
+    pub fn cleared(&self) -> bool {
+        self.cleared
+    }
+
+    /// Whether it cloned a git repository.
+    pub fn cloned(&self) -> bool {
+        self.cloned
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.lines == 0
+    }
+}
+
+/// Without the time that `kubectl logs --timestamps` puts before a line.
+fn without_time(line: &str) -> &str {
+    match line.split_once(' ') {
+        Some((time, rest)) if time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok() => rest.trim_start(),
+        _ => line,
+    }
+}
+
+/// Level and text of a line that the executor wrote with any `--log-format`: `color`, `text` or `json`.
+fn message(line: &str) -> Option<(String, String)> {
+    if let Some((level, rest)) = line.split_once('[')
+        && matches!(level, "TRAC" | "DEBU" | "INFO" | "WARN" | "ERRO" | "FATA")
+        && let Some((seconds, message)) = rest.split_once(']')
+        && seconds.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Some((level.to_lowercase(), message.trim().to_owned()));
+    }
+    if line.starts_with("{\"") {
+        let document: Value = serde_json::from_str(line).ok()?;
+        let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
+        return Some((text("level")?, text("msg")?));
+    }
+    let rest = line.strip_prefix("time=\"")?.split_once("\" level=")?.1;
+    let (level, message) = rest.split_once(" msg=")?;
+    // Go's quoting, of which JSON knows what occurs.
+    let message = serde_json::from_str(message).unwrap_or_else(|_| message.to_owned());
+    Some((level.to_owned(), message))
+}
+
+/// `'golang:1' [idx: '0', base-idx: '-1']`.
+fn stage_index(text: &str) -> Option<usize> {
+    text.split_once("[idx: '")?.1.split_once('\'')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(text: &str) -> Log {
+        let mut log = Log::default();
+        text.lines().for_each(|line| log.line(line.as_bytes()));
+        log
+    }
+
+    /// kaniko#1457.
+    #[test]
+    fn the_first_line_counts_and_not_the_usage_after_it() {
+        let words = "Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile";
+        let usage =
+            "Usage:\n  executor [flags]\n\nFlags:\n      --build-arg multi-arg type   This flag allows\n\nError: x";
+        assert_eq!(log(&format!("{words}\n{usage}")).words(), Some(words));
+        assert_eq!(log(&format!("2026-11-26T21:14:17.123456789Z {words}\n{usage}")).words(), Some(words));
+        assert_eq!(log(&format!("build kaniko {words}\n{usage}")).words(), Some(words), "with another tool's prefix");
+        assert_eq!(
+            log("Error: flag needs an argument: --context").words(),
+            Some("Error: flag needs an argument: --context")
+        );
+        assert_eq!(log("").words(), None);
+    }
+
+    const STAGE: &str = "\u{1b}[36mINFO\u{1b}[0m[0000] Building stage 'busybox' [idx: '1', base-idx: '-1'] \n";
+    const FAILED: &str = "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7";
+
+    #[test]
+    fn a_program_that_fails_is_told_with_its_instruction_and_its_last_lines() {
+        let text = format!(
+            "{STAGE}\u{1b}[36mINFO\u{1b}[0m[0000] RUN make   all \nINFO[0000] Running: [/bin/sh -c make   all] \nout\nError: not the executor's\n{FAILED}\n"
+        );
+        let log = log(&text);
+        assert_eq!(log.words(), Some(FAILED));
+        assert_eq!(log.failed_run(), Some(&Ran { stage: 1, text: "RUN make   all".to_owned(), repeated: 0 }));
+        assert_eq!(log.output().collect::<Vec<_>>(), ["out", "Error: not the executor's"]);
+    }
+
+    #[test]
+    fn the_same_instruction_twice_is_told_apart() {
+        let log = log(&format!("{STAGE}INFO[0000] RUN x\nINFO[0001] RUN y\nINFO[0001] RUN x\n{FAILED}"));
+        assert_eq!(log.failed_run().map(|ran| ran.repeated), Some(1));
+    }
+
+    #[test]
+    fn an_instruction_of_the_log_is_found_in_the_dockerfile() {
+        let text = "FROM a\nRUN x\nFROM b\nRUN x\nRUN y &&  \\\n  # why\n  z\nRUN x\n";
+        for (stage, instruction, repeated, line) in [
+            (0, "RUN x", 0, Some(2)),
+            (1, "RUN x", 1, Some(8)),
+            (1, "RUN y &&    z", 0, Some(5)),
+            (1, "RUN q", 0, None),
+        ] {
+            let found = Ran { stage, text: instruction.to_owned(), repeated }.find(text);
+            assert_eq!(found.map(|span| text[..span.start].lines().count() + 1), line, "{instruction}");
+        }
+    }
+
+    #[test]
+    fn each_format_of_the_log_is_read() {
+        for text in [
+            "ERRO[0003] Couldn't eval /a with link /a",
+            r#"{"level":"error","msg":"Couldn't eval /a with link /a","time":"2026-11-26T21:14:17Z"}"#,
+            r#"time="2026-11-26T21:14:17Z" level=error msg="Couldn't eval /a with link /a""#,
+        ] {
+            assert_eq!(log(text).left_out(), Some("Couldn't eval /a with link /a"), "{text}");
+        }
+        assert_eq!(log("INFO[0003] Couldn't eval /a").left_out(), None);
+        assert_eq!(log("Couldn't eval /a").left_out(), None, "a program's words");
+    }
+
+    #[test]
+    fn what_is_known_of_a_stage_and_of_standard_input_is_kept() {
+        assert!(log("To simulate EOF and exit, press 'Ctrl+D'\n").waits_for_stdin());
+        assert!(!log("To simulate EOF and exit, press 'Ctrl+D'\nINFO[0000] x").waits_for_stdin());
+        assert!(log("INFO[0000] Deleting filesystem...").cleared());
+        assert!(log("Enumerating objects: 3, done.").cloned());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read(lines: Vec<Vec<u8>>) {
+            let mut log = Log::default();
+            lines.iter().for_each(|line| log.line(line));
+            let _ = (log.words(), log.failed_run(), log.output().count());
+        }
+    }
+}

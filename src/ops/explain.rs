@@ -1,0 +1,248 @@
+//! `explain`: why a build failed, from what is left of it.
+
+use std::io::BufRead;
+use std::path::Path;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::sources::{Asked, of_sources};
+use crate::cluster::client::{Cluster, ClusterOptions};
+use crate::cluster::manifest::INSTANCE;
+use crate::cluster::status::{Stage, stage_of};
+use crate::cluster::{events, observe};
+use crate::code::Code;
+use crate::context::locate::{self, TextFile};
+use crate::context::mounts::Mounts;
+use crate::context::scan::{Excluded, scan};
+use crate::diagnose::manifest::{self, Executor};
+use crate::diagnose::post_mortem::{self, Ended, Explained, Observed, Project, causes};
+use crate::diagnose::{Finding, Severity};
+use crate::error::{BuildError, Error, UsageError};
+use crate::executor::files::Mount;
+use crate::executor::image::Image;
+use crate::executor::log::Log;
+use crate::report::{self, LogForm, Progress, Style};
+use crate::request::{DockerfileSource, ExplainRequest, Remains};
+
+/// Writes the causes to standard output and returns whether anything failed.
+///
+/// # Errors
+/// What was named is not there or cannot be read; a cluster that is not reached; standard output cannot be written.
+pub async fn explain(request: &ExplainRequest, options: &ClusterOptions) -> Result<bool, Error> {
+    let at_hand = request.context.as_ref().map(|(directory, dockerfile)| AtHand::read(directory, dockerfile));
+    let at_hand = at_hand.transpose()?;
+    let explained = match &request.remains {
+        Remains::Pod(name) => of_pod(name, at_hand.as_ref(), options).await?,
+        Remains::Log(file) => vec![of_log(&read_log(file)?, at_hand.as_ref())?],
+        Remains::LogOnStdin => vec![of_log(&lines(Path::new("-"), std::io::stdin().lock())?, at_hand.as_ref())?],
+    };
+    match request.is_document {
+        true => report::write_stdout(format!("{:#}\n", report::explain_json(&explained)).as_bytes())?,
+        false => {
+            let text: String = explained.iter().map(report::explained_text).collect();
+            report::write_stdout_coloured(&text)?;
+        }
+    }
+    Ok(explained.iter().any(|explained| !explained.causes.is_empty()))
+}
+
+fn read_log(file: &Path) -> Result<Log, Error> {
+    let opened = std::fs::File::open(file);
+    let opened = opened.map_err(|source| UsageError::Log { file: file.to_owned(), source })?;
+    lines(file, std::io::BufReader::new(opened))
+}
+
+fn lines(file: &Path, text: impl BufRead) -> Result<Log, Error> {
+    let mut log = Log::default();
+    for line in text.split(b'\n') {
+        log.line(&line.map_err(|source| UsageError::Log { file: file.to_owned(), source })?);
+    }
+    Ok(log)
+}
+
+/// A log tells nothing of a success but that it has no failure in it.
+fn of_log(log: &Log, at_hand: Option<&AtHand>) -> Result<Explained, Error> {
+    let findings = at_hand.map(|at_hand| at_hand.findings(Image::default())).transpose()?.unwrap_or_default();
+    let ended = match log.words() {
+        Some(_) => Ended::Failed,
+        None if log.waits_for_stdin() => Ended::Running,
+        None => Ended::Well,
+    };
+    let state = match ended {
+        _ if log.is_empty() => "empty",
+        Ended::Failed => "the build failed",
+        _ => "no failure in it that is known",
+    };
+    let missing_dockerfile: Vec<Finding> =
+        findings.iter().filter(|finding| finding.code == Code::DockerfileNotFound).cloned().collect();
+    let causes = causes(&Observed {
+        ended,
+        is_ours: false,
+        log,
+        setup: None,
+        with_context: &missing_dockerfile,
+        roots: &[],
+        project: at_hand.map(|at_hand| at_hand.project(&findings)),
+    });
+    Ok(Explained { pod: None, state, causes })
+}
+
+async fn of_pod(name: &str, at_hand: Option<&AtHand<'_>>, options: &ClusterOptions) -> Result<Vec<Explained>, Error> {
+    let progress = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
+    let cluster = Cluster::new(options, progress).await?;
+    let pod = settled(observe::pod(&cluster, name).await?);
+    let document = serde_json::to_string(&pod).unwrap_or_default();
+    let read = |text: &str| manifest::executors(text, &Mounts::new(&[])).unwrap_or_default();
+    let executors = read(&document);
+    if executors.is_empty() {
+        let finding = Finding {
+            code: Code::NoKaniko,
+            severity: Severity::Advice,
+            message: format!("no container of pod `{name}` runs Kaniko"),
+            spans: vec![],
+            notes: vec![
+                "it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".into(),
+            ],
+            help: None,
+        };
+        report::print_finding(&finding);
+        return Ok(vec![]);
+    }
+    let warnings = match pod.uid() {
+        Some(uid) => events::warnings(&cluster, &uid).await,
+        None => vec![],
+    };
+    let mut explained = vec![];
+    for executor in executors {
+        let log = match observe::log(&cluster, name, &executor.name).await {
+            Ok(log) => log,
+            Err(error) => {
+                tracing::debug!(error = Error::from(error).one_line(), "the log cannot be read");
+                Log::default()
+            }
+        };
+        explained.push(of_container(&pod, &document, &executor, &log, &warnings, at_hand)?);
+    }
+    Ok(explained)
+}
+
+fn of_container(
+    pod: &Pod,
+    document: &str,
+    executor: &Executor,
+    log: &Log,
+    warnings: &[String],
+    at_hand: Option<&AtHand>,
+) -> Result<Explained, Error> {
+    let is_ours = pod.labels().contains_key(INSTANCE);
+    let (state, ended) = ended(stage_of(pod, &executor.name), warnings, is_ours, executor)?;
+    let judged = |mounts: &[Mount]| {
+        let name = format!("pod/{}", pod.name_any());
+        let found = manifest::findings(Path::new(&name), document, mounts, &Mounts::new(mounts)).unwrap_or_default();
+        // Nobody has the text that these places are in.
+        found.into_iter().map(|finding| Finding { spans: vec![], ..finding }).collect::<Vec<_>>()
+    };
+    let setup = judged(&[]);
+    let root = executor.context_root.clone();
+    let with_context = match (at_hand, &root) {
+        (Some(at_hand), Some(root)) if !is_ours => {
+            judged(&[Mount { local: at_hand.directory.to_owned(), pod: root.clone().into_bytes() }])
+        }
+        _ => vec![],
+    };
+    let findings =
+        at_hand.map(|at_hand| at_hand.findings(Image::named(&executor.image))).transpose()?.unwrap_or_default();
+    let roots: Vec<String> = root.into_iter().collect();
+    let causes = causes(&Observed {
+        ended,
+        is_ours,
+        log,
+        setup: Some(&setup),
+        with_context: &with_context,
+        roots: &roots,
+        project: at_hand.map(|at_hand| at_hand.project(&findings)),
+    });
+    let pod = post_mortem::Executor {
+        namespace: pod.namespace().unwrap_or_default(),
+        name: pod.name_any(),
+        container: executor.name.clone(),
+    };
+    Ok(Explained { pod: Some(pod), state, causes })
+}
+
+/// What a stage says of the end.
+fn ended(
+    stage: Stage,
+    warnings: &[String],
+    is_ours: bool,
+    executor: &Executor,
+) -> Result<(&'static str, Ended), Error> {
+    let told = |error: Error| -> Result<_, Error> {
+        let mut finding = Finding::try_from(error)?;
+        if !is_ours {
+            finding.help = (finding.code == Code::ExecutorOomKilled)
+                .then(|| format!("raise `resources.limits.memory` of container `{}`", executor.name));
+        }
+        Ok(Ended::Told(finding))
+    };
+    Ok(match stage {
+        Stage::Built { .. } => ("succeeded", Ended::Well),
+        Stage::BuildFailed(BuildError::Failed { .. }) => ("failed", Ended::Failed),
+        Stage::BuildFailed(error) => ("failed", told(error.into())?),
+        Stage::Broken(error) => ("cannot go on", told(error.into())?),
+        Stage::Building => ("runs", Ended::Running),
+        Stage::Receiving => ("waits for its context", Ended::Waiting(None)),
+        Stage::Waiting(wait) | Stage::Starting(wait) => {
+            ("is not started yet", Ended::Waiting(wait.trouble.or_else(|| warnings.first().cloned())))
+        }
+    })
+}
+
+/// A container that is started again and again is as it last ended.
+fn settled(mut pod: Pod) -> Pod {
+    let statuses = pod.status.iter_mut().flat_map(|status| status.container_statuses.iter_mut().flatten());
+    for status in statuses {
+        let waiting = status.state.as_ref().and_then(|state| state.waiting.as_ref());
+        let is_again = waiting.and_then(|waiting| waiting.reason.as_deref()) == Some("CrashLoopBackOff");
+        if is_again && status.last_state.as_ref().is_some_and(|state| state.terminated.is_some()) {
+            status.state = status.last_state.take();
+        }
+    }
+    pod
+}
+
+/// A build context at hand.
+struct AtHand<'a> {
+    directory: &'a Path,
+    dockerfile: Result<TextFile, Finding>,
+}
+
+impl<'a> AtHand<'a> {
+    fn read(directory: &'a Path, dockerfile: &DockerfileSource) -> Result<Self, Error> {
+        locate::check_directory(directory)?;
+        let dockerfile = match locate::dockerfile(directory, dockerfile.path()) {
+            Ok(found) => Ok(found),
+            Err(error) => Err(error.try_into()?),
+        };
+        Ok(Self { directory, dockerfile })
+    }
+
+    /// What is wrong with it, for an executor of this image.
+    fn findings(&self, image: Image) -> Result<Vec<Finding>, Error> {
+        let dockerfile = match &self.dockerfile {
+            Ok(dockerfile) => dockerfile,
+            Err(finding) => return Ok(vec![finding.clone()]),
+        };
+        let context = locate::build_context(self.directory, Some(&dockerfile.path))?;
+        let listing = scan(&context, Excluded::Prune)?;
+        Ok(of_sources(&context, dockerfile, &listing, &Asked { image, ..Asked::default() }))
+    }
+
+    fn project<'b>(&'b self, findings: &'b [Finding]) -> Project<'b> {
+        let dockerfile = self.dockerfile.as_ref().ok();
+        let text = dockerfile.and_then(|file| Some((&*file.path, str::from_utf8(&file.content).ok()?)));
+        Project { directory: self.directory, dockerfile: text, findings }
+    }
+}
