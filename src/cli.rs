@@ -382,9 +382,9 @@ pub enum FindingsFormat {
 
 const EXPLAIN_NOTES: &str = "\
 Examples:
-  kaniko-local explain pod/kaniko                   a pod of anybody's, live or ended
-  kaniko-local explain pod/kaniko -n ci services/api     with the build context it should have had
-  kaniko-local explain --log build.log .            a log that was saved
+  kaniko-local explain pod/kaniko                      a pod of anybody's, live or ended
+  kaniko-local explain pod/kaniko -n ci services/api   with the build context it should have had
+  kaniko-local explain --log build.log .               a log that was saved
   kubectl logs job/build | kaniko-local explain --log -
 
 Each cause says how sure it is. With the build context, a file that the executor did not find is
@@ -398,6 +398,9 @@ pub struct ExplainArgs {
     /// The pod, as `pod/NAME`, and the build context, if it is at hand
     #[arg(value_name = "pod/NAME | CONTEXT", num_args = 0..=2)]
     pub subjects: Vec<PathBuf>,
+    /// What of this disk was in the pod, if not CONTEXT where the executor looks for its context (can be repeated)
+    #[arg(long = "mount", value_name = "LOCAL:POD", conflicts_with = "log")]
+    pub mounts: Vec<String>,
     /// A saved log of the executor; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

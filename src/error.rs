@@ -238,6 +238,14 @@ pub enum UsageError {
         /// What was typed instead, if anything was.
         typed: Option<PathBuf>,
     },
+    /// A pod that is not there.
+    #[error("no pod `{name}` in namespace `{namespace}`")]
+    NoPod {
+        /// As typed.
+        name: String,
+        /// Where it was looked for.
+        namespace: String,
+    },
     /// A log that cannot be read.
     #[error("log `{}` cannot be read", .file.display())]
     Log {
@@ -382,6 +390,7 @@ impl UsageError {
             | Self::OutputIsInput { .. }
             | Self::StdinIsDockerfile { .. }
             | Self::NothingToExplain { .. }
+            | Self::NoPod { .. }
             | Self::NoDirectory { .. } => vec![],
         }
     }
@@ -413,6 +422,7 @@ impl UsageError {
             Self::NothingToExplain { .. } => {
                 "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
             }
+            Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
             Self::StdinUnusable { .. } | Self::Log { .. } => return None,
             Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),

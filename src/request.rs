@@ -361,6 +361,8 @@ pub struct ExplainRequest {
     pub remains: Remains,
     /// The build context, if it is at hand: a directory.
     pub context: Option<(PathBuf, DockerfileSource)>,
+    /// What else of this disk was in the pod.
+    pub mounts: Vec<Mount>,
     /// Whether it is told as a document.
     pub is_document: bool,
 }
@@ -401,7 +403,8 @@ impl TryFrom<cli::ExplainArgs> for ExplainRequest {
             context => context,
         };
         let is_document = args.output == cli::DocumentFormat::Json;
-        Ok(Self { remains, context: context.map(|context| (context, dockerfile)), is_document })
+        let mounts = args.mounts.iter().map(|given| mount(given)).collect::<Result<_, _>>()?;
+        Ok(Self { remains, context: context.map(|context| (context, dockerfile)), mounts, is_document })
     }
 }
 

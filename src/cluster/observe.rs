@@ -1,4 +1,4 @@
-//! What is left of a pod: its status, and the logs of its containers.
+//! Reads the log of a container that has ended, or of one that runs as far as it is.
 
 use std::time::Duration;
 
@@ -16,20 +16,6 @@ use crate::executor::log::Log;
 const LOG: Duration = Duration::from_secs(120);
 /// Longest piece of a line that is read at once.
 const PIECE: u64 = 64 * 1024;
-
-/// The pod of this name.
-///
-/// # Errors
-/// There is none, it may not be read, no answer came.
-pub async fn pod(cluster: &Cluster, name: &str) -> Result<Pod, ClusterError> {
-    let action = format!("read pod `{name}` in namespace `{}`", cluster.namespace);
-    cluster
-        .request(&action, |client| async {
-            let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
-            pods.get(name).await
-        })
-        .await
-}
 
 /// The log of a container from its top.
 ///

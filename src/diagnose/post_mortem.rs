@@ -108,6 +108,8 @@ pub struct Project<'a> {
     pub directory: &'a Path,
     /// Its Dockerfile, as a user would name it, and the text of it.
     pub dockerfile: Option<(&'a Path, &'a str)>,
+    /// Which line of the ignore file names the Dockerfile, if one does.
+    pub kept_out: Option<String>,
     /// What is wrong with it.
     pub findings: &'a [Finding],
 }
@@ -122,6 +124,12 @@ pub fn causes(observed: &Observed) -> Vec<Cause> {
     let judged = observed.with_context.iter().chain(observed.setup.unwrap_or_default());
     let fitting = judged.filter(|finding| explains(finding.code, base.finding.code));
     let mut causes: Vec<Cause> = fitting.map(|finding| promoted(finding, words)).collect();
+    // What is seen itself is not merely likely.
+    for cause in &mut causes {
+        if cause.finding.code == base.finding.code {
+            cause.sure = cause.sure.min(base.sure);
+        }
+    }
     causes.extend(lost_source(observed, &base.finding));
     causes.sort_by_key(|cause| cause.sure);
     let mut told = BTreeSet::new();
@@ -232,6 +240,13 @@ fn hinted(mut base: Cause, observed: &Observed) -> Cause {
         Code::DockerfileMissing if log.cloned() => {
             finding.notes.push("it had cloned a git repository: the branch may have no Dockerfile there".to_owned());
         }
+        Code::DockerfileMissing if let Some((project, file)) = at_hand(observed) => {
+            finding.notes.push(format!("`{}` is here: what put the context into the pod left it out", file.display()));
+            finding.notes.extend(project.kept_out.iter().cloned());
+            finding.help =
+                Some("send the directory with its Dockerfile: `kaniko-local build DIRECTORY -t REF`".to_owned());
+            base.sure = Sure::Likely;
+        }
         Code::DockerfileMissing if observed.setup.is_none() => {
             finding.notes.push("the log does not say which path that was".to_owned());
             finding.help = Some("give what has its arguments: `kaniko-local explain pod/NAME`".to_owned());
@@ -239,6 +254,12 @@ fn hinted(mut base: Cause, observed: &Observed) -> Cause {
         _ => {}
     }
     base
+}
+
+/// The build context and its Dockerfile, if both are at hand and the set-up is known too.
+fn at_hand<'a>(observed: &'a Observed) -> Option<(&'a Project<'a>, &'a Path)> {
+    let project = observed.project.as_ref().filter(|_| observed.setup.is_some())?;
+    Some((project, project.dockerfile?.0))
 }
 
 /// A finding that was a prediction, now that it has come true.

@@ -1,6 +1,7 @@
 //! `explain`: why a build failed, from what is left of it.
 
 use std::io::BufRead;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use super::sources::{Asked, of_sources};
 use crate::cluster::client::{Cluster, ClusterOptions};
 use crate::cluster::manifest::INSTANCE;
 use crate::cluster::status::{Stage, stage_of};
+use crate::cluster::watch::look_again;
 use crate::cluster::{events, observe};
 use crate::code::Code;
+use crate::context::dockerignore::{Dialect, Rules};
 use crate::context::locate::{self, TextFile};
 use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
@@ -34,7 +37,7 @@ pub async fn explain(request: &ExplainRequest, options: &ClusterOptions) -> Resu
     let at_hand = request.context.as_ref().map(|(directory, dockerfile)| AtHand::read(directory, dockerfile));
     let at_hand = at_hand.transpose()?;
     let explained = match &request.remains {
-        Remains::Pod(name) => of_pod(name, at_hand.as_ref(), options).await?,
+        Remains::Pod(name) => of_pod(name, request, at_hand.as_ref(), options).await?,
         Remains::Log(file) => vec![of_log(&read_log(file)?, at_hand.as_ref())?],
         Remains::LogOnStdin => vec![of_log(&lines(Path::new("-"), std::io::stdin().lock())?, at_hand.as_ref())?],
     };
@@ -89,10 +92,18 @@ fn of_log(log: &Log, at_hand: Option<&AtHand>) -> Result<Explained, Error> {
     Ok(Explained { pod: None, state, causes })
 }
 
-async fn of_pod(name: &str, at_hand: Option<&AtHand<'_>>, options: &ClusterOptions) -> Result<Vec<Explained>, Error> {
+async fn of_pod(
+    name: &str,
+    request: &ExplainRequest,
+    at_hand: Option<&AtHand<'_>>,
+    options: &ClusterOptions,
+) -> Result<Vec<Explained>, Error> {
     let progress = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
     let cluster = Cluster::new(options, progress).await?;
-    let pod = settled(observe::pod(&cluster, name).await?);
+    let Some(pod) = look_again(&cluster, name).await? else {
+        return Err(UsageError::NoPod { name: name.to_owned(), namespace: cluster.namespace.clone() }.into());
+    };
+    let pod = settled(pod);
     let document = serde_json::to_string(&pod).unwrap_or_default();
     let read = |text: &str| manifest::executors(text, &Mounts::new(&[])).unwrap_or_default();
     let executors = read(&document);
@@ -119,23 +130,36 @@ async fn of_pod(name: &str, at_hand: Option<&AtHand<'_>>, options: &ClusterOptio
         let log = match observe::log(&cluster, name, &executor.name).await {
             Ok(log) => log,
             Err(error) => {
-                tracing::debug!(error = Error::from(error).one_line(), "the log cannot be read");
+                report::print_note(&Error::from(error).one_line());
                 Log::default()
             }
         };
-        explained.push(of_container(&pod, &document, &executor, &log, &warnings, at_hand)?);
+        explained.push(of_container(
+            &Remnant { pod: &pod, document: &document, log: &log, warnings: &warnings },
+            &executor,
+            request,
+            at_hand,
+        )?);
     }
     Ok(explained)
 }
 
+/// What is left of a pod, and of one of its containers.
+struct Remnant<'a> {
+    pod: &'a Pod,
+    /// The same, as rules read it.
+    document: &'a str,
+    log: &'a Log,
+    warnings: &'a [String],
+}
+
 fn of_container(
-    pod: &Pod,
-    document: &str,
+    remnant: &Remnant,
     executor: &Executor,
-    log: &Log,
-    warnings: &[String],
+    request: &ExplainRequest,
     at_hand: Option<&AtHand>,
 ) -> Result<Explained, Error> {
+    let Remnant { pod, document, log, warnings } = *remnant;
     let is_ours = pod.labels().contains_key(INSTANCE);
     let (state, ended) = ended(stage_of(pod, &executor.name), warnings, is_ours, executor)?;
     let judged = |mounts: &[Mount]| {
@@ -146,12 +170,12 @@ fn of_container(
     };
     let setup = judged(&[]);
     let root = executor.context_root.clone();
-    let with_context = match (at_hand, &root) {
-        (Some(at_hand), Some(root)) if !is_ours => {
-            judged(&[Mount { local: at_hand.directory.to_owned(), pod: root.clone().into_bytes() }])
-        }
+    let mounts = match (at_hand, &root) {
+        _ if !request.mounts.is_empty() => request.mounts.clone(),
+        (Some(at_hand), Some(root)) if !is_ours => vec![mounted(at_hand.directory, root)],
         _ => vec![],
     };
+    let with_context = if mounts.is_empty() { vec![] } else { judged(&mounts) };
     let findings =
         at_hand.map(|at_hand| at_hand.findings(Image::named(&executor.image))).transpose()?.unwrap_or_default();
     let roots: Vec<String> = root.into_iter().collect();
@@ -170,6 +194,19 @@ fn of_container(
         container: executor.name.clone(),
     };
     Ok(Explained { pod: Some(pod), state, causes })
+}
+
+/// A build context where the executor looks for it; with what is around it, as far as the names are the same.
+fn mounted(directory: &Path, root: &str) -> Mount {
+    let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let (mut local, mut pod) = (&*directory, Path::new(root));
+    while let (Some(above), Some(above_pod)) = (local.parent(), pod.parent())
+        && local.file_name() == pod.file_name()
+        && above_pod != Path::new("/")
+    {
+        (local, pod) = (above, above_pod);
+    }
+    Mount { local: local.to_owned(), pod: pod.as_os_str().as_bytes().to_vec() }
 }
 
 /// What a stage says of the end.
@@ -243,6 +280,17 @@ impl<'a> AtHand<'a> {
     fn project<'b>(&'b self, findings: &'b [Finding]) -> Project<'b> {
         let dockerfile = self.dockerfile.as_ref().ok();
         let text = dockerfile.and_then(|file| Some((&*file.path, str::from_utf8(&file.content).ok()?)));
-        Project { directory: self.directory, dockerfile: text, findings }
+        Project { directory: self.directory, dockerfile: text, kept_out: self.kept_out(), findings }
+    }
+
+    /// Which line of the ignore file names the Dockerfile: Docker sends it all the same, and plain archivers do not.
+    fn kept_out(&self) -> Option<String> {
+        let dockerfile = &self.dockerfile.as_ref().ok()?.path;
+        let ignore_file = locate::build_context(self.directory, Some(dockerfile)).ok()?.ignore_file?;
+        let rules = Rules::from_file(&ignore_file.content).ok()?;
+        let path = dockerfile.strip_prefix(self.directory).ok()?.as_os_str().as_bytes();
+        let judgement = rules.judge(Dialect::Docker, path);
+        let step = judgement.explanation()?.deciding().filter(|step| !step.pattern.is_exception())?;
+        Some(format!("{}:{} excludes it", ignore_file.path.display(), step.pattern.line()))
     }
 }

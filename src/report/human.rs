@@ -9,7 +9,7 @@ use super::terminal::sanitise;
 use crate::code::Code;
 use crate::context::advice::{ALIKE, Advice};
 use crate::context::listing::Totals;
-use crate::diagnose::post_mortem::{Explained, Sure};
+use crate::diagnose::post_mortem::{Cause, Explained, Sure};
 use crate::diagnose::{Finding, Severity};
 use crate::error::Error;
 use crate::words;
@@ -56,21 +56,21 @@ pub fn explained_text(explained: &Explained) -> String {
     let mut text = match &explained.pod {
         Some(pod) => {
             format!(
-                "container {} of pod {} in namespace {}: {}\n",
+                "container {} of pod {} in namespace {}: {}",
                 pod.container, pod.name, pod.namespace, explained.state
             )
         }
-        None => format!("log: {}\n", explained.state),
+        None => format!("log: {}", explained.state),
     };
-    text = sanitise(text.as_bytes());
-    for cause in &explained.causes {
-        text.push_str(&finding_text(&cause.finding));
-        let sure = match cause.sure {
-            Sure::Certain => continue,
-            Sure::Likely => "this is likely, and not certain",
-            Sure::Unknown => "this is what failed; why is not known",
+    text = sanitise(text.as_bytes()) + "\n";
+    for Cause { finding, sure } in &explained.causes {
+        let note = match sure {
+            Sure::Certain => None,
+            Sure::Likely => Some("this is likely, and not certain".to_owned()),
+            Sure::Unknown => Some("this is what failed; why is not known".to_owned()),
         };
-        text.push_str(&labelled(NOTE, "note", sure));
+        let notes = note.into_iter().chain(finding.notes.iter().cloned()).collect();
+        text.push_str(&finding_text(&Finding { notes, ..finding.clone() }));
     }
     text
 }

@@ -13,6 +13,7 @@ mod cluster;
 mod cuts;
 mod differential;
 mod dockerfile;
+mod explain;
 mod faults;
 mod healthy;
 mod nodefaults;

@@ -445,6 +445,11 @@ fn a_secret_is_not_looked_for_behind_a_link_or_in_a_fifo() {
 }
 
 #[test]
+fn help_of_explain() {
+    assert_transcript!("help_explain", Tool::new(&["explain", "--help"]).run());
+}
+
+#[test]
 fn help_of_check() {
     assert_transcript!("help_check", Tool::new(&["check", "--help"]).run());
 }

@@ -180,7 +180,7 @@ fn pod_ended(reason: &str, message: &str) -> Error {
 }
 
 fn failed(code: i32, said: &str) -> Error {
-    BuildError::Failed { code, said: Some(said.to_owned()) }.into()
+    BuildError::Failed { code, said: Some(said.to_owned()), at: None }.into()
 }
 
 fn push_check(why: &str) -> Error {

@@ -11,7 +11,7 @@ use super::{EXECUTOR, RULES, members, text_of, volumes};
 use crate::code::Code;
 use crate::executor::files::{Mount, PodFiles};
 use crate::executor::image::Image;
-use crate::executor::resolve::{Resolution, Setup, Source, Stdin, context_directory, resolve};
+use crate::executor::resolve::{Resolution, Setup, Source, Stdin, UNPACKED, context_directory, resolve};
 use crate::gopath;
 
 /// A container, and what is around it.
@@ -333,8 +333,8 @@ impl<'a> Container<'a> {
         }
         match context.source {
             Source::Path | Source::Directory => covered(&context.absolute),
-            // What is sent, cloned or unpacked is not known.
-            Source::Stdin | Source::Archive(_) | Source::Remote => false,
+            // What is sent, cloned or unpacked is not known, unless somebody says what that was.
+            Source::Stdin | Source::Archive(_) | Source::Remote => is_known(self.mounts, UNPACKED.as_bytes()),
         }
     }
 

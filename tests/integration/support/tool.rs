@@ -179,6 +179,12 @@ impl Finished {
         std::str::from_utf8(&self.stdout).expect("standard output is text")
     }
 
+    /// What is on standard output, as a document.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(self.stdout()).unwrap_or_else(|error| panic!("{error}: {}", self.transcript()))
+    }
+
     /// Exit code and both outputs in one text, for snapshots.
     pub fn transcript(&self) -> String {
         format!(
