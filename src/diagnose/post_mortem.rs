@@ -196,6 +196,9 @@ fn failed(observed: &Observed) -> Cause {
     };
     let sure = match failure.code() {
         Code::BuildFailed | Code::DockerfileMissing | Code::CopySourceMissing => Sure::Unknown,
+        // An archive that is empty, or compressed twice, has the same words (kaniko#1641), and so has a git server that
+        // go-git does not understand (kaniko#1932).
+        Code::ContextStreamCut | Code::ContextStreamEmpty => Sure::Likely,
         _ => Sure::Certain,
     };
     Cause { finding, sure }
@@ -274,18 +277,20 @@ fn promoted(finding: &Finding, words: Option<&str>) -> Cause {
 /// Whether the one may be why the other was seen.
 fn explains(cause: Code, seen: Code) -> bool {
     use Code::{
-        ArchiveNotGzip, ArchiveTopDirectory, ArgumentsInOne, BucketRegression, CapabilityMissing, CertificatesHidden,
-        ContainerStart, ContextEmpty, ContextIsRoot, ContextMissing, ContextNotMounted, ContextOnNode, ContextRepeated,
-        ContextScheme, ContextStreamCut, ContextStreamEmpty, ContextTwoSlashes, ContextVolumeEmpty, CopyDestination,
+        ArchiveCompressedTwice, ArchiveDamaged, ArchiveHardLink, ArchiveMissing, ArchiveNotGzip, ArchiveTopDirectory,
+        ArgumentsInOne, BucketRegression, CapabilityMissing, CertificatesHidden, ContainerStart, ContextEmpty,
+        ContextIsRoot, ContextMissing, ContextNotMounted, ContextOnNode, ContextRepeated, ContextScheme,
+        ContextStreamCut, ContextStreamEmpty, ContextTwoSlashes, ContextVolumeEmpty, CopyDestination,
         CopyPatternUnmatched, CopySourceIgnored, CopySourceLetterCase, CopySourceMissing, CopySourceOutside,
         DestinationMalformed, DockerHubKey, DockerfileLetterCase, DockerfileMissing, DockerfileNotFound,
-        DockerfileOutsideContext, DockerfileShadowed, DockerfileUnusable, ExecutorArguments, ExecutorNotRoot,
-        ExecutorPath, FlagAsValue, FlagsAsCommand, ForeignExecutorImage, GitAddress, GitBranchRegression, GitLogin,
-        GitPullRequest, GitReference, GitScpAddress, GitTwoSchemes, ImageWithoutShell, KanikoDirMounted, LoginShadowed,
-        MountInImagePath, MountInTheWay, MountOverExecutor, NoDestination, NoShell, NoStdin, PathOfThisMachine,
-        QuotedValue, RegistryConfigDirectory, RegistryConfigName, RegistryUnauthorized, RegistryUnknownAuthority,
-        RegistryUnreachable, RestartPolicy, SidecarInjected, SingleDash, StdinStaysOpen, SubPathIgnored,
-        SubPathMissing, SwitchValue, TypographicDash, UnknownFlag, VariableNotExpanded, WorkingDirectory,
+        DockerfileOutsideContext, DockerfileShadowed, DockerfileUnusable, DockerfileUrl, ExecutorArguments,
+        ExecutorNotRoot, ExecutorPath, FlagAsValue, FlagsAsCommand, ForeignExecutorImage, GitAddress,
+        GitBranchRegression, GitLogin, GitPullRequest, GitReference, GitScpAddress, GitTwoSchemes, ImageWithoutShell,
+        KanikoDirMounted, LoginShadowed, MountInImagePath, MountInTheWay, MountOverExecutor, NoDestination, NoShell,
+        NoStdin, PathOfThisMachine, QuotedValue, ReadOnlyRoot, RegistryConfigDirectory, RegistryConfigName,
+        RegistryUnauthorized, RegistryUnknownAuthority, RegistryUnreachable, RestartPolicy, SidecarInjected,
+        SingleDash, StdinStaysOpen, SubPathIgnored, SubPathMissing, SwitchValue, TypographicDash, UnknownFlag,
+        VariableNotExpanded, WorkingDirectory,
     };
     let of_arguments = [
         ArgumentsInOne,
@@ -328,8 +333,10 @@ fn explains(cause: Code, seen: Code) -> bool {
             &[CopySourceIgnored, CopySourceLetterCase, CopySourceMissing, CopySourceOutside, CopyDestination]
         }
         CopyPatternUnmatched => &[CopyPatternUnmatched],
+        DockerfileUrl => &[DockerfileUrl],
         DockerfileUnusable => &[DockerfileUnusable, ExecutorNotRoot, CapabilityMissing],
         ExecutorNotRoot => &[ExecutorNotRoot],
+        ReadOnlyRoot => &[ReadOnlyRoot],
         CapabilityMissing => &[CapabilityMissing, ExecutorNotRoot],
         ContainerStart | NoShell => {
             &[FlagsAsCommand, MountOverExecutor, ImageWithoutShell, ExecutorNotRoot, ContextOnNode]
@@ -338,8 +345,11 @@ fn explains(cause: Code, seen: Code) -> bool {
         ContextEmpty => &[ContextEmpty],
         NoStdin => &[NoStdin, RestartPolicy],
         StdinStaysOpen => &[StdinStaysOpen],
-        ContextStreamCut | ContextStreamEmpty => &[RestartPolicy],
+        ContextStreamCut | ContextStreamEmpty => &[RestartPolicy, ArchiveCompressedTwice],
         ArchiveNotGzip => &[ArchiveNotGzip],
+        ArchiveDamaged => &[ArchiveCompressedTwice],
+        ArchiveHardLink => &[ArchiveHardLink],
+        ArchiveMissing => &[ArchiveMissing, PathOfThisMachine, QuotedValue, VariableNotExpanded, WorkingDirectory],
         SubPathMissing => &[SubPathMissing],
         BucketRegression => &[BucketRegression],
         GitLogin => &[GitBranchRegression],
@@ -349,6 +359,7 @@ fn explains(cause: Code, seen: Code) -> bool {
         NoDestination => &[NoDestination, VariableNotExpanded],
         KanikoDirMounted => &[KanikoDirMounted],
         MountInTheWay => &[MountInImagePath, KanikoDirMounted],
+        RegistryConfigDirectory => &[RegistryConfigDirectory],
         RegistryUnauthorized => &[RegistryConfigName, RegistryConfigDirectory, DockerHubKey, LoginShadowed],
         RegistryUnknownAuthority => &[CertificatesHidden, ForeignExecutorImage],
         RegistryUnreachable => &[SidecarInjected],

@@ -34,6 +34,7 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("archive/tar: invalid tar header", Code::ArchiveDamaged),
     ("flate: corrupt input", Code::ArchiveDamaged),
     ("mkdir /kaniko/buildcontext/: permission denied", Code::ExecutorNotRoot),
+    ("mkdir /kaniko/buildcontext/: read-only file system", Code::ReadOnlyRoot),
     ("error resolving source context: chown ", Code::CapabilityMissing),
     ("error resolving source context: link ", Code::ArchiveHardLink),
     ("error resolving source context: open ", Code::ArchiveMissing),
@@ -41,22 +42,20 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("HTTPSTar bad status from server", Code::ContextDownload),
     ("storage: bucket name is empty", Code::BucketRegression),
     ("GetObjectInput.Bucket", Code::BucketRegression),
-    ("NoCredentialProviders: ", Code::BucketLogin),
-    ("could not find default credentials", Code::BucketLogin),
-    ("AccessDenied: ", Code::BucketLogin),
     ("error resolving source context: authentication required", Code::GitLogin),
+    ("error resolving source context: authorization failed", Code::GitLogin),
     ("error resolving source context: repository not found", Code::GitLogin),
     ("error resolving source context: reference not found", Code::GitReference),
+    ("error resolving source context: couldn't find remote ref ", Code::GitReference),
     ("error resolving source context: object not found", Code::GitReference),
     ("worktree contains unstaged changes", Code::GitWorktree),
     ("unexpected client error: unexpected requesting", Code::GitServer),
-    ("lookup https", Code::GitTwoSchemes),
-    ("invalid port \":", Code::GitScpAddress),
     ("error resolving source context: unexpected EOF", Code::ContextStreamCut),
     ("error resolving source context: EOF", Code::ContextStreamEmpty),
     ("Error: unlinkat //kaniko", Code::KanikoDirMounted),
     // Before it builds.
     ("kaniko should only be run inside of a container", Code::ContainerNotRecognised),
+    ("config.json: is a directory", Code::RegistryConfigDirectory),
     // Registries. Both of these come after a try with HTTPS that tells more than one with HTTP.
     ("x509: certificate signed by unknown authority", Code::RegistryUnknownAuthority),
     ("http: server gave HTTP response to HTTPS client", Code::RegistryPlainHttp),
@@ -76,12 +75,29 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("is not a valid target build stage", Code::DockerfileRefused),
     ("exec format error", Code::OtherArchitecture),
     ("device or resource busy", Code::MountInTheWay),
+    ("unlinkat //lib/modules/", Code::MountInTheWay),
     ("no such device or address", Code::ContextSpecialFile),
     ("destination must be a directory and end in '/'", Code::CopyDestination),
     ("resolved envs is empty", Code::DockerfileRefused),
     ("copy failed: no source files specified", Code::CopyPatternUnmatched),
     ("EvalSymlinks: too many links", Code::SymlinkLoop),
     ("waiting for process to exit: ", Code::RunFailed),
+];
+
+/// The step that fetches the context.
+const CONTEXT_STEP: &str = "error resolving source context: ";
+
+/// Words that mean this only in that step: registries and their login programs say them too, later.
+const IN_CONTEXT_STEP: &[(&str, Code)] = &[
+    // Clouds' libraries, of which the AWS SDK has other words in version 2 (`ec2rolecreds/provider.go`).
+    ("NoCredentialProviders: ", Code::BucketLogin),
+    ("no EC2 IMDS role found", Code::BucketLogin),
+    ("could not find default credentials", Code::BucketLogin),
+    ("AccessDenied: ", Code::BucketLogin),
+    // go-git, and Go's `net/http` of any address.
+    ("lookup https", Code::GitTwoSchemes),
+    ("invalid port \":", Code::GitScpAddress),
+    ("error resolving source context: Get \"", Code::ContextDownload),
 ];
 
 /// What a file that is not there is told by, and the words before its path.
@@ -109,7 +125,8 @@ impl Failure {
             let code = if stage { Code::StageFileMissing } else { Code::CopySourceMissing };
             return Self { code, lost: Some(path) };
         }
-        let found = SIGNATURES.iter().find(|(words, _)| said.contains(words));
+        let of_step = IN_CONTEXT_STEP.iter().filter(|_| said.contains(CONTEXT_STEP));
+        let found = of_step.chain(SIGNATURES).find(|(words, _)| said.contains(words));
         Self { code: found.map_or(Code::BuildFailed, |(_, code)| *code), lost: None }
     }
 
@@ -157,6 +174,7 @@ impl Failure {
             (Code::DockerfileSyntax | Code::DockerfileRefused | Code::DockerfileUrl, _) => {
                 "the executor does not take the Dockerfile"
             }
+            (Code::RegistryConfigDirectory, _) => "`config.json` with the logins is a directory",
             (Code::RegistryUnauthorized, _) => "the registry wants a login, or another one",
             (Code::RegistryUnknownAuthority, _) => "the registry's certificate is of an authority that is not known",
             (Code::RegistryPlainHttp, _) => "the registry speaks plain HTTP",
