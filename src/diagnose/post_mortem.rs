@@ -97,6 +97,8 @@ pub struct Observed<'a> {
     pub with_context: &'a [Finding],
     /// Where the executor looked for its context, as far as is known.
     pub roots: &'a [String],
+    /// Whether a volume is known to be mounted there: what is on a volume is kept between stages.
+    pub is_context_mounted: bool,
     /// The build context, if it is at hand.
     pub project: Option<Project<'a>>,
 }
@@ -223,11 +225,8 @@ fn hinted(mut base: Cause, observed: &Observed) -> Cause {
     let log = observed.log;
     let finding = &mut base.finding;
     match finding.code {
-        Code::CopySourceMissing if log.cleared() && !observed.roots.iter().any(|root| root.starts_with("/kaniko")) => {
+        Code::CopySourceMissing if log.cleared() && !is_kept(observed) => {
             let lost = Failure::read(log.words().unwrap_or_default()).lost.unwrap_or_default();
-            if lost.starts_with("/kaniko") {
-                return base;
-            }
             finding.code = Code::ContextNotKept;
             finding.message = format!("`{lost}` was not kept for a later stage");
             finding.notes.insert(0, "between stages the executor deletes all but its mounts and `/kaniko`".to_owned());
@@ -263,6 +262,15 @@ fn hinted(mut base: Cause, observed: &Observed) -> Cause {
 fn at_hand<'a>(observed: &'a Observed) -> Option<(&'a Project<'a>, &'a Path)> {
     let project = observed.project.as_ref().filter(|_| observed.setup.is_some())?;
     Some((project, project.dockerfile?.0))
+}
+
+/// Whether what was lost is where the executor deletes nothing between stages (kaniko v1.24.0 `pkg/util/fs_util.go`
+/// `DeleteFilesystem`).
+fn is_kept(observed: &Observed) -> bool {
+    let lost = observed.log.words().and_then(|words| Failure::read(words).lost).unwrap_or_default();
+    let mut paths = observed.roots.iter().map(String::as_str).chain([lost.as_str()]);
+    observed.is_context_mounted
+        || paths.any(|path| path.strip_prefix("/kaniko").is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// A finding that was a prediction, now that it has come true.

@@ -87,6 +87,7 @@ fn of_log(log: &Log, at_hand: Option<&AtHand>) -> Result<Explained, Error> {
         setup: None,
         with_context: &missing_dockerfile,
         roots: &[],
+        is_context_mounted: false,
         project: at_hand.map(|at_hand| at_hand.project(&findings)),
     });
     Ok(Explained { pod: None, state, causes })
@@ -186,6 +187,7 @@ fn of_container(
         setup: Some(&setup),
         with_context: &with_context,
         roots: &roots,
+        is_context_mounted: executor.is_context_mounted,
         project: at_hand.map(|at_hand| at_hand.project(&findings)),
     });
     let pod = post_mortem::Executor {

@@ -109,6 +109,8 @@ pub struct Executor {
     pub image: String,
     /// Where it looks for its context, if its arguments tell.
     pub context_root: Option<String>,
+    /// Whether a volume is mounted there, or above.
+    pub is_context_mounted: bool,
 }
 
 /// The containers that run Kaniko in the manifests in `text`, but for those that only wait for it.
@@ -122,10 +124,12 @@ pub fn executors(text: &str, files: &dyn PodFiles) -> Result<Vec<Executor>, Stri
     let executor = |(group, (role, node))| {
         let file = Path::new("");
         let container = Container { file, documents: &documents, group, role, node, mounts: &[], files };
+        let root = container::context_root(&container);
         Executor {
             name: container.name().to_owned(),
             image: container.image().to_owned(),
-            context_root: container::context_root(&container).map(|root| String::from_utf8_lossy(&root).into_owned()),
+            is_context_mounted: root.as_ref().is_some_and(|root| volumes::covering(&container, root).is_some()),
+            context_root: root.map(|root| String::from_utf8_lossy(&root).into_owned()),
         }
     };
     Ok(containers.filter(|(_, (role, _))| *role == Role::Main).map(executor).collect())
