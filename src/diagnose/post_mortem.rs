@@ -398,3 +398,226 @@ fn shortened(text: &str) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::told;
+
+    fn log(text: &str) -> Log {
+        let mut log = Log::default();
+        text.lines().for_each(|line| log.line(line.as_bytes()));
+        log
+    }
+
+    /// What is left of a build that failed with this log, and nothing else.
+    fn of(log: &Log) -> Observed<'_> {
+        Observed {
+            ended: Ended::Failed,
+            is_ours: false,
+            log,
+            setup: None,
+            with_context: &[],
+            roots: &[],
+            is_context_mounted: false,
+            project: None,
+        }
+    }
+
+    /// A build context, its Dockerfile's text, and what is wrong with it.
+    fn project<'a>(dockerfile: &'a str, findings: &'a [Finding]) -> Option<Project<'a>> {
+        Some(Project {
+            directory: Path::new("app"),
+            dockerfile: Some((Path::new("app/Dockerfile"), dockerfile)),
+            kept_out: None,
+            findings,
+        })
+    }
+
+    fn finding(code: Code, severity: Severity, message: &str) -> Finding {
+        Finding { severity, ..error(code, message, vec![]) }
+    }
+
+    #[track_caller]
+    fn the_one(observed: &Observed) -> Cause {
+        let mut causes = causes(observed);
+        assert_eq!(causes.len(), 1, "{causes:#?}");
+        causes.remove(0)
+    }
+
+    #[test]
+    fn each_signature_of_a_log_has_its_code_and_is_as_sure_as_it_can_be() {
+        for (said, code) in told::TEXTS {
+            let log =
+                log(&format!("INFO[0000] Resolved base name golang:1 to build\n{said}\nUsage:\n  executor [flags]\n"));
+            assert_eq!(log.words(), Some(*said));
+            let cause = the_one(&of(&log));
+            // Of these the log tells what failed, but not why; or other things have the same words.
+            let sure = match code {
+                Code::DockerfileMissing | Code::CopySourceMissing => Sure::Unknown,
+                Code::ContextStreamCut | Code::ContextStreamEmpty => Sure::Likely,
+                _ => Sure::Certain,
+            };
+            assert_eq!((cause.finding.code, cause.sure), (*code, sure), "{said}");
+            assert!(cause.finding.notes.contains(&format!("the executor ended with `{said}`")), "{:?}", cause.finding);
+        }
+    }
+
+    const NO_DOCKERFILE: &str = "Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile";
+    const LOST: &str = "error building image: error building stage: failed to get files used from context: failed to get fileinfo for /workspace/b: lstat /workspace/b: no such file or directory";
+
+    /// kaniko#1414.
+    #[test]
+    fn the_set_up_tells_why_there_is_no_dockerfile() {
+        let predicted = Finding {
+            notes: vec![
+                "`hostPath` is a directory of the node".to_owned(),
+                "where the node has nothing there, the executor ends with `Error: …`".to_owned(),
+            ],
+            ..finding(Code::ContextOnNode, Severity::Warning, "the build context `/workspace` is `/src` of the node")
+        };
+        let unrelated = finding(Code::ExcessPrivileges, Severity::Error, "privileged");
+        let (log, setup) = (log(NO_DOCKERFILE), [unrelated, predicted]);
+        let cause = the_one(&Observed { setup: Some(&setup), ..of(&log) });
+        assert_eq!((cause.finding.code, cause.sure), (Code::ContextOnNode, Sure::Likely));
+        assert_eq!(cause.finding.severity, Severity::Error);
+        let said = format!("the executor ended with `{NO_DOCKERFILE}`");
+        assert_eq!(
+            cause.finding.notes,
+            ["`hostPath` is a directory of the node", said.as_str()],
+            "no prediction is left"
+        );
+    }
+
+    #[test]
+    fn of_several_causes_the_surest_is_first_and_each_is_told_once() {
+        let likely = finding(Code::ContextOnNode, Severity::Warning, "on a node");
+        let certain = finding(Code::DockerfileLetterCase, Severity::Error, "letter case");
+        let log = log(NO_DOCKERFILE);
+        let setup = [likely.clone(), likely];
+        let found = causes(&Observed { setup: Some(&setup), with_context: &[certain], ..of(&log) });
+        let found: Vec<_> = found.iter().map(|cause| (cause.finding.code, cause.sure)).collect();
+        assert_eq!(found, [(Code::DockerfileLetterCase, Sure::Certain), (Code::ContextOnNode, Sure::Likely)]);
+    }
+
+    /// kaniko#3416.
+    #[test]
+    fn a_source_that_the_ignore_file_keeps_out_is_certain_with_the_context_at_hand() {
+        let log = log(LOST);
+        let ignored = finding(Code::CopySourceIgnored, Severity::Error, "`b` is kept out of the build context");
+        let other = finding(Code::CopySourceIgnored, Severity::Error, "`dir/b` is kept out of the build context");
+        let other_code = finding(Code::SymlinkLoop, Severity::Error, "`b` is a symlink that leads to itself");
+        let findings = [other_code.clone(), other.clone(), ignored.clone()];
+        let cause = the_one(&Observed { project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) });
+        assert_eq!((cause.finding.message, cause.sure), (ignored.message.clone(), Sure::Certain));
+
+        let findings = [other_code, other];
+        let cause = the_one(&Observed { project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) });
+        assert_eq!((cause.finding.code, cause.sure), (Code::CopySourceMissing, Sure::Unknown), "of other files");
+
+        let elsewhere = LOST.replace("/workspace", "/builds/app");
+        let log = self::log(&elsewhere);
+        let findings = [ignored];
+        let cause = the_one(&Observed { project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) });
+        assert_eq!(cause.finding.code, Code::CopySourceMissing, "its root is not known");
+        let roots = ["/builds/app".to_owned()];
+        let observed = Observed { roots: &roots, project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) };
+        assert_eq!(the_one(&observed).finding.code, Code::CopySourceIgnored, "its root is known");
+    }
+
+    /// kaniko#1210, kaniko#2187.
+    #[test]
+    fn a_context_is_not_kept_only_if_the_file_system_was_cleared_and_it_was_part_of_it() {
+        let cleared = log(&format!("INFO[0002] Deleting filesystem...\n{LOST}"));
+        let cause = the_one(&of(&cleared));
+        assert_eq!((cause.finding.code, cause.sure), (Code::ContextNotKept, Sure::Likely));
+        assert_eq!(cause.finding.message, "`/workspace/b` was not kept for a later stage");
+
+        let roots = |root: &str| [root.to_owned()];
+        let not_cleared = log(LOST);
+        let below =
+            log(&format!("INFO[0002] Deleting filesystem...\n{}", LOST.replace("/workspace", "/kaniko/buildcontext")));
+        let near =
+            log(&format!("INFO[0002] Deleting filesystem...\n{}", LOST.replace("/workspace", "/kaniko-context")));
+        let unpacked = roots("/kaniko/buildcontext");
+        for (observed, code) in [
+            (Observed { roots: &roots("/workspace"), ..of(&cleared) }, Code::ContextNotKept),
+            (of(&near), Code::ContextNotKept),
+            (of(&not_cleared), Code::CopySourceMissing),
+            (of(&below), Code::CopySourceMissing),
+            (Observed { roots: &unpacked, ..of(&cleared) }, Code::CopySourceMissing),
+            (Observed { is_context_mounted: true, ..of(&cleared) }, Code::CopySourceMissing),
+        ] {
+            assert_eq!(the_one(&observed).finding.code, code, "{observed:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_failed_and_there_are_no_causes() {
+        let log = log("INFO[0000] Pushed r.example.com/a@sha256:0\n");
+        let setup = [finding(Code::ContextOnNode, Severity::Warning, "on a node")];
+        for ended in [Ended::Well, Ended::Running, Ended::Waiting(None)] {
+            assert_eq!(causes(&Observed { ended, setup: Some(&setup), ..of(&log) }), []);
+        }
+    }
+
+    #[test]
+    fn a_success_and_a_wait_may_be_none() {
+        // kaniko v1.24.0 `pkg/snapshot/snapshot.go`.
+        let loops = log("ERRO[0003] Couldn't eval /app/self with link /app/self\n");
+        let cause = the_one(&Observed { ended: Ended::Well, ..of(&loops) });
+        assert_eq!((cause.finding.code, cause.sure), (Code::ImageIncomplete, Sure::Certain));
+        // kaniko#1139.
+        let waits = log("INFO[0000] To simulate EOF and exit, press 'Ctrl+D'\n");
+        let cause = the_one(&Observed { ended: Ended::Running, ..of(&waits) });
+        assert_eq!((cause.finding.code, cause.sure), (Code::StdinStaysOpen, Sure::Certain));
+        let trouble = Some("FailedMount: secret \"push\" not found".to_owned());
+        let cause = the_one(&Observed { ended: Ended::Waiting(trouble), ..of(&Log::default()) });
+        assert_eq!((cause.finding.code, cause.sure), (Code::ContainerStart, Sure::Certain));
+    }
+
+    #[test]
+    fn a_command_that_failed_is_told_with_its_place_and_its_last_words() {
+        let log = log(
+            "INFO[0000] Building stage 'golang:1' [idx: '0', base-idx: '-1']\nINFO[0001] RUN make   all\nmake: *** No rule\nerror building image: error building stage: failed to execute command: waiting for process to exit: exit status 2",
+        );
+        let cause =
+            the_one(&Observed { project: project("FROM golang:1\nRUN true\nRUN make \\\n  all\n", &[]), ..of(&log) });
+        assert_eq!((cause.finding.code, cause.sure), (Code::RunFailed, Sure::Certain));
+        assert_eq!(cause.finding.message, "`RUN make all` failed");
+        assert_eq!(cause.finding.notes[0], "make: *** No rule");
+        let place = Place { line: 3, column: 1, end_line: 4, end_column: 6 };
+        assert_eq!(cause.finding.spans, [Span { file: "app/Dockerfile".into(), place }]);
+
+        let other = the_one(&Observed { project: project("FROM golang:1\nRUN other\n", &[]), ..of(&log) });
+        assert_eq!(other.finding.spans, [], "another Dockerfile");
+        assert_eq!(the_one(&of(&log)).finding.spans, []);
+    }
+
+    #[test]
+    fn unknown_words_and_no_words_are_no_known_cause() {
+        let strange = log("error building image: something that nobody has seen");
+        let cause = the_one(&of(&strange));
+        assert_eq!((cause.finding.code, cause.sure, cause.finding.help), (Code::BuildFailed, Sure::Unknown, None));
+
+        let empty = Log::default();
+        let cause = the_one(&of(&empty));
+        assert_eq!((cause.finding.code, cause.sure), (Code::BuildFailed, Sure::Unknown));
+        assert_eq!(cause.finding.notes, ["its log has none of the executor's last words"]);
+        assert_eq!(causes(&Observed { ended: Ended::Well, ..of(&empty) }), []);
+
+        let panicked = log("panic: runtime error\ngoroutine 1 [running]:");
+        let cause = the_one(&of(&panicked));
+        assert_eq!(cause.finding.notes[0], "panic: runtime error\ngoroutine 1 [running]:");
+    }
+
+    #[test]
+    fn help_for_a_build_of_this_tool_names_its_flags() {
+        let log = log(
+            r#"error checking push permissions -- make sure …: Get "https://r.example.com/v2/": http: server gave HTTP response to HTTPS client"#,
+        );
+        let help = |is_ours| the_one(&Observed { is_ours, ..of(&log) }).finding.help.unwrap_or_default();
+        assert_eq!(help(true), "speak plain HTTP to it with `--insecure`");
+        assert_eq!(help(false), "add `--insecure` to push, `--insecure-pull` for base images");
+    }
+}

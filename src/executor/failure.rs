@@ -170,6 +170,8 @@ impl Failure {
             (Code::MountInTheWay, _) => "something is mounted where a base image has a file",
             (Code::ContextSpecialFile, _) => "a socket is copied",
             (Code::SymlinkLoop, _) => "a symlink leads to itself",
+            (Code::CopyDestination, _) => "several sources are copied, and the destination is no directory",
+            (Code::CopyPatternUnmatched, _) => "nothing matches a pattern of `COPY` or `ADD`",
             (Code::RunFailed, _) => "a command of the Dockerfile failed",
             (Code::DockerfileSyntax | Code::DockerfileRefused | Code::DockerfileUrl, _) => {
                 "the executor does not take the Dockerfile"
@@ -224,6 +226,292 @@ impl Failure {
     }
 }
 
+/// Last words for the tests of what explains them.
+#[cfg(test)]
+pub(crate) mod told {
+    use super::*;
+
+    /// Real last words for each signature, and what they mean. Those without an issue are of the executor v1.24.0 itself,
+    /// seen or in its source.
+    pub(crate) const TEXTS: &[(&str, Code)] = &[
+        // kaniko#359, kaniko#807.
+        (r#"Error: unknown command "/kaniko/executor" for "executor""#, Code::ExecutorPath),
+        (r#"Error: unknown command "true" for "executor""#, Code::SwitchValue),
+        (r#"Error: unknown command "false" for "executor""#, Code::SwitchValue),
+        ("Error: unknown command \"\u{2013}context=dir:///workspace\" for \"executor\"", Code::TypographicDash),
+        ("Error: unknown command \"\u{2014}context=dir:///workspace\" for \"executor\"", Code::TypographicDash),
+        (r#"Error: unknown command "build" for "executor""#, Code::ExecutorArguments),
+        // kaniko#1100.
+        ("Error: unknown flag: --registry-certificate jfrog.local.com", Code::UnknownFlag),
+        ("Error: unknown shorthand flag: 'o' in -ontext=dir:///workspace", Code::SingleDash),
+        ("Error: flag needs an argument: --context", Code::ExecutorArguments),
+        (
+            r#"Error: invalid argument "1d" for "--cache-ttl" flag: time: unknown unit "d" in duration "1d""#,
+            Code::ExecutorArguments,
+        ),
+        // kaniko#658.
+        ("Error: you must provide --destination, or use --no-push", Code::NoDestination),
+        (
+            "Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile",
+            Code::DockerfileMissing,
+        ),
+        // kaniko#105.
+        (
+            "Error: error resolving dockerfile path: copying dockerfile: creating file: open /kaniko/Dockerfile: read-only file system",
+            Code::ReadOnlyRoot,
+        ),
+        // kaniko#1363.
+        (
+            "Error: error resolving dockerfile path: copying dockerfile: creating file: open /kaniko/Dockerfile: permission denied",
+            Code::ExecutorNotRoot,
+        ),
+        // kaniko#2122.
+        (
+            "Error: error resolving dockerfile path: copying dockerfile: chown /kaniko/Dockerfile: operation not permitted",
+            Code::CapabilityMissing,
+        ),
+        // kaniko#626.
+        (
+            "Error: error resolving dockerfile path: copying dockerfile: open /workspace/Dockerfile: permission denied",
+            Code::DockerfileUnusable,
+        ),
+        (
+            "Error: error resolving source context: unknown build context prefix provided, please use one of the following: gs://, dir://, tar://, s3://, git://, https://",
+            Code::ContextScheme,
+        ),
+        (
+            "Error: error resolving source context: please specify a path to the build context with the --context flag or a bucket with the --bucket flag",
+            Code::ContextEmpty,
+        ),
+        // kaniko#1139.
+        (
+            "Error: error resolving source context: no data found.. don't forget to add the '--interactive, -i' flag",
+            Code::NoStdin,
+        ),
+        ("Error: error resolving source context: gzip: invalid header", Code::ArchiveNotGzip),
+        // kaniko#1641.
+        ("Error: error resolving source context: archive/tar: invalid tar header", Code::ArchiveDamaged),
+        ("Error: error resolving source context: flate: corrupt input before offset 5312", Code::ArchiveDamaged),
+        // kaniko#2476.
+        (
+            "Error: error resolving source context: unpacking tar from build context: mkdir /kaniko/buildcontext/: permission denied",
+            Code::ExecutorNotRoot,
+        ),
+        (
+            "Error: error resolving source context: unpacking tar from build context: mkdir /kaniko/buildcontext/: read-only file system",
+            Code::ReadOnlyRoot,
+        ),
+        (
+            "Error: error resolving source context: chown /kaniko/buildcontext/Dockerfile: operation not permitted",
+            Code::CapabilityMissing,
+        ),
+        (
+            "Error: error resolving source context: link /kaniko/buildcontext/b /kaniko/buildcontext/a: no such file or directory",
+            Code::ArchiveHardLink,
+        ),
+        ("Error: error resolving source context: open /ctx.tgz: no such file or directory", Code::ArchiveMissing),
+        (
+            "Error: error resolving source context: stat /kaniko/buildcontext/api: no such file or directory",
+            Code::SubPathMissing,
+        ),
+        (
+            "Error: error resolving source context: HTTPSTar bad status from server: 403 Forbidden",
+            Code::ContextDownload,
+        ),
+        (
+            r#"Error: error resolving source context: Get "https://git.example.com/team/app.git/info/refs?service=git-upload-pack": tls: failed to verify certificate: x509: certificate signed by unknown authority"#,
+            Code::ContextDownload,
+        ),
+        // kaniko#2200, kaniko#2212.
+        ("Error: error resolving source context: storage: bucket name is empty", Code::BucketRegression),
+        (
+            "Error: error resolving source context: minimum field size of 1, GetObjectInput.Bucket.",
+            Code::BucketRegression,
+        ),
+        // kaniko#2476.
+        (
+            "Error: error resolving source context: NoCredentialProviders: no valid providers in chain. Deprecated.",
+            Code::BucketLogin,
+        ),
+        (
+            "Error: error resolving source context: operation error S3: GetObject, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request canceled",
+            Code::BucketLogin,
+        ),
+        (
+            "Error: error resolving source context: dialing: google: could not find default credentials",
+            Code::BucketLogin,
+        ),
+        ("Error: error resolving source context: AccessDenied: Access Denied", Code::BucketLogin),
+        // kaniko#2131; the other two are go-git's.
+        ("Error: error resolving source context: authentication required", Code::GitLogin),
+        ("Error: error resolving source context: authorization failed", Code::GitLogin),
+        ("Error: error resolving source context: repository not found", Code::GitLogin),
+        ("Error: error resolving source context: reference not found", Code::GitReference),
+        (r#"Error: error resolving source context: couldn't find remote ref "refs/heads/mian""#, Code::GitReference),
+        // osscontainertools/kaniko#468.
+        ("Error: error resolving source context: object not found", Code::GitReference),
+        // kaniko#2382.
+        ("Error: error resolving source context: worktree contains unstaged changes", Code::GitWorktree),
+        // kaniko#719.
+        (
+            r#"Error: error resolving source context: unexpected client error: unexpected requesting "https://dev.azure.com/team/app/_git/app/git-upload-pack" status code: 400"#,
+            Code::GitServer,
+        ),
+        (
+            r#"Error: error resolving source context: Get "https://https///info/refs?service=git-upload-pack": dial tcp: lookup https: no such host"#,
+            Code::GitTwoSchemes,
+        ),
+        (
+            r#"Error: error resolving source context: parse "https://git@github.com:x/y.git": invalid port ":x" after host"#,
+            Code::GitScpAddress,
+        ),
+        // kaniko#1641.
+        ("Error: error resolving source context: unexpected EOF", Code::ContextStreamCut),
+        ("Error: error resolving source context: EOF", Code::ContextStreamEmpty),
+        // kaniko#3281.
+        ("Error: unlinkat //kaniko/.docker: device or resource busy", Code::KanikoDirMounted),
+        // kaniko#1542.
+        (
+            "kaniko should only be run inside of a container, run with the --force flag if you are sure you want to continue",
+            Code::ContainerNotRecognised,
+        ),
+        // int128/kaniko-action#84.
+        (
+            "error checking push permissions -- make sure …: /kaniko/.docker/config.json: read /kaniko/.docker/config.json: is a directory",
+            Code::RegistryConfigDirectory,
+        ),
+        // kaniko#1539.
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": x509: certificate signed by unknown authority"#,
+            Code::RegistryUnknownAuthority,
+        ),
+        // kaniko#702.
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": http: server gave HTTP response to HTTPS client"#,
+            Code::RegistryPlainHttp,
+        ),
+        // kaniko#1325.
+        (
+            r#"error checking push permissions -- make sure …: checking push permission for "r.example.com/a:1": POST https://r.example.com/v2/a/blobs/uploads/: UNAUTHORIZED: authentication required"#,
+            Code::RegistryUnauthorized,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: checking push permission for "r.example.com/a:1": POST https://r.example.com/v2/a/blobs/uploads/: DENIED: requested access to the resource is denied"#,
+            Code::RegistryUnauthorized,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: checking push permission for "r.example.com/a:1": POST https://r.example.com/v2/a/blobs/uploads/: unexpected status code 401 Unauthorized"#,
+            Code::RegistryUnauthorized,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: checking push permission for "r.example.com/a:1": POST https://r.example.com/v2/a/blobs/uploads/: unexpected status code 403 Forbidden"#,
+            Code::RegistryUnauthorized,
+        ),
+        (
+            "error building image: unable to complete operation after 0 attempts, last error: GET https://r.example.com/v2/no/manifests/1: MANIFEST_UNKNOWN: manifest unknown; map[Tag:1]",
+            Code::BaseImageNotFound,
+        ),
+        (
+            "error building image: unable to complete operation after 0 attempts, last error: GET https://r.example.com/v2/no/manifests/1: NAME_UNKNOWN: repository name not known to registry; map[name:no]",
+            Code::BaseImageNotFound,
+        ),
+        // kaniko#1467.
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": dial tcp 10.0.0.5:443: connect: no route to host"#,
+            Code::RegistryUnreachable,
+        ),
+        // kaniko#702.
+        (
+            "error checking push permissions -- make sure …: getting tag for destination: repository can only contain the characters `abcdefghijklmnopqrstuvwxyz0123456789_-./`: Team/app",
+            Code::DestinationMalformed,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: checking push permission for "https://r.example.com/a": creating push check transport for https: failed: Get "https://https:/v2/": invalid URL port"#,
+            Code::DestinationMalformed,
+        ),
+        // kaniko#1945.
+        (
+            "error building image: error building stage: failed to take snapshot: write /kaniko/12345.tar: no space left on device",
+            Code::OutOfDisk,
+        ),
+        (
+            "error building image: parsing dockerfile: dockerfile parse error on line 1: unknown instruction: <!DOCTYPE",
+            Code::DockerfileUrl,
+        ),
+        (
+            "error building image: parsing dockerfile: dockerfile parse error on line 2: unknown instruction: CPY (did you mean COPY?)",
+            Code::DockerfileSyntax,
+        ),
+        (
+            "error building image: Error finding target stage: tset is not a valid target build stage",
+            Code::DockerfileRefused,
+        ),
+        // kaniko#1616.
+        (
+            "error building image: error building stage: failed to execute command: starting command: fork/exec /bin/sh: exec format error",
+            Code::OtherArchitecture,
+        ),
+        // kaniko#2007, kaniko#1745.
+        (
+            "error building image: error building stage: failed to get filesystem from image: error removing /etc/resolv.conf to make way for new file.: unlinkat /etc/resolv.conf: device or resource busy",
+            Code::MountInTheWay,
+        ),
+        (
+            "error building image: deleting file system after stage 0: unlinkat //lib/modules/5.4.0/modules.dep: read-only file system",
+            Code::MountInTheWay,
+        ),
+        // kaniko#1599.
+        (
+            "error building image: error building stage: failed to execute command: copying dir: open /workspace/s.sock: no such device or address",
+            Code::ContextSpecialFile,
+        ),
+        // kaniko#2946.
+        (
+            "error building image: error building stage: failed to get files used from context: when specifying multiple sources in a COPY command, destination must be a directory and end in '/'",
+            Code::CopyDestination,
+        ),
+        (
+            "error building image: error building stage: failed to get files used from context: resolved envs is empty",
+            Code::DockerfileRefused,
+        ),
+        // kaniko#2630.
+        (
+            "error building image: error building stage: failed to get files used from context: copy failed: no source files specified",
+            Code::CopyPatternUnmatched,
+        ),
+        (
+            "error building image: error building stage: failed to take snapshot: EvalSymlinks: too many links",
+            Code::SymlinkLoop,
+        ),
+        (
+            "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7",
+            Code::RunFailed,
+        ),
+        // kaniko#1723; several sources; kaniko#718, and the same of the fork.
+        (
+            "error building image: error building stage: failed to get files used from context: failed to get fileinfo for /workspace/a: lstat /workspace/a: no such file or directory",
+            Code::CopySourceMissing,
+        ),
+        (
+            "error building image: error building stage: failed to get files used from context: failed to get relative files: lstat /workspace/a: no such file or directory",
+            Code::CopySourceMissing,
+        ),
+        (
+            "error building image: error building stage: failed to get files used from context: failed to get fileinfo for /kaniko/0/app: lstat /kaniko/0/app: no such file or directory",
+            Code::StageFileMissing,
+        ),
+        (
+            "error building image: error building stage: failed to get files used from context: failed to get fileinfo for /kaniko/deps/0/app: lstat /kaniko/deps/0/app: no such file or directory",
+            Code::StageFileMissing,
+        ),
+    ];
+
+    /// Every signature, in the order in which they are tried.
+    pub(crate) fn signatures() -> impl Iterator<Item = &'static str> {
+        IN_CONTEXT_STEP.iter().chain(SIGNATURES).map(|(words, _)| *words).chain(LOST_FILES.iter().copied())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +555,35 @@ mod tests {
             ("", Code::BuildFailed),
         ] {
             assert_eq!(Failure::read(said).code(), code, "{said}");
+        }
+    }
+
+    #[test]
+    fn each_signature_has_real_words_that_it_tells() {
+        for (said, code) in told::TEXTS {
+            let failure = Failure::read(said);
+            assert_eq!(failure.code(), *code, "{said}");
+            assert_ne!(failure.message(), "the executor failed", "{said}");
+        }
+        for signature in told::signatures() {
+            // The first that fits tells; another one that fits as well takes nothing from a text of its own.
+            let is_first = |said: &str| told::signatures().find(|words| said.contains(words)) == Some(signature);
+            let is_of_files = LOST_FILES.contains(&signature);
+            assert!(
+                told::TEXTS.iter().any(|(said, _)| is_first(said) || is_of_files && said.contains(signature)),
+                "{signature}"
+            );
+        }
+    }
+
+    /// Login programs of registries use the clouds' libraries as well.
+    #[test]
+    fn what_a_bucket_says_is_no_buckets_after_the_context() {
+        for said in [
+            r#"error checking push permissions -- make sure …: checking push permission for "1.dkr.ecr.eu-west-1.amazonaws.com/a": NoCredentialProviders: no valid providers in chain"#,
+            "error pushing image: google: could not find default credentials",
+        ] {
+            assert_eq!(Failure::read(said).code(), Code::BuildFailed, "{said}");
         }
     }
 }

@@ -10,6 +10,8 @@ pub mod resolve;
 
 pub use args::{executor_args, reserved_flag};
 pub use failure::Failure;
+#[cfg(test)]
+pub(crate) use failure::told;
 
 /// Executor image used unless `--executor-image` names another: the last upstream release.
 pub const EXECUTOR_IMAGE: &str = "gcr.io/kaniko-project/executor:v1.24.0";
