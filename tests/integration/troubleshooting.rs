@@ -14,9 +14,11 @@ use kaniko_local::code::Code;
 use kaniko_local::context::mounts::Mounts;
 use kaniko_local::context::tarball::TarballError;
 use kaniko_local::diagnose::facts::Facts;
+use kaniko_local::diagnose::post_mortem::{Ended, Explained, Observed, causes};
 use kaniko_local::diagnose::{Finding, manifest, rules};
 use kaniko_local::error::{BuildError, ClusterError, ContextError, Error, UsageError};
 use kaniko_local::executor::image::Image;
+use kaniko_local::executor::log::Log;
 use kaniko_local::executor::resolve::{Setup, Stdin, resolve};
 use kaniko_local::report;
 
@@ -136,10 +138,7 @@ fn errors() -> Vec<Error> {
         ClusterError::UploadBroken { sent: Some(27_500_000), why: "no byte was accepted for 60 s".to_owned() }.into(),
         ClusterError::Receiver { code: 65, said: "a frame arrived damaged".to_owned() }.into(),
         Error::Deadline { timeout: Duration::from_secs(3600), trouble: None },
-        failed(
-            7,
-            "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7",
-        ),
+        failed(1, "Error: cache flags invalid: if using cache with --no-push, specify cache repo with --cache-repo"),
         BuildError::OutOfMemory { limit: Some("1Gi".to_owned()) }.into(),
         BuildError::Incomplete { said: "Couldn't eval /app/loop with link /app/loop".to_owned() }.into(),
         BuildError::NoDigest { found: String::new() }.into(),
@@ -359,6 +358,72 @@ fn link_before_its_target() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// For each code that only a log tells: the log, down to the executor's last words.
+const LOGS: &[(Code, &str)] = &[
+    (
+        Code::RunFailed,
+        "INFO[0000] Building stage 'golang:1.24' [idx: '0', base-idx: '-1']\nINFO[0009] RUN go build -o /app ./...\n\
+         INFO[0009] Running: [/bin/sh -c go build -o /app ./...]\n# example.com/app\n./main.go:9:2: undefined: Version\n\
+         error building image: error building stage: failed to execute command: waiting for process to exit: exit status 1",
+    ),
+    (Code::ContextStreamEmpty, "Error: error resolving source context: EOF"),
+    (Code::ContextStreamCut, "Error: error resolving source context: unexpected EOF"),
+    (Code::ArchiveDamaged, "Error: error resolving source context: flate: corrupt input before offset 5312"),
+    (Code::ContextDownload, "Error: error resolving source context: HTTPSTar bad status from server: 403 Forbidden"),
+    (
+        Code::BucketLogin,
+        "Error: error resolving source context: NoCredentialProviders: no valid providers in chain. Deprecated.",
+    ),
+    (Code::GitLogin, "Error: error resolving source context: authentication required"),
+    (Code::GitReference, "Error: error resolving source context: reference not found"),
+    (Code::GitWorktree, "Error: error resolving source context: worktree contains unstaged changes"),
+    (
+        Code::GitServer,
+        "Error: error resolving source context: unexpected client error: unexpected requesting \
+         \"https://dev.azure.com/team/app/_git/app/git-upload-pack\" status code: 400",
+    ),
+    (
+        Code::ContainerNotRecognised,
+        "kaniko should only be run inside of a container, run with the --force flag if you are sure you want to continue",
+    ),
+    (
+        Code::ContextNotKept,
+        "INFO[0031] Deleting filesystem...\nerror building image: error building stage: failed to get files used from context: \
+         failed to get fileinfo for /workspace/run.sh: lstat /workspace/run.sh: no such file or directory",
+    ),
+    (
+        Code::StageFileMissing,
+        "INFO[0031] Deleting filesystem...\nerror building image: error building stage: failed to get files used from context: \
+         failed to get fileinfo for /kaniko/0/src/app: lstat /kaniko/0/src/app: no such file or directory",
+    ),
+    (
+        Code::MountInTheWay,
+        "error building image: deleting file system after stage 0: unlinkat //product_uuid: device or resource busy",
+    ),
+    (
+        Code::OtherArchitecture,
+        "error building image: error building stage: failed to execute command: starting command: fork/exec /bin/sh: exec \
+         format error",
+    ),
+];
+
+/// What `explain --log` prints about a log of a build that failed.
+fn of_log(text: &str) -> String {
+    let mut log = Log::default();
+    text.lines().for_each(|line| log.line(line.as_bytes()));
+    let causes = causes(&Observed {
+        ended: Ended::Failed,
+        is_ours: false,
+        log: &log,
+        setup: None,
+        with_context: &[],
+        roots: &[],
+        is_context_mounted: false,
+        project: None,
+    });
+    plain(&report::explained_text(&Explained { pod: None, state: "the build failed", causes }))
+}
+
 /// What is found where nothing is sent to standard input, which `check` cannot know of.
 fn without_stdin() -> Vec<Finding> {
     let arguments = ["--context=tar://stdin".to_owned(), "--no-push".to_owned()];
@@ -493,6 +558,7 @@ fn printed() -> BTreeMap<Code, String> {
     printed.insert(Code::ArchiveCompressedTwice, of_archive(&gzip(&gzip(&incompressible(4096)))));
     printed.insert(Code::ArchiveHardLink, of_archive(&gzip(&link_before_its_target())));
     printed.extend(without_stdin().iter().map(|finding| (finding.code, plain(&report::finding_text(finding)))));
+    printed.extend(LOGS.iter().map(|(code, text)| (*code, of_log(text))));
     printed.extend(asked());
     let tree = careless();
     let advice = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
