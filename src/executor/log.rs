@@ -64,10 +64,10 @@ impl Ran {
         let stages = file.stages(channel(Family::Upstream)).ok()?;
         let wanted = words(&self.text);
         let steps = &stages.stages.get(self.stage)?.steps;
-        let alike = steps.iter().map(|step| step.instruction.span.clone()).filter(|span| {
+        let mut alike = steps.iter().map(|step| step.instruction.span.clone()).filter(|span| {
             text.get(span.clone()).is_some_and(|text| words(&on_one_line(text, file.escape.character())) == wanted)
         });
-        alike.skip(self.repeated).next()
+        alike.nth(self.repeated)
     }
 }
 
