@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 use crate::code::Code;
 use crate::context::advice::Advice;
@@ -44,6 +47,22 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// One action, if one is sure to help.
     pub help: Option<String>,
+}
+
+/// A text without passwords and values of build arguments. A user of `git` alone is no secret.
+pub(crate) fn without_secrets(text: &str) -> String {
+    static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"://([^/\s@`]+)@").ok());
+    static ARGUMENT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(--build-arg[ =]+[A-Za-z_][A-Za-z0-9_]*=)[^\s`]+").ok());
+    let hidden = |found: &Captures| match &found[1] {
+        "git" => found[0].to_owned(),
+        _ => "://***@".to_owned(),
+    };
+    let text = ADDRESS.as_ref().map_or(text.into(), |address| address.replace_all(text, hidden));
+    ARGUMENT
+        .as_ref()
+        .map_or(text.clone(), |argument| argument.replace_all(&text, "${1}***").into_owned().into())
+        .into_owned()
 }
 
 /// A part of a file.
@@ -121,6 +140,15 @@ impl Finding {
         self
     }
 
+    /// Takes out what nobody else may read: passwords in addresses, and values of build arguments. What the executor was
+    /// given is repeated, and documents are passed on.
+    pub(crate) fn hide_secrets(&mut self) {
+        let texts = self.notes.iter_mut().chain([&mut self.message]).chain(&mut self.help);
+        for text in texts {
+            *text = without_secrets(text);
+        }
+    }
+
     /// With an action, if there is one.
     #[must_use]
     pub(super) fn with_help(mut self, help: Option<String>) -> Self {
@@ -169,6 +197,25 @@ pub(super) mod told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_and_values_of_build_arguments_are_hidden() {
+        for (text, shown) in [
+            ("use `git://me:secret@h.example/a`", "use `git://***@h.example/a`"),
+            (
+                "https://oauth2:token@h.example and https://t0ken@h.example",
+                "https://***@h.example and https://***@h.example",
+            ),
+            ("git://git@h.example:a/b", "git://git@h.example:a/b"),
+            (
+                "`--build-arg PW=secret` and `--build-arg=PW=secret --x=y`",
+                "`--build-arg PW=***` and `--build-arg=PW=*** --x=y`",
+            ),
+            ("dir:///workspace@x", "dir:///workspace@x"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
 
     #[test]
     fn places_count_lines_and_characters_from_1() {

@@ -9,4 +9,5 @@ pub mod rules;
 pub mod sources;
 mod tree;
 
+pub(crate) use finding::without_secrets;
 pub use finding::{Finding, Place, Severity, Span};

@@ -147,6 +147,7 @@ fn base(observed: &Observed) -> Option<Cause> {
     let log = observed.log;
     let certain = |finding| Some(Cause { finding, sure: Sure::Certain });
     match &observed.ended {
+        Ended::Told(finding) if finding.code == Code::Deadline && log.waits_for_stdin() => waits_for_stdin(),
         Ended::Told(finding) => certain(finding.clone()),
         Ended::Waiting(trouble) => {
             let trouble = trouble.as_ref()?;
@@ -158,17 +159,17 @@ fn base(observed: &Observed) -> Option<Cause> {
             let finding = error(Code::ImageIncomplete, "the executor left files out of the image", notes);
             certain(finding.with_help(Some("remove the symlink named above, or name it in the ignore file".to_owned())))
         }
-        Ended::Running if log.waits_for_stdin() => {
-            let notes = vec!["`To simulate EOF and exit` is the last line of its log".to_owned()];
-            let message = "the executor waits for the end of its standard input";
-            certain(
-                error(Code::StdinStaysOpen, message, notes)
-                    .with_help(Some("write `stdinOnce: true`, and close the stream when all is sent".to_owned())),
-            )
-        }
+        Ended::Running if log.waits_for_stdin() => waits_for_stdin(),
         Ended::Well | Ended::Running => None,
         Ended::Failed => Some(failed(observed)),
     }
+}
+
+fn waits_for_stdin() -> Option<Cause> {
+    let notes = vec!["`To simulate EOF and exit` is the last line of its log".to_owned()];
+    let help = "write `stdinOnce: true`, and close the stream when all is sent".to_owned();
+    let finding = error(Code::StdinStaysOpen, "the executor waits for the end of its standard input", notes);
+    Some(Cause { finding: finding.with_help(Some(help)), sure: Sure::Certain })
 }
 
 /// What the log says of a failure.
@@ -210,14 +211,22 @@ fn failed(observed: &Observed) -> Cause {
 fn lost_source(observed: &Observed, base: &Finding) -> Option<Cause> {
     let failure = Failure::read(observed.log.words()?);
     let (Code::CopySourceMissing, Some(lost)) = (failure.code(), &failure.lost) else { return None };
-    let roots = observed.roots.iter().map(String::as_str).chain(ROOTS.iter().copied());
-    let below = roots.into_iter().find_map(|root| lost.strip_prefix(root)?.strip_prefix('/'))?;
+    let roots = || observed.roots.iter().map(String::as_str).chain(ROOTS.iter().copied());
+    let below = roots().find_map(|root| lost.strip_prefix(root)?.strip_prefix('/'));
     let project = observed.project.as_ref()?;
-    let is_about = |finding: &&Finding| {
+    let named = |finding: &Finding| {
         let named = finding.message.split('`').nth(1).unwrap_or_default();
-        explains(finding.code, base.code) && named.trim_start_matches("./").trim_matches('/') == below.trim_matches('/')
+        named.trim_start_matches("./").trim_matches('/').to_owned()
     };
-    project.findings.iter().find(is_about).map(|finding| promoted(finding, observed.log.words()))
+    let mut fitting = project.findings.iter().filter(|finding| explains(finding.code, base.code));
+    let exactly = fitting.clone().find(|finding| below == Some(&*named(finding)));
+    if let Some(finding) = exactly {
+        return Some(promoted(finding, observed.log.words()));
+    }
+    // Where the context was is not known: CI systems have it anywhere.
+    let finding =
+        fitting.find(|finding| observed.roots.is_empty() && lost.ends_with(&format!("/{}", named(finding))))?;
+    Some(Cause { sure: Sure::Likely, ..promoted(finding, observed.log.words()) })
 }
 
 /// What failed, with what else is known where nothing explains it.
@@ -234,6 +243,7 @@ fn hinted(mut base: Cause, observed: &Observed) -> Cause {
             base.sure = Sure::Likely;
         }
         Code::CopySourceMissing => match &observed.project {
+            Some(_) if observed.roots.is_empty() => {}
             Some(project) => finding
                 .notes
                 .push(format!("nothing in `{}` explains it: the pod had something else", project.directory.display())),
@@ -519,7 +529,7 @@ mod tests {
         let log = self::log(&elsewhere);
         let findings = [ignored];
         let cause = the_one(&Observed { project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) });
-        assert_eq!(cause.finding.code, Code::CopySourceMissing, "its root is not known");
+        assert_eq!((cause.finding.code, cause.sure), (Code::CopySourceIgnored, Sure::Likely), "its root is not known");
         let roots = ["/builds/app".to_owned()];
         let observed = Observed { roots: &roots, project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) };
         assert_eq!(the_one(&observed).finding.code, Code::CopySourceIgnored, "its root is known");

@@ -30,9 +30,6 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("unknown build context prefix provided", Code::ContextScheme),
     ("please specify a path to the build context", Code::ContextEmpty),
     ("no data found.. don't forget", Code::NoStdin),
-    ("gzip: invalid header", Code::ArchiveNotGzip),
-    ("archive/tar: invalid tar header", Code::ArchiveDamaged),
-    ("flate: corrupt input", Code::ArchiveDamaged),
     ("mkdir /kaniko/buildcontext/: permission denied", Code::ExecutorNotRoot),
     ("mkdir /kaniko/buildcontext/: read-only file system", Code::ReadOnlyRoot),
     ("error resolving source context: chown ", Code::CapabilityMissing),
@@ -40,8 +37,6 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("error resolving source context: open ", Code::ArchiveMissing),
     ("error resolving source context: stat ", Code::SubPathMissing),
     ("HTTPSTar bad status from server", Code::ContextDownload),
-    ("storage: bucket name is empty", Code::BucketRegression),
-    ("GetObjectInput.Bucket", Code::BucketRegression),
     ("error resolving source context: authentication required", Code::GitLogin),
     ("error resolving source context: authorization failed", Code::GitLogin),
     ("error resolving source context: repository not found", Code::GitLogin),
@@ -62,7 +57,7 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("UNAUTHORIZED: ", Code::RegistryUnauthorized),
     ("DENIED: ", Code::RegistryUnauthorized),
     ("401 Unauthorized", Code::RegistryUnauthorized),
-    ("403 Forbidden", Code::RegistryUnauthorized),
+    ("status code 403 Forbidden", Code::RegistryUnauthorized),
     ("MANIFEST_UNKNOWN: ", Code::BaseImageNotFound),
     ("NAME_UNKNOWN: ", Code::BaseImageNotFound),
     ("/v2/\": dial tcp", Code::RegistryUnreachable),
@@ -82,6 +77,7 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("copy failed: no source files specified", Code::CopyPatternUnmatched),
     ("EvalSymlinks: too many links", Code::SymlinkLoop),
     ("waiting for process to exit: ", Code::RunFailed),
+    ("failed to execute command: starting command: ", Code::RunFailed),
 ];
 
 /// The step that fetches the context.
@@ -89,6 +85,11 @@ const CONTEXT_STEP: &str = "error resolving source context: ";
 
 /// Words that mean this only in that step: registries and their login programs say them too, later.
 const IN_CONTEXT_STEP: &[(&str, Code)] = &[
+    ("gzip: invalid header", Code::ArchiveNotGzip),
+    ("archive/tar: invalid tar header", Code::ArchiveDamaged),
+    ("flate: corrupt input", Code::ArchiveDamaged),
+    ("storage: bucket name is empty", Code::BucketRegression),
+    ("GetObjectInput.Bucket", Code::BucketRegression),
     // Clouds' libraries, of which the AWS SDK has other words in version 2 (`ec2rolecreds/provider.go`).
     ("NoCredentialProviders: ", Code::BucketLogin),
     ("no EC2 IMDS role found", Code::BucketLogin),
@@ -482,6 +483,10 @@ pub(crate) mod told {
         (
             "error building image: error building stage: failed to take snapshot: EvalSymlinks: too many links",
             Code::SymlinkLoop,
+        ),
+        (
+            "error building image: error building stage: failed to execute command: starting command: fork/exec /bin/sh: no such file or directory",
+            Code::RunFailed,
         ),
         (
             "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7",

@@ -27,13 +27,17 @@ const BARE: &[&str] = &[
     "error resolving relative paths",
     "kaniko should only be run inside of a container",
 ];
+/// The one that is told apart within a line, too.
+const STAGE: &str = "error building image: error building stage: ";
 /// The same, before it has them. A log that somebody has copied may have anything before it.
 const FIRST: &[&str] = &["Error: error resolving ", "Error: unknown ", "Error: you must provide ", "Error: unlinkat "];
 
 /// What a log says.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
-    words: Option<String>,
+    words: Option<(Rank, String)>,
+    form: Option<Form>,
+    runs_programs: bool,
     left_out: Option<String>,
     stage: Option<usize>,
     ran: Option<Ran>,
@@ -44,6 +48,25 @@ pub struct Log {
     cleared: bool,
     cloned: bool,
     lines: usize,
+}
+
+/// How sure it is that a line is the executor's last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It begins as one does.
+    Any,
+    /// It is one of those before a build.
+    Start,
+    /// It is one of those of a build.
+    Build,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Color,
+    Text,
+    Json,
 }
 
 /// An instruction that it came to.
@@ -93,13 +116,16 @@ impl Log {
             self.waits = line.contains("To simulate EOF and exit");
         }
         match message(line) {
-            Some((level, message)) => self.said(&level, &message),
-            None => self.bare(line),
+            // What it runs may log in another form.
+            Some((form, level, message)) if *self.form.get_or_insert(form) == form => self.said(&level, &message),
+            _ => self.bare(line),
         }
     }
 
     fn said(&mut self, level: &str, message: &str) {
         self.output.clear();
+        // Nothing of its own comes after its last words: those were somebody else's.
+        self.words = None;
         // A symlink that it cannot resolve ends its snapshot early (kaniko v1.24.0 `pkg/snapshot/snapshot.go`).
         if level.starts_with("err") && message.contains("Couldn't eval ") {
             self.left_out = Some(message.to_owned());
@@ -110,6 +136,7 @@ impl Log {
         }
         self.cleared |= message.starts_with("Deleting filesystem");
         if message.starts_with("RUN ") {
+            self.runs_programs = true;
             let repeated = self.came_to.iter().filter(|text| *text == message).count();
             self.came_to.push(message.to_owned());
             self.ran = self.stage.map(|stage| Ran { stage, text: message.to_owned(), repeated });
@@ -117,32 +144,41 @@ impl Log {
     }
 
     fn bare(&mut self, line: &str) {
-        let begins = |words: &&&str| line.starts_with(**words);
-        let found = match self.ran {
-            // Once it runs programs, a line is the executor's only if it begins as one of its own.
-            Some(_) => BARE.iter().find(begins).map(|_| line),
-            None => BARE.iter().chain(FIRST).find_map(|words| line.find(words).map(|at| &line[at..])),
-        };
-        let is_start = self.ran.is_none() && self.words.is_none();
-        let found = found.or_else(|| Some(line).filter(|line| is_start && line.starts_with("Error: ")));
-        // The usage that follows the first line says nothing.
-        let is_over = self.words.as_ref().is_some_and(|words| words.starts_with("Error: "));
-        match found {
-            Some(words) if !is_over => self.words = Some(words.to_owned()),
-            Some(_) => {}
-            None => {
-                self.cloned |= line.starts_with("Counting objects: ") || line.starts_with("Enumerating objects: ");
-                if self.output.len() == OUTPUT {
-                    self.output.pop_front();
-                }
-                self.output.push_back(line.to_owned());
-            }
+        let Some((rank, at)) = self.last_words(line) else { return self.put_out(line) };
+        // A program that ends without a line end has the executor's words on its last line.
+        self.put_out(&line[..at]);
+        // The usage that follows the first line says nothing; of lines that end a build, the last one does.
+        if self.words.as_ref().is_none_or(|(before, _)| rank > *before || rank == Rank::Build) {
+            self.words = Some((rank, line[at..].to_owned()));
         }
+    }
+
+    /// Where in a line the executor's last words begin, if they do.
+    fn last_words(&self, line: &str) -> Option<(Rank, usize)> {
+        let anywhere = |all: &[&str]| all.iter().filter_map(|words| line.find(words)).min();
+        let at_start = |all: &[&str]| all.iter().any(|words| line.starts_with(words)).then_some(0);
+        if self.runs_programs {
+            return at_start(BARE).or_else(|| line.find(STAGE)).map(|at| (Rank::Build, at));
+        }
+        let of_build = anywhere(BARE).map(|at| (Rank::Build, at));
+        let of_start = || anywhere(FIRST).map(|at| (Rank::Start, at));
+        of_build.or_else(of_start).or_else(|| at_start(&["Error: "]).map(|at| (Rank::Any, at)))
+    }
+
+    fn put_out(&mut self, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        self.cloned |= line.starts_with("Counting objects: ") || line.starts_with("Enumerating objects: ");
+        if self.output.len() == OUTPUT {
+            self.output.pop_front();
+        }
+        self.output.push_back(line.to_owned());
     }
 
     /// The executor's last words, if it failed.
     pub fn words(&self) -> Option<&str> {
-        self.words.as_deref()
+        self.words.as_ref().map(|(_, words)| words.as_str())
     }
 
     /// Its word that it left files out of the image. It ends with 0 all the same.
@@ -152,13 +188,15 @@ impl Log {
 
     /// The `RUN` that failed, if that is what failed.
     pub fn failed_run(&self) -> Option<&Ran> {
-        let is_run = self.words.as_ref().is_some_and(|words| words.contains("waiting for process to exit: "));
+        let is_run = self.words().is_some_and(|words| {
+            ["waiting for process to exit: ", "starting command: "].iter().any(|step| words.contains(step))
+        });
         self.ran.as_ref().filter(|_| is_run)
     }
 
     /// The last lines of what is not the executor's own.
     pub fn output(&self) -> impl Iterator<Item = &str> {
-        self.output.iter().map(String::as_str).filter(|line| !line.is_empty())
+        self.output.iter().map(String::as_str)
     }
 
     /// Whether its last line says that it waits for the end of standard input.
@@ -190,25 +228,27 @@ fn without_time(line: &str) -> &str {
     }
 }
 
-/// Level and text of a line that the executor wrote with any `--log-format`: `color`, `text` or `json`.
-fn message(line: &str) -> Option<(String, String)> {
+/// Form, level and text of a line that the executor wrote with any `--log-format`: `color`, `text` or `json`.
+fn message(line: &str) -> Option<(Form, String, String)> {
     if let Some((level, rest)) = line.split_once('[')
         && matches!(level, "TRAC" | "DEBU" | "INFO" | "WARN" | "ERRO" | "FATA")
         && let Some((seconds, message)) = rest.split_once(']')
+        && seconds.len() >= 4
         && seconds.bytes().all(|byte| byte.is_ascii_digit())
     {
-        return Some((level.to_lowercase(), message.trim().to_owned()));
+        return Some((Form::Color, level.to_lowercase(), message.trim().to_owned()));
     }
     if line.starts_with("{\"") {
         let document: Value = serde_json::from_str(line).ok()?;
         let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
-        return Some((text("level")?, text("msg")?));
+        let is_executors = document.as_object()?.len() == 3 && text("time").is_some();
+        return is_executors.then_some((Form::Json, text("level")?, text("msg")?));
     }
     let rest = line.strip_prefix("time=\"")?.split_once("\" level=")?.1;
     let (level, message) = rest.split_once(" msg=")?;
     // Go's quoting, of which JSON knows what occurs.
     let message = serde_json::from_str(message).unwrap_or_else(|_| message.to_owned());
-    Some((level.to_owned(), message))
+    Some((Form::Text, level.to_owned(), message))
 }
 
 /// `'golang:1' [idx: '0', base-idx: '-1']`.
@@ -242,13 +282,13 @@ mod tests {
         assert_eq!(log("").words(), None);
     }
 
-    const STAGE: &str = "\u{1b}[36mINFO\u{1b}[0m[0000] Building stage 'busybox' [idx: '1', base-idx: '-1'] \n";
+    const STAGE_LINE: &str = "\u{1b}[36mINFO\u{1b}[0m[0000] Building stage 'busybox' [idx: '1', base-idx: '-1'] \n";
     const FAILED: &str = "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7";
 
     #[test]
     fn a_program_that_fails_is_told_with_its_instruction_and_its_last_lines() {
         let text = format!(
-            "{STAGE}\u{1b}[36mINFO\u{1b}[0m[0000] RUN make   all \nINFO[0000] Running: [/bin/sh -c make   all] \nout\nError: not the executor's\n{FAILED}\n"
+            "{STAGE_LINE}\u{1b}[36mINFO\u{1b}[0m[0000] RUN make   all \nINFO[0000] Running: [/bin/sh -c make   all] \nout\nError: not the executor's\n{FAILED}\n"
         );
         let log = log(&text);
         assert_eq!(log.words(), Some(FAILED));
@@ -257,8 +297,35 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_ends_without_a_line_end_hides_nothing() {
+        let log = log(&format!("{STAGE_LINE}INFO[0000] RUN x\nfoo{FAILED}"));
+        assert_eq!(log.words(), Some(FAILED));
+        assert_eq!(log.output().collect::<Vec<_>>(), ["foo"]);
+    }
+
+    #[test]
+    fn what_a_program_says_is_not_the_executors() {
+        for text in [
+            "Error: unknown flag: --foo\n",
+            "{\"level\":\"error\",\"msg\":\"db down\"}\n",
+            "time=\"x\" level=fatal msg=\"no database\"\n",
+            "warning: Error: unknown command \"x\" for \"helm\"\n",
+        ] {
+            for before in [STAGE_LINE, ""] {
+                let log = log(&format!("{before}INFO[0000] RUN x\n{text}{FAILED}"));
+                assert_eq!((log.words(), log.output().count()), (Some(FAILED), 1), "{text}");
+            }
+            assert_eq!(log(&format!("{STAGE_LINE}INFO[0000] RUN x\n{text}")).words(), None, "{text}");
+        }
+        let fake = "error building image: fake\nINFO[0003] Taking snapshot of full filesystem...";
+        assert_eq!(log(&format!("{STAGE_LINE}INFO[0000] RUN x\n{fake}")).words(), None);
+        let words = "Error: error resolving dockerfile path: please";
+        assert_eq!(log(&format!("Error: no cache, going on\n{words}")).words(), Some(words), "of a wrapper");
+    }
+
+    #[test]
     fn the_same_instruction_twice_is_told_apart() {
-        let log = log(&format!("{STAGE}INFO[0000] RUN x\nINFO[0001] RUN y\nINFO[0001] RUN x\n{FAILED}"));
+        let log = log(&format!("{STAGE_LINE}INFO[0000] RUN x\nINFO[0001] RUN y\nINFO[0001] RUN x\n{FAILED}"));
         assert_eq!(log.failed_run().map(|ran| ran.repeated), Some(1));
     }
 

@@ -54,6 +54,7 @@ pub fn check(
         }
         None => None,
     };
+    checked.findings.iter_mut().for_each(Finding::hide_secrets);
     let located = checked.located();
     let all: Vec<Finding> = located.iter().map(|(finding, _)| finding.clone()).collect();
     match request.form {
@@ -267,6 +268,8 @@ fn of_archive<'a>(dockerfile: &DockerfileSource) -> Result<Checked<'a>, Error> {
 fn of_manifest<'a>(file: &Path, text: std::io::Result<String>, mounts: &[Mount]) -> Result<Checked<'a>, Error> {
     let unreadable = |why: String| UsageError::Manifest { file: file.to_owned(), why };
     let text = text.map_err(|error| unreadable(error.to_string()))?;
-    let findings = manifest::findings(file, &text, mounts, &Mounts::new(mounts)).map_err(unreadable)?;
+    let of_helm = if text.contains("{{") { "; a template is read once it is rendered: `helm template`" } else { "" };
+    let findings = manifest::findings(file, &text, mounts, &Mounts::new(mounts))
+        .map_err(|why| unreadable(format!("{why}{of_helm}")))?;
     Ok(Checked { findings, file: Some(file.to_owned()), ..Checked::default() })
 }

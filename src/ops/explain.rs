@@ -36,11 +36,14 @@ use crate::request::{DockerfileSource, ExplainRequest, Remains};
 pub async fn explain(request: &ExplainRequest, options: &ClusterOptions) -> Result<bool, Error> {
     let at_hand = request.context.as_ref().map(|(directory, dockerfile)| AtHand::read(directory, dockerfile));
     let at_hand = at_hand.transpose()?;
-    let explained = match &request.remains {
+    let mut explained = match &request.remains {
         Remains::Pod(name) => of_pod(name, request, at_hand.as_ref(), options).await?,
         Remains::Log(file) => vec![of_log(&read_log(file)?, at_hand.as_ref())?],
         Remains::LogOnStdin => vec![of_log(&lines(Path::new("-"), std::io::stdin().lock())?, at_hand.as_ref())?],
     };
+    for cause in explained.iter_mut().flat_map(|explained| &mut explained.causes) {
+        cause.finding.hide_secrets();
+    }
     match request.is_document {
         true => report::write_stdout(format!("{:#}\n", report::explain_json(&explained)).as_bytes())?,
         false => {
@@ -162,7 +165,9 @@ fn of_container(
 ) -> Result<Explained, Error> {
     let Remnant { pod, document, log, warnings } = *remnant;
     let is_ours = pod.labels().contains_key(INSTANCE);
-    let (state, ended) = ended(stage_of(pod, &executor.name), warnings, is_ours, executor)?;
+    let stage =
+        if executor.is_init { stage_of(&beginning(pod), &executor.name) } else { stage_of(pod, &executor.name) };
+    let (state, ended) = ended(stage, warnings, is_ours, executor)?;
     let judged = |mounts: &[Mount]| {
         let name = format!("pod/{}", pod.name_any());
         let found = manifest::findings(Path::new(&name), document, mounts, &Mounts::new(mounts)).unwrap_or_default();
@@ -252,6 +257,18 @@ fn settled(mut pod: Pod) -> Pod {
     pod
 }
 
+/// A pod as if its init containers were all it has.
+fn beginning(pod: &Pod) -> Pod {
+    let mut pod = pod.clone();
+    if let Some(spec) = &mut pod.spec {
+        spec.containers = spec.init_containers.take().unwrap_or_default();
+    }
+    if let Some(status) = &mut pod.status {
+        status.container_statuses = status.init_container_statuses.take();
+    }
+    pod
+}
+
 /// A build context at hand.
 struct AtHand<'a> {
     directory: &'a Path,
@@ -263,6 +280,8 @@ impl<'a> AtHand<'a> {
         locate::check_directory(directory)?;
         let dockerfile = match locate::dockerfile(directory, dockerfile.path()) {
             Ok(found) => Ok(found),
+            // What was named has to be there.
+            Err(error) if dockerfile.path().is_some() => return Err(error),
             Err(error) => Err(error.try_into()?),
         };
         Ok(Self { directory, dockerfile })

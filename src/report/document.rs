@@ -6,7 +6,7 @@ use anstream::adapter::strip_str;
 use serde_json::{Value, json};
 
 use crate::diagnose::post_mortem::{Cause, Explained};
-use crate::diagnose::{Finding, Span};
+use crate::diagnose::{Finding, Span, without_secrets};
 use crate::error::Error;
 use crate::executor::files::{Mount, local};
 use crate::executor::resolve::{Candidate, End, Outcome, Resolution};
@@ -101,7 +101,7 @@ fn resolution_json(resolution: &Resolution, mounts: &[Mount]) -> Value {
     };
     json!({
         "context": resolution.context.as_ref().map(|context| {
-            json!({ "given": context.given, "root": text(&context.absolute) })
+            json!({ "given": without_secrets(&context.given), "root": text(&context.absolute) })
         }),
         "dockerfile": resolution.dockerfile.as_ref().map(|dockerfile| {
             json!({

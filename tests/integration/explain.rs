@@ -75,8 +75,7 @@ impl Document {
     /// The causes as `code confidence`.
     fn causes(&self, arguments: &[&str]) -> Vec<String> {
         let (document, text) = self.explained(arguments);
-        println!("{text}");
-        let causes = document["builds"][0]["causes"].as_array().unwrap();
+        let causes = document["builds"][0]["causes"].as_array().unwrap_or_else(|| panic!("{text}"));
         causes
             .iter()
             .map(|cause| format!("{} {}", cause["code"].as_str().unwrap(), cause["confidence"].as_str().unwrap()))
@@ -377,6 +376,34 @@ fn an_executor_that_waits_for_the_end_of_its_input_is_told() {
     document.apply();
     wait_for("the executor waits", || document.namespace.tool(&["explain", "pod/kaniko"]).run().code == Some(1));
     assert_eq!(document.causes(&[])[0], "stdin-stays-open certain");
+}
+
+/// It is not among those that run side by side.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn an_executor_in_an_init_container_is_explained() {
+    let mut document = Document::new("empty-volume", Path::new("/"));
+    let others = format!("  containers:\n    - name: after\n      image: {}\n  initContainers:\n", base_image());
+    document.text = document.text.replace("  containers:\n", &others);
+    let (found, text) = document.ended().explained(&[]);
+    assert_eq!(found["builds"][0]["container"], "kaniko", "{text}");
+    assert!(text.contains(WELL_KNOWN), "{text}");
+}
+
+/// A token in an address gets into no document.
+#[test]
+fn secrets_among_arguments_are_not_repeated() {
+    let token = "glpat-0123456789";
+    let git = format!("--context=git://https://oauth2:{token}@example.com/a/b.git");
+    for form in ["text", "json", "sarif"] {
+        let arguments = ["check", "-o", form, "--", &git, &format!("--build-arg TOKEN={token}"), "--no-push"];
+        let finished = Tool::new(&arguments).run();
+        assert!(!finished.stdout().contains(token), "{}", finished.transcript());
+        assert!(!finished.stderr.contains(token), "{}", finished.transcript());
+    }
+    let log = format!("Error: error resolving source context: https://oauth2:{token}@example.com/a: EOF\n");
+    let explained = Tool::new(&["explain", "--log", "-"]).input(log).run();
+    assert!(explained.stdout().contains("https://***@example.com/a"), "{}", explained.transcript());
 }
 
 /// Templates with a git context, as teams had them: the repository is cloned, so nothing is told of its files; with a

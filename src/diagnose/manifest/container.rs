@@ -122,10 +122,18 @@ pub(super) fn findings(container: &Container) -> Vec<Finding> {
     };
     let mut found = volumes::findings(container, &resolution);
     let is_lost = found.iter().any(|finding| finding.severity == Severity::Error);
-    found.extend(match container.knows_files(&resolution) && !is_lost {
+    let mut of_rules = match container.knows_files(&resolution) && !is_lost {
         true => rules::findings(&facts),
         false => rules::of_arguments(&facts),
-    });
+    };
+    // That nothing is mounted at an address is no news.
+    if let Some(address) = of_rules.iter_mut().find(|finding| finding.code == Code::GitAddress)
+        && found.iter().any(|finding| finding.code == Code::ContextNotMounted)
+    {
+        address.severity = Severity::Error;
+        found.retain(|finding| finding.code != Code::ContextNotMounted);
+    }
+    found.extend(of_rules);
     found.extend(judged(&running(Run::Executor(Box::new(resolution)))));
     found
 }

@@ -109,6 +109,8 @@ pub struct Executor {
     pub image: String,
     /// Where it looks for its context, if its arguments tell.
     pub context_root: Option<String>,
+    /// Whether it is an init container.
+    pub is_init: bool,
     /// Whether a volume is mounted there, or above.
     pub is_context_mounted: bool,
 }
@@ -125,14 +127,16 @@ pub fn executors(text: &str, files: &dyn PodFiles) -> Result<Vec<Executor>, Stri
         let file = Path::new("");
         let container = Container { file, documents: &documents, group, role, node, mounts: &[], files };
         let root = container::context_root(&container);
-        Executor {
+        // An image with a shell serves for other things, too, in an init container most of all.
+        (role == Role::Main || container.holds_executor()).then(|| Executor {
             name: container.name().to_owned(),
             image: container.image().to_owned(),
+            is_init: role != Role::Main,
             is_context_mounted: root.as_ref().is_some_and(|root| volumes::covering(&container, root).is_some()),
             context_root: root.map(|root| String::from_utf8_lossy(&root).into_owned()),
-        }
+        })
     };
-    Ok(containers.filter(|(_, (role, _))| *role == Role::Main).map(executor).collect())
+    Ok(containers.filter_map(executor).collect())
 }
 
 /// The members of a list; none if there is no such list.
