@@ -17,11 +17,12 @@
 //!             why, mounts (I/O)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
-//! executor    Kaniko's executor: its arguments, and a model of how it comes to its context, its Dockerfile and what it
-//!             copies (pure)
-//! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest (pure)
+//! executor    Kaniko's executor: its arguments, a model of how it comes to its context, its Dockerfile and what it
+//!             copies, and what its log says (pure)
+//! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest, in what is left of
+//!             a build that failed (pure)
 //! cluster     manifest, template, privileges, rights, refusal, status, receiver, ways (pure); client, ask, stream, upload,
-//!             watch, logs, secret, session (network)
+//!             watch, logs, observe, events, secret, session (network)
 //! report      what a user sees: errors, progress, documents
 //! words       counts and sizes in words
 //! gopath      paths as Go understands them (pure)

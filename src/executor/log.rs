@@ -16,6 +16,8 @@ use crate::dockerfile;
 
 /// Lines of a program's output that are kept.
 const OUTPUT: usize = 10;
+/// Words before a line that a tool may have put there.
+const MOST_WORDS: usize = 3;
 /// Bytes of a line that are looked at.
 const LINE: usize = 16 * 1024;
 
@@ -37,6 +39,8 @@ const FIRST: &[&str] = &["Error: error resolving ", "Error: unknown ", "Error: y
 pub struct Log {
     words: Option<(Rank, String)>,
     form: Option<Form>,
+    /// Words before each line that are not the executor's.
+    prefix: usize,
     runs_programs: bool,
     left_out: Option<String>,
     stage: Option<usize>,
@@ -110,7 +114,7 @@ impl Log {
     pub fn line(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(&line[..line.len().min(LINE)]);
         let line = strip_str(&line).to_string();
-        let line = without_time(line.trim());
+        let line = self.without_prefix(without_time(line.trim()));
         self.lines += 1;
         if !line.is_empty() {
             self.waits = line.contains("To simulate EOF and exit");
@@ -120,6 +124,21 @@ impl Log {
             Some((form, level, message)) if *self.form.get_or_insert(form) == form => self.said(&level, &message),
             _ => self.bare(line),
         }
+    }
+
+    /// Without what the tool that collected the log puts before each line, as it is before the executor's first one: the
+    /// names of pod and container (stern), of the step (tkn), of the stream (GitLab).
+    fn without_prefix<'l>(&mut self, line: &'l str) -> &'l str {
+        if self.form.is_none() {
+            let starts = line.match_indices(' ').map(|(at, _)| at + 1).take(MOST_WORDS);
+            self.prefix =
+                starts.enumerate().find_map(|(count, at)| message(&line[at..]).map(|_| count + 1)).unwrap_or(0);
+        }
+        let mut rest = line;
+        for _ in 0..self.prefix {
+            rest = rest.split_once(' ').map_or("", |(_, rest)| rest);
+        }
+        rest
     }
 
     fn said(&mut self, level: &str, message: &str) {
@@ -223,7 +242,9 @@ impl Log {
 /// Without the time that `kubectl logs --timestamps` puts before a line.
 fn without_time(line: &str) -> &str {
     match line.split_once(' ') {
-        Some((time, rest)) if time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok() => rest.trim_start(),
+        Some((time, rest)) if time.len() >= "2026-01-01T00:00:00Z".len() && time.parse::<jiff::Timestamp>().is_ok() => {
+            rest.trim_start()
+        }
         _ => line,
     }
 }
@@ -301,6 +322,19 @@ mod tests {
         let log = log(&format!("{STAGE_LINE}INFO[0000] RUN x\nfoo{FAILED}"));
         assert_eq!(log.words(), Some(FAILED));
         assert_eq!(log.output().collect::<Vec<_>>(), ["foo"]);
+    }
+
+    #[test]
+    fn what_a_collector_of_logs_puts_before_each_line_is_left_out() {
+        for prefix in ["kaniko-x build ", "[build] ", "2026-11-26T21:14:17.123456Z 01O ", "2026-11-26T21:14:17+01:00 "]
+        {
+            let lines = [STAGE_LINE.trim_end(), "INFO[0000] RUN x", "Error: y", "foo bar", FAILED];
+            let text: String = lines.iter().map(|line| format!("{prefix}{line}\n")).collect();
+            let log = log(&text);
+            assert_eq!(log.words(), Some(FAILED), "{prefix}");
+            assert_eq!(log.failed_run().map(|ran| &*ran.text), Some("RUN x"), "{prefix}");
+            assert_eq!(log.output().collect::<Vec<_>>(), ["Error: y", "foo bar"], "{prefix}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::diagnose::manifest::{self, Executor};
 use crate::diagnose::post_mortem::{self, Ended, Explained, Observed, Project, causes};
 use crate::diagnose::{Finding, Severity};
 use crate::error::{BuildError, Error, UsageError};
-use crate::executor::files::Mount;
+use crate::executor::files::{Mount, local};
 use crate::executor::image::Image;
 use crate::executor::log::Log;
 use crate::report::{self, LogForm, Progress, Style};
@@ -182,6 +182,13 @@ fn of_container(
         _ => vec![],
     };
     let with_context = if mounts.is_empty() { vec![] } else { judged(&mounts) };
+    // What is mounted where the context was is the context.
+    let directory = root.as_ref().and_then(|root| local(&request.mounts, root.as_bytes()));
+    let from_mount = match (at_hand, &directory) {
+        (None, Some(directory)) if directory.is_dir() => Some(AtHand::read(directory, &DockerfileSource::Default)?),
+        _ => None,
+    };
+    let at_hand = at_hand.or(from_mount.as_ref());
     let findings =
         at_hand.map(|at_hand| at_hand.findings(Image::named(&executor.image))).transpose()?.unwrap_or_default();
     let roots: Vec<String> = root.into_iter().collect();

@@ -243,13 +243,9 @@ fn a_failing_run_ends_with_1_and_its_output_on_stderr() {
     let finished = namespace.build(&tree).run();
     assert_eq!((finished.code, finished.stdout()), (Some(1), ""), "{}", finished.stderr);
     assert!(finished.stderr.lines().any(|line| line == "this line tells why"), "{}", finished.stderr);
-    assert!(
-        finished
-            .stderr
-            .contains("error[build-failed]: build failed: executor ended with 7\nnote: error building image:"),
-        "{}",
-        finished.stderr
-    );
+    let at = format!("note: at {}/Dockerfile:2: RUN echo this line tells why && exit 7", tree.path().display());
+    let told = format!("error[run-failed]: build failed: executor ended with 7\n{at}\nnote: error building image:");
+    assert!(finished.stderr.contains(&told), "{}", finished.stderr);
     assert!(namespace.pods().is_empty());
 
     let quiet = namespace.build(&tree).arg("-q").run();

@@ -378,6 +378,22 @@ fn an_executor_that_waits_for_the_end_of_its_input_is_told() {
     assert_eq!(document.causes(&[])[0], "stdin-stays-open certain");
 }
 
+/// Not "file not found", but the line that keeps it out: the ignore file that the executor does not obey, and a packer does.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_mount_of_the_context_is_looked_into_for_what_was_lost() {
+    let tree = Tree::new()
+        .file("Dockerfile", "FROM scratch\nCOPY app /app\n")
+        .file(".dockerignore", "app\n")
+        .file("app", "app\n");
+    let node = Tree::new().file("Dockerfile", "FROM scratch\nCOPY app /app\n");
+    let document = Document::new("letter-case", node.path());
+    let mount = format!("--mount={}:/workspace", tree.path().display());
+    document.ended();
+    assert_eq!(document.causes(&[&mount])[0], "copy-source-ignored certain");
+    assert_eq!(document.causes(&[tree.path().to_str().unwrap()])[0], "copy-source-ignored certain");
+}
+
 /// It is not among those that run side by side.
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]

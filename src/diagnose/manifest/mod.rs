@@ -86,14 +86,20 @@ pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles)
         }
     }
     if groups.is_empty() {
+        let mut notes =
+            vec!["it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".to_owned()];
+        if text.contains("kaniko") {
+            notes.push(
+                "what is read are pods, and what makes them in the cluster: files of GitLab CI or Skaffold are not"
+                    .into(),
+            );
+        }
         findings.push(Finding {
             code: Code::NoKaniko,
             severity: Severity::Advice,
             message: format!("no container in `{}` runs Kaniko", file.display()),
             spans: vec![],
-            notes: vec![
-                "it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".into(),
-            ],
+            notes,
             help: None,
         });
     }
