@@ -767,7 +767,7 @@ pub enum BuildError {
 impl BuildError {
     fn code(&self) -> Code {
         match self {
-            Self::Failed { said, .. } => Failure::read(said.as_deref().unwrap_or_default()).code(),
+            Self::Failed { said, .. } => Failure::read(said.as_deref().unwrap_or_default()).code,
             Self::NoDigest { .. } => Code::NoDigest,
             Self::Incomplete { .. } => Code::ImageIncomplete,
             Self::OutOfMemory { .. } => Code::ExecutorOomKilled,

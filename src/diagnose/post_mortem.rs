@@ -182,7 +182,7 @@ fn failed(observed: &Observed) -> Cause {
         return Cause { finding: error(Code::BuildFailed, "the executor failed", notes), sure: Sure::Unknown };
     };
     let failure = Failure::read(words);
-    let mut finding = error(failure.code(), &failure.message(), vec![]);
+    let mut finding = error(failure.code, &failure.message(), vec![]);
     if let Some(ran) = log.failed_run() {
         finding.notes.extend(output());
         let place = observed.project.as_ref().and_then(|project| {
@@ -197,7 +197,7 @@ fn failed(observed: &Observed) -> Cause {
         true => failure.help(),
         false => failure.remedy().map(str::to_owned),
     };
-    let sure = match failure.code() {
+    let sure = match failure.code {
         Code::BuildFailed | Code::DockerfileMissing | Code::CopySourceMissing => Sure::Unknown,
         // An archive that is empty, or compressed twice, has the same words (kaniko#1641), and so has a git server that
         // go-git does not understand (kaniko#1932).
@@ -210,7 +210,7 @@ fn failed(observed: &Observed) -> Cause {
 /// A source that was not there, as the build context at hand explains it.
 fn lost_source(observed: &Observed, base: &Finding) -> Option<Cause> {
     let failure = Failure::read(observed.log.words()?);
-    let (Code::CopySourceMissing, Some(lost)) = (failure.code(), &failure.lost) else { return None };
+    let (Code::CopySourceMissing, Some(lost)) = (failure.code, &failure.lost) else { return None };
     let roots = || observed.roots.iter().map(String::as_str).chain(ROOTS.iter().copied());
     let below = roots().find_map(|root| lost.strip_prefix(root)?.strip_prefix('/'));
     let project = observed.project.as_ref()?;

@@ -131,11 +131,6 @@ impl Failure {
         Self { code: found.map_or(Code::BuildFailed, |(_, code)| *code), lost: None }
     }
 
-    /// Its code.
-    pub fn code(&self) -> Code {
-        self.code
-    }
-
     /// What it is in one phrase, of the executor in general.
     pub fn message(&self) -> String {
         let text = match (self.code, &self.lost) {
@@ -559,7 +554,7 @@ mod tests {
             ),
             ("", Code::BuildFailed),
         ] {
-            assert_eq!(Failure::read(said).code(), code, "{said}");
+            assert_eq!(Failure::read(said).code, code, "{said}");
         }
     }
 
@@ -567,7 +562,7 @@ mod tests {
     fn each_signature_has_real_words_that_it_tells() {
         for (said, code) in told::TEXTS {
             let failure = Failure::read(said);
-            assert_eq!(failure.code(), *code, "{said}");
+            assert_eq!(failure.code, *code, "{said}");
             assert_ne!(failure.message(), "the executor failed", "{said}");
         }
         for signature in told::signatures() {
@@ -588,7 +583,7 @@ mod tests {
             r#"error checking push permissions -- make sure …: checking push permission for "1.dkr.ecr.eu-west-1.amazonaws.com/a": NoCredentialProviders: no valid providers in chain"#,
             "error pushing image: google: could not find default credentials",
         ] {
-            assert_eq!(Failure::read(said).code(), Code::BuildFailed, "{said}");
+            assert_eq!(Failure::read(said).code, Code::BuildFailed, "{said}");
         }
     }
 }

@@ -19,9 +19,9 @@ use crate::context::dockerignore::{Dialect, Rules};
 use crate::context::locate::{self, TextFile};
 use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
+use crate::diagnose::Finding;
 use crate::diagnose::manifest::{self, Executor};
 use crate::diagnose::post_mortem::{self, Ended, Explained, Observed, Project, causes};
-use crate::diagnose::{Finding, Severity};
 use crate::error::{BuildError, Error, UsageError};
 use crate::executor::files::{Mount, local};
 use crate::executor::image::Image;
@@ -109,20 +109,9 @@ async fn of_pod(
     };
     let pod = settled(pod);
     let document = serde_json::to_string(&pod).unwrap_or_default();
-    let read = |text: &str| manifest::executors(text, &Mounts::new(&[])).unwrap_or_default();
-    let executors = read(&document);
+    let executors = manifest::executors(&document, &Mounts::new(&[])).unwrap_or_default();
     if executors.is_empty() {
-        let finding = Finding {
-            code: Code::NoKaniko,
-            severity: Severity::Advice,
-            message: format!("no container of pod `{name}` runs Kaniko"),
-            spans: vec![],
-            notes: vec![
-                "it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".into(),
-            ],
-            help: None,
-        };
-        report::print_finding(&finding);
+        report::print_finding(&manifest::no_kaniko(format!("no container of pod `{name}` runs Kaniko")));
         return Ok(vec![]);
     }
     let warnings = match pod.uid() {

@@ -86,24 +86,28 @@ pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles)
         }
     }
     if groups.is_empty() {
-        let mut notes =
-            vec!["it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".to_owned()];
+        let mut none = no_kaniko(format!("no container in `{}` runs Kaniko", file.display()));
         if text.contains("kaniko") {
-            notes.push(
+            none.notes.push(
                 "what is read are pods, and what makes them in the cluster: files of GitLab CI or Skaffold are not"
                     .into(),
             );
         }
-        findings.push(Finding {
-            code: Code::NoKaniko,
-            severity: Severity::Advice,
-            message: format!("no container in `{}` runs Kaniko", file.display()),
-            spans: vec![],
-            notes,
-            help: None,
-        });
+        findings.push(none);
     }
     Ok(findings)
+}
+
+/// That nothing runs Kaniko where it was looked for, which the message says.
+pub fn no_kaniko(message: String) -> Finding {
+    Finding {
+        code: Code::NoKaniko,
+        severity: Severity::Advice,
+        message,
+        spans: vec![],
+        notes: vec!["it is told by an image with `kaniko` in its name, or by the command `/kaniko/executor`".into()],
+        help: None,
+    }
 }
 
 /// A container that runs Kaniko.
