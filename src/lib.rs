@@ -17,6 +17,8 @@
 //!             why, mounts (I/O)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
+//! buildkit    what `docker build` makes of a Dockerfile: a model of BuildKit (pure)
+//! rootfs      what an image holds, as data (pure)
 //! executor    Kaniko's executor: its arguments, a model of how it comes to its context, its Dockerfile and what it
 //!             copies, and what its log says (pure)
 //! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest, in what is left of
@@ -33,6 +35,7 @@
 
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests make trees and run the receiver's scripts"))]
 
+pub mod buildkit;
 pub mod cli;
 pub mod cluster;
 pub mod code;
@@ -49,6 +52,7 @@ pub mod reference;
 pub mod registry;
 pub mod report;
 pub mod request;
+pub mod rootfs;
 pub mod words;
 
 use std::ffi::OsString;

@@ -160,6 +160,17 @@ pub enum Origin {
     Image(String),
 }
 
+impl<'d> Step<'d> {
+    /// An instruction that `ONBUILD` keeps for later, if a builder takes it.
+    pub fn of_trigger(trigger: &'d Instruction, channel: Channel) -> Result<Self, ParseError> {
+        let problem = |problem| ParseError { problem, span: trigger.span.clone(), line: trigger.line };
+        match meaning(trigger, channel).map_err(|wrong| problem(wrong.into()))? {
+            Meaning::Step(command) => Ok(Self { instruction: trigger, command }),
+            Meaning::Stage(_) => Err(problem(InstructionProblem::Trigger(Keyword::From).into())),
+        }
+    }
+}
+
 impl Dockerfile {
     /// The stages, if a builder takes them.
     pub fn stages(&self, channel: Channel) -> Result<Stages<'_>, ParseError> {

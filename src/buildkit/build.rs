@@ -1,0 +1,444 @@
+//! From the Dockerfile to the image: BuildKit v0.34.2 `frontend/dockerfile/dockerfile2llb/convert.go`,
+//! `convert_copy.go` and `convert_expose.go`.
+//!
+//! Images from elsewhere, what `RUN` does and what archives hold is not known. What is put on top of that is told all the
+//! same, as if nothing of it were in the way.
+
+use std::collections::BTreeSet;
+
+use super::copies::{Request, Stop, copy, make_directories};
+use super::users::owner;
+use super::variables::{Globals, Scope, Values};
+use super::{Contents, Platform};
+use crate::dockerfile::{
+    self, Arguments, Channel, Command, CopyOption, Dockerfile, Keyword, Origin, Source, Stages, Step,
+};
+use crate::gopath;
+use crate::rootfs::{Content, DIRECTORY_MODE, Kind, Node, RootFs, Set, Setting, Settings};
+
+/// What is asked of the builder.
+pub struct Asked<'a> {
+    /// Build arguments.
+    pub given: Values,
+    /// `--target`.
+    pub target: Option<&'a str>,
+    /// What is built for.
+    pub platform: Platform,
+    /// The build context as it is sent.
+    pub context: &'a RootFs,
+    /// What is in its files.
+    pub contents: &'a dyn Contents,
+}
+
+/// Where a build ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// With an image.
+    Built(Built),
+    /// It fails at the instruction at this place, in words that are near the builder's.
+    Failed {
+        /// In bytes of the Dockerfile.
+        by: usize,
+        /// Why.
+        words: String,
+    },
+    /// Nobody knows.
+    Unknown,
+}
+
+/// What is known of the image that a build ends with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Built {
+    /// What is in it.
+    pub rootfs: RootFs,
+    /// What it is run with.
+    pub settings: Settings,
+    /// Instructions of which nobody knows what they put there, by their place in the Dockerfile in bytes.
+    pub untold: BTreeSet<usize>,
+}
+
+/// Follows a build.
+pub fn build(file: &Dockerfile, asked: &Asked) -> End {
+    // Flags that are not known here may be known there.
+    let Ok(stages) = file.stages(Channel::Any) else { return End::Unknown };
+    let Some(target) = stages.target(asked.target) else { return End::Unknown };
+    let name =
+        asked.target.filter(|name| !name.is_empty()).or(stages.stages[target].name.as_ref().map(|name| &*name.text));
+    let globals = Globals::new(asked.given.clone(), &stages.meta_args, &asked.platform, name, file.escape);
+    let Ok(globals) = globals else { return End::Unknown };
+    let bases = stages.stages.iter().map(|stage| globals.expand(&stage.base.text)).collect::<Result<Vec<_>, _>>();
+    let Ok(bases) = bases else { return End::Unknown };
+    let needed = needed(&stages, target, &bases);
+    let mut done: Vec<Option<State>> = vec![None; stages.stages.len()];
+    for index in needed {
+        let mut state = match stages.base(index, &bases[index]) {
+            Origin::Stage(base) => done[base].clone().unwrap_or_else(|| State::new(&globals, false)),
+            Origin::Image(name) => State::new(&globals, name == "scratch"),
+        };
+        state.scope.enter();
+        let build = Build { asked, globals: &globals, stages: &stages, index, done: &done };
+        if let Err((by, stop)) = build.stage(&mut state) {
+            return match stop {
+                Stop::Failed(words) => End::Failed { by, words },
+                Stop::Unknown => End::Unknown,
+            };
+        }
+        done[index] = Some(state);
+    }
+    match done.swap_remove(target) {
+        Some(state) => End::Built(state.built),
+        None => End::Unknown,
+    }
+}
+
+fn needed(stages: &Stages, target: usize, bases: &[String]) -> BTreeSet<usize> {
+    let position = |from| stages.stages.iter().position(|stage| std::ptr::eq(stage.from, from)).unwrap_or_default();
+    stages.needed(target, |stage| bases[position(stage.from)].clone())
+}
+
+/// A stage while it is built.
+#[derive(Debug, Clone)]
+struct State<'d> {
+    built: Built,
+    scope: Scope,
+    /// None if an image's is not known.
+    user: Option<String>,
+    working_directory: Option<Vec<u8>>,
+    /// Whether nothing is in it but what is known.
+    is_known: bool,
+    /// What `ONBUILD` keeps for stages that build on this one.
+    triggers: Vec<&'d dockerfile::Instruction>,
+}
+
+impl State<'_> {
+    fn new(globals: &Globals, from_scratch: bool) -> Self {
+        Self {
+            built: Built::default(),
+            scope: globals.scope(from_scratch),
+            user: from_scratch.then(String::new),
+            working_directory: from_scratch.then(|| b"/".to_vec()),
+            is_known: from_scratch,
+            triggers: vec![],
+        }
+    }
+
+    fn set(&mut self, setting: Setting, name: String, value: String, by: usize) {
+        self.built.settings.insert((setting, name), Set { value, by });
+    }
+}
+
+struct Build<'a, 'd> {
+    asked: &'a Asked<'a>,
+    globals: &'a Globals,
+    stages: &'a Stages<'d>,
+    index: usize,
+    done: &'a [Option<State<'d>>],
+}
+
+impl<'d> Build<'_, 'd> {
+    fn stage(&self, state: &mut State<'d>) -> Result<(), (usize, Stop)> {
+        let triggers = std::mem::take(&mut state.triggers);
+        for trigger in triggers {
+            let by = trigger.span.start;
+            let step = Step::of_trigger(trigger, Channel::Any).map_err(|_| (by, Stop::Unknown))?;
+            self.step(&step, state).map_err(|stop| (by, stop))?;
+        }
+        for step in &self.stages.stages[self.index].steps {
+            self.step(step, state).map_err(|stop| (step.instruction.span.start, stop))?;
+        }
+        Ok(())
+    }
+
+    fn step(&self, step: &Step<'d>, state: &mut State<'d>) -> Result<(), Stop> {
+        let by = step.instruction.span.start;
+        let failed = |error: dockerfile::ExpandError| Stop::Failed(error.to_string());
+        match &step.command {
+            Command::Copy(copy) => self.copy(copy, false, step, state)?,
+            Command::Add(copy) => self.copy(copy, true, step, state)?,
+            Command::Run(_) => state.is_known = false,
+            Command::Arg(args) => state.scope.declare(args, self.globals).map_err(failed)?,
+            Command::Env(pairs) => {
+                state.scope.set(pairs).map_err(failed)?;
+                for pair in pairs {
+                    let Ok(Some(name)) = state.scope.expand(&pair.name.text) else { continue };
+                    match state.scope.environment().get(&name).cloned() {
+                        Some(value) => state.set(Setting::Environment, name, value, by),
+                        None => drop(state.built.settings.remove(&(Setting::Environment, name))),
+                    }
+                }
+            }
+            Command::Other => self.setting(step, state)?,
+        }
+        Ok(())
+    }
+
+    fn setting(&self, step: &Step<'d>, state: &mut State<'d>) -> Result<(), Stop> {
+        let by = step.instruction.span.start;
+        let failed = |error: dockerfile::ExpandError| Stop::Failed(error.to_string());
+        let words = step.instruction.arguments.words();
+        let first = words.first().map_or("", |word| word.text.as_str());
+        match step.instruction.keyword {
+            Some(Keyword::User) => {
+                let user = state.scope.expand(first).map_err(failed)?;
+                state.user.clone_from(&user);
+                state.set(Setting::User, String::new(), user.unwrap_or_default(), by);
+            }
+            Some(Keyword::Workdir) => self.change_directory(first, state, by)?,
+            Some(Keyword::Volume) => {
+                for word in words {
+                    if let Some(path) = state.scope.expand(&word.text).map_err(failed)? {
+                        state.set(Setting::Volume, path, String::new(), by);
+                    }
+                }
+            }
+            Some(Keyword::Expose) => {
+                for word in words {
+                    let Some(expanded) = state.scope.expand(&word.text).map_err(failed)? else { continue };
+                    for port in expanded.split_whitespace().flat_map(ports) {
+                        state.set(Setting::Port, port, String::new(), by);
+                    }
+                }
+            }
+            Some(Keyword::Label) => {
+                let Arguments::Pairs(pairs) = &step.instruction.arguments else { return Ok(()) };
+                for pair in pairs {
+                    let name = state.scope.expand(&pair.name.text).map_err(failed)?;
+                    let value = state.scope.expand(&pair.value.text).map_err(failed)?;
+                    if let (Some(name), Some(value)) = (name, value) {
+                        state.set(Setting::Label, name, value, by);
+                    }
+                }
+            }
+            Some(Keyword::Healthcheck) => {
+                state.built.settings.retain(|(setting, _), _| *setting != Setting::HealthCheck);
+                let flags =
+                    step.instruction.flags.iter().filter_map(|flag| flag.text.strip_prefix("--start-interval="));
+                if let Some(time) = flags.last() {
+                    state.set(Setting::HealthCheck, "start-interval".to_owned(), time.to_owned(), by);
+                }
+            }
+            Some(Keyword::Onbuild) => {
+                if let Arguments::Trigger(trigger) = &step.instruction.arguments {
+                    state.triggers.push(trigger);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `dispatchWorkdir`: what it makes belongs to the user.
+    fn change_directory(&self, typed: &str, state: &mut State, by: usize) -> Result<(), Stop> {
+        let expanded = state.scope.expand(typed).map_err(|error| Stop::Failed(error.to_string()))?;
+        let directory = expanded.and_then(|expanded| under(state.working_directory.as_deref(), expanded.as_bytes()));
+        state.working_directory.clone_from(&directory);
+        let Some(directory) = directory else {
+            state.built.untold.insert(by);
+            return Ok(());
+        };
+        let text = String::from_utf8_lossy(&directory).into_owned();
+        state.set(Setting::WorkingDirectory, String::new(), text, by);
+        let user = match &state.user {
+            Some(user) if user.is_empty() => None,
+            // Somebody of an image that is not known.
+            user => {
+                let said = user.as_deref().unwrap_or("?");
+                Some(owner(said, &state.built.rootfs, state.is_known, self.asked.contents))
+            }
+        };
+        let path = state.built.rootfs.resolve(&directory)?;
+        make_directories(&mut state.built.rootfs, &path, DIRECTORY_MODE, user, by)
+    }
+
+    fn copy(&self, copy: &dockerfile::Copy, is_add: bool, step: &Step, state: &mut State) -> Result<(), Stop> {
+        let by = step.instruction.span.start;
+        match self.prepare(copy, is_add, step, state)? {
+            Some(prepared) => self.execute(&prepared, state, by),
+            None => {
+                state.built.untold.insert(by);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is to be copied; none if nobody knows.
+    fn prepare(
+        &self,
+        copy: &dockerfile::Copy,
+        is_add: bool,
+        step: &Step,
+        state: &State,
+    ) -> Result<Option<Prepared>, Stop> {
+        let by = step.instruction.span.start;
+        let expand = |text: &str| state.scope.expand(text).map_err(|error| Stop::Failed(error.to_string()));
+        let is_beyond = |flag: &dockerfile::Word| {
+            ["--parents", "--exclude", "--unpack"].iter().any(|name| flag.text.split('=').next() == Some(name))
+        };
+        if step.instruction.flags.iter().any(is_beyond) {
+            return Ok(None);
+        }
+        let from = match &copy.from {
+            None => From::Context,
+            Some(from) => match self.stages.origin(self.index, &from.text) {
+                Origin::Stage(stage) => From::Stage(stage),
+                Origin::Image(_) => return Ok(None),
+            },
+        };
+        let mode = match &copy.chmod {
+            None => None,
+            Some(word) => match expand(&word.text)?.map(|text| u32::from_str_radix(&text, 8)) {
+                Some(Ok(mode)) if mode <= 0o7777 => Some(mode),
+                _ => return Ok(None),
+            },
+        };
+        let Some(destination) = expand(&copy.destination.text)? else { return Ok(None) };
+        let typed = if destination.is_empty() || destination == "." { "./" } else { &destination };
+        let Some(destination) = under_with_slash(state.working_directory.as_deref(), typed.as_bytes()) else {
+            return Ok(None);
+        };
+        let owner = match &copy.chown {
+            None => None,
+            Some(word) => match expand(&word.text)? {
+                Some(said) if !said.is_empty() => {
+                    Some(owner(&said, &state.built.rootfs, state.is_known, self.asked.contents))
+                }
+                Some(_) => None,
+                None => return Ok(None),
+            },
+        };
+        let request = |source, is_path| Request {
+            source,
+            destination: destination.clone(),
+            is_path,
+            owner,
+            mode,
+            unpack: is_add,
+            by,
+        };
+        let mut requests = Vec::new();
+        // Those of the Dockerfile itself come last.
+        for source in &copy.sources {
+            let Source::Path(word) = source else { continue };
+            let Some(path) = expand(&word.text)? else { return Ok(None) };
+            if path.contains("://") || path.starts_with("git@") {
+                return Ok(None);
+            }
+            requests.push((request(clean_path(path.as_bytes()), true), None));
+        }
+        for source in &copy.sources {
+            let Source::Heredoc(file) = source else { continue };
+            let text = match file.expand {
+                true => {
+                    let expanded = state.scope.expand_text(&file.content());
+                    expanded.map_err(|error| Stop::Failed(error.to_string()))?
+                }
+                false => Some(file.content().into_owned()),
+            };
+            let Some(text) = text else { return Ok(None) };
+            let mut request = request(clean_path(file.name.as_bytes()), false);
+            request.unpack = false;
+            requests.push((request, Some(text)));
+        }
+        let is_linked = copy.options.contains(&CopyOption::Link) && copy.chmod.is_none();
+        Ok(Some(Prepared { requests, from, is_linked }))
+    }
+
+    fn execute(&self, prepared: &Prepared, state: &mut State, by: usize) -> Result<(), Stop> {
+        let mut apart = RootFs::default();
+        for (request, text) in &prepared.requests {
+            let to = if prepared.is_linked { &mut apart } else { &mut state.built.rootfs };
+            let inline;
+            let (from, is_known) = match (text, prepared.from) {
+                (Some(text), _) => {
+                    let mut made = RootFs::default();
+                    let kind = Kind::File(Content::Text(text.clone()));
+                    made.put(gopath::clean(&request.source), Node { kind, mode: 0o644, ..Node::directory(by) });
+                    inline = made;
+                    (&inline, true)
+                }
+                (None, From::Context) => (self.asked.context, true),
+                (None, From::Stage(stage)) => match &self.done[stage] {
+                    Some(stage) => {
+                        state.built.untold.extend(&stage.built.untold);
+                        (&stage.built.rootfs, stage.is_known)
+                    }
+                    None => return Err(Stop::Unknown),
+                },
+            };
+            match copy(from, to, request, self.asked.contents) {
+                Ok(()) => {}
+                Err(Stop::Failed(words)) if is_known && state.is_known => return Err(Stop::Failed(words)),
+                // What is missing may be in what is not known, and what is in the way may not be there.
+                Err(Stop::Failed(words)) if matches!(prepared.from, From::Context) && words.ends_with("not found") => {
+                    return Err(Stop::Failed(words));
+                }
+                Err(Stop::Failed(_) | Stop::Unknown) => drop(state.built.untold.insert(by)),
+            }
+        }
+        // Over what is there, as a layer lies over others.
+        for (path, node) in apart.iter() {
+            state.built.rootfs.put(path.to_vec(), node.clone());
+        }
+        Ok(())
+    }
+}
+
+/// What `COPY` or `ADD` is about to do.
+struct Prepared {
+    /// Each source, and what is in it if it is in the Dockerfile.
+    requests: Vec<(Request, Option<String>)>,
+    from: From,
+    /// `--link`: made apart, and laid over what is there.
+    is_linked: bool,
+}
+
+#[derive(Clone, Copy)]
+enum From {
+    Context,
+    Stage(usize),
+}
+
+/// A path from the working directory; none if that is not known and counts.
+fn under(directory: Option<&[u8]>, path: &[u8]) -> Option<Vec<u8>> {
+    match gopath::is_absolute(path) {
+        true => Some(gopath::clean(path)),
+        false => Some(gopath::join(&[directory?, path])),
+    }
+}
+
+/// The same with what stands at its end (`NormalizePath`, `cleanPath`).
+fn under_with_slash(directory: Option<&[u8]>, path: &[u8]) -> Option<Vec<u8>> {
+    let end: &[u8] = match path {
+        _ if path.ends_with(b"/.") => b"/.",
+        _ if path.ends_with(b"/") => b"/",
+        _ => b"",
+    };
+    Some(clean_path(&[&under(directory, path)?, end].concat()))
+}
+
+/// From the root, what stands at its end kept (`cleanPath`).
+fn clean_path(path: &[u8]) -> Vec<u8> {
+    let mut clean = gopath::join(&[b"/", path]);
+    let is_root = clean == b"/";
+    if path.ends_with(b"/.") {
+        clean.extend_from_slice(if is_root { b"." } else { b"/." });
+    } else if path.ends_with(b"/") && !is_root {
+        clean.push(b'/');
+    }
+    clean
+}
+
+/// The ports that a word of `EXPOSE` names: `[address:][host:]port[-port][/protocol]`.
+fn ports(word: &str) -> Vec<String> {
+    let (ports, protocol) = word.split_once('/').map_or((word, "tcp"), |(ports, protocol)| (ports, protocol));
+    let protocol = if protocol.is_empty() { "tcp".to_owned() } else { protocol.to_lowercase() };
+    let container = ports.rsplit(':').next().unwrap_or(ports);
+    let (first, last) = container.split_once('-').unwrap_or((container, container));
+    match (first.parse::<u16>(), last.parse::<u16>()) {
+        (Ok(first), Ok(last)) => (first..=last).map(|port| format!("{port}/{protocol}")).collect(),
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests;

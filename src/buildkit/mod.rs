@@ -1,0 +1,22 @@
+//! What `docker build` does: a model of BuildKit v0.34.2 with the Dockerfile front end that it brings. Pure.
+//!
+//! It is the measure for what the executor does: the image that a Dockerfile asks for.
+
+mod build;
+mod copies;
+mod platform;
+mod users;
+pub mod variables;
+
+use crate::rootfs::Content;
+
+pub use build::{Asked, Built, End, build};
+pub use platform::Platform;
+
+/// Looks into files, where that decides what becomes of them.
+pub trait Contents {
+    /// What is in a small file; none if nobody knows.
+    fn text(&self, content: &Content) -> Option<Vec<u8>>;
+    /// Whether a file is an archive that `ADD` unpacks; none if nobody knows.
+    fn is_archive(&self, content: &Content) -> Option<bool>;
+}
