@@ -46,6 +46,8 @@ pub enum Content {
     Member(Vec<u8>, usize),
     /// This text.
     Text(String),
+    /// What is in this file of the executor's pod, outside of the build context.
+    Pod(Vec<u8>),
     /// Nobody knows.
     Unknown,
 }
@@ -78,6 +80,9 @@ impl Default for Id {
 pub const DIRECTORY_MODE: u32 = 0o755;
 
 impl Owner {
+    /// 0:0.
+    pub const ROOT: Self = Self { user: Id::Known(0), group: Id::Known(0) };
+
     /// Of these numbers.
     pub fn new(user: u32, group: u32) -> Self {
         Self { user: Id::Known(user), group: Id::Known(group) }

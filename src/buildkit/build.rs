@@ -211,9 +211,9 @@ impl<'d> Build<'_, 'd> {
             }
             Some(Keyword::Healthcheck) => {
                 state.built.settings.retain(|(setting, _), _| *setting != Setting::HealthCheck);
-                let flags =
+                let mut flags =
                     step.instruction.flags.iter().filter_map(|flag| flag.text.strip_prefix("--start-interval="));
-                if let Some(time) = flags.last() {
+                if let Some(time) = flags.next_back() {
                     state.set(Setting::HealthCheck, "start-interval".to_owned(), time.to_owned(), by);
                 }
             }

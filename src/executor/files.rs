@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::gopath;
+use crate::rootfs::{DIRECTORY_MODE, Owner};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,29 @@ pub trait PodFiles {
     fn names(&self, directory: &[u8]) -> Vec<Vec<u8>>;
     /// What is in a regular file; none if it cannot be read.
     fn content(&self, file: &[u8]) -> Option<Vec<u8>>;
+    /// The mode and the owner of what is at `path`. As this tool sends things they are root's.
+    fn attributes(&self, path: &[u8]) -> Attributes {
+        match self.kind(path) {
+            Some(Kind::Directory) | None => Attributes::DIRECTORY,
+            Some(_) => Attributes { mode: 0o644, ..Attributes::DIRECTORY },
+        }
+    }
+}
+
+/// The mode and the owner of a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+impl Attributes {
+    /// Those of a directory that is made on the way.
+    pub const DIRECTORY: Self = Self { mode: DIRECTORY_MODE, owner: Owner::ROOT };
+    /// Those of a symlink, which nobody looks at.
+    pub const SYMLINK: Self = Self { mode: 0o777, owner: Owner::ROOT };
 }
 
 /// A part of this machine's disk that is in a pod.
@@ -120,6 +144,8 @@ pub enum Written {
 pub struct Pod<'a> {
     files: &'a dyn PodFiles,
     written: BTreeMap<Vec<u8>, Written>,
+    /// Of what was written, or changed.
+    attributes: BTreeMap<Vec<u8>, Attributes>,
     /// Directories that were found at their own paths: most paths that are asked for next are in one of them.
     known: RefCell<HashMap<Vec<u8>, Lies>>,
 }
@@ -136,7 +162,7 @@ enum Lies {
 impl<'a> Pod<'a> {
     /// A pod in which nothing has happened yet.
     pub fn new(files: &'a dyn PodFiles) -> Self {
-        Self { files, written: BTreeMap::new(), known: RefCell::default() }
+        Self { files, written: BTreeMap::new(), attributes: BTreeMap::new(), known: RefCell::default() }
     }
 
     /// What is at a path in a directory that lies there.
@@ -295,20 +321,39 @@ impl<'a> Pod<'a> {
         self.written.contains_key(path)
     }
 
+    /// The mode and the owner of what was found.
+    pub fn attributes(&self, path: &[u8]) -> Attributes {
+        self.attributes.get(path).copied().unwrap_or_else(|| self.files.attributes(path))
+    }
+
+    /// Changes the mode and the owner of what was found.
+    pub fn change(&mut self, path: Vec<u8>, attributes: Attributes) {
+        self.attributes.insert(path, attributes);
+    }
+
     /// A directory appears where nothing is.
-    pub fn make_directory(&mut self, path: Vec<u8>) {
+    pub fn make_directory(&mut self, path: Vec<u8>, attributes: Attributes) {
         self.known.get_mut().remove(&[&path[..], b"/"].concat());
+        self.attributes.insert(path.clone(), attributes);
         self.written.insert(path, Written::NewDirectory);
     }
 
     /// A copy of the file at `source` appears.
-    pub fn write_file(&mut self, path: Vec<u8>, source: &[u8]) {
+    pub fn write_file(&mut self, path: Vec<u8>, source: &[u8], attributes: Attributes) {
         let origin = self.origin(source);
+        self.attributes.insert(path.clone(), attributes);
+        self.written.insert(path, Written::File(origin));
+    }
+
+    /// A copy of what is in a file elsewhere appears, of which nobody may know.
+    pub fn write_original(&mut self, path: Vec<u8>, origin: Vec<u8>, attributes: Attributes) {
+        self.attributes.insert(path.clone(), attributes);
         self.written.insert(path, Written::File(origin));
     }
 
     /// A symlink appears.
     pub fn write_symlink(&mut self, path: Vec<u8>, target: Vec<u8>) {
+        self.attributes.insert(path.clone(), Attributes::SYMLINK);
         self.written.insert(path, Written::Symlink(target));
         self.known.take();
     }
@@ -320,6 +365,11 @@ impl<'a> Pod<'a> {
         for path in below.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
             self.written.remove(&path);
         }
+        let below = self.attributes.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        for path in below.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            self.attributes.remove(&path);
+        }
+        self.attributes.remove(&path);
         self.written.insert(path, Written::Gone);
         self.known.take();
     }
@@ -327,6 +377,11 @@ impl<'a> Pod<'a> {
     /// What was done to which path, those above before those below.
     pub fn written(self) -> Vec<(Vec<u8>, Written)> {
         self.written.into_iter().collect()
+    }
+
+    /// The modes and owners that were given.
+    pub fn changed(&self) -> &BTreeMap<Vec<u8>, Attributes> {
+        &self.attributes
     }
 }
 
@@ -461,9 +516,9 @@ mod tests {
         let mut pod = Pod::new(&told);
         pod.remove(b"/w/a".to_vec());
         assert_eq!(pod.find(b"/w/a/f", b"/", Follow::All), Err(Errno::NoEntry));
-        pod.make_directory(b"/w/a".to_vec());
+        pod.make_directory(b"/w/a".to_vec(), Attributes::DIRECTORY);
         assert_eq!(pod.names(b"/w/a"), Vec::<Vec<u8>>::new());
-        pod.write_file(b"/w/a/g".to_vec(), b"/w/b");
+        pod.write_file(b"/w/a/g".to_vec(), b"/w/b", Attributes::DIRECTORY);
         pod.write_symlink(b"/w/l".to_vec(), b"a".to_vec());
         assert_eq!(pod.names(b"/w"), [b"a".to_vec(), b"b".to_vec(), b"l".to_vec()]);
         assert_eq!(pod.find(b"/w/l/g", b"/", Follow::All).unwrap().path, b"/w/a/g");

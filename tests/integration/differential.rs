@@ -7,15 +7,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kaniko_local::executor::files::{Kind, PodFiles, Written};
+use kaniko_local::executor::files::{Attributes, Kind, PodFiles, Written};
 use kaniko_local::executor::image::Image;
 use kaniko_local::executor::resolve::{End, Resolution, Setup, Stdin, resolve};
+use kaniko_local::rootfs::{Id, Owner};
 
 use crate::support::executor::{self, Ran, Root};
 
@@ -44,6 +45,10 @@ impl Random {
     }
 
     fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[self.below(choices.len())]
+    }
+
+    fn of_numbers(&mut self, choices: &[u32]) -> u32 {
         choices[self.below(choices.len())]
     }
 }
@@ -317,11 +322,13 @@ fn dockerfile(number: usize, random: &mut Random) -> String {
     if random.one_in(8) {
         text.push_str("ARG D=dir\n");
     }
-    let stages = if random.one_in(6) { 2 } else { 1 };
+    let stages = if random.one_in(4) { 2 } else { 1 };
     for stage in 0..stages {
-        text.push_str(&format!("FROM scratch AS s{stage}\nLABEL number={number}\n"));
+        let base = if stage > 0 && random.one_in(3) { "s0" } else { "scratch" };
+        text.push_str(&format!("FROM {base} AS s{stage}\nLABEL number={number}\n"));
         for _ in 0..random.below(5) {
-            text.push_str(&instruction(random));
+            let from = if stage > 0 && random.one_in(3) { random.of(&["--from=s0 ", "--from=0 "]) } else { "" };
+            text.push_str(&instruction(from, random));
         }
     }
     if random.one_in(40) {
@@ -337,8 +344,14 @@ fn dockerfile(number: usize, random: &mut Random) -> String {
     text
 }
 
-fn instruction(random: &mut Random) -> String {
-    match random.below(12) {
+fn instruction(from: &str, random: &mut Random) -> String {
+    match random.below(if from.is_empty() { 14 } else { 9 }) {
+        _ if !from.is_empty() => {
+            let source = random.of(&["/out", "/out/a", "/w", "/x/y", "/out/*", "a", "/dir", "/out/link", "/no"]);
+            format!("COPY {from}{source} {}\n", random.of(&DESTINATIONS))
+        }
+        12 => format!("VOLUME {}\n", random.of(&["/v", "/out", "/x/y", "/w"])),
+        13 => format!("USER {}\n", random.of(&["5", "5:6", "1000", "0", "$D"])),
         0 => format!("WORKDIR {}\n", random.of(&["/w", "w/v", "/workspace", "$D", "/out/a"])),
         1 => format!("ENV D={}\n", random.of(&["dir", "a", "\"dir/deep\"", "/out"])),
         2 => format!("ARG {}\n", random.of(&["D", "D=a", "E", "E=/out/e", "D=$E"])),
@@ -347,7 +360,15 @@ fn instruction(random: &mut Random) -> String {
             let count = if random.one_in(3) { 2 + random.below(2) } else { 1 };
             let sources: Vec<&str> = (0..count).map(|_| random.of(&COPIED)).collect();
             let flag = if random.one_in(10) {
-                random.of(&["--chmod=755 ", "--chown=1:2 ", "--chmod=x ", "--link "])
+                random.of(&[
+                    "--chmod=755 ",
+                    "--chown=1:2 ",
+                    "--chmod=x ",
+                    "--link ",
+                    "--chmod=4711 ",
+                    "--chown=7 ",
+                    "--chown=no ",
+                ])
             } else {
                 ""
             };
@@ -425,6 +446,27 @@ fn place(root: &Path, thing: &Thing) {
     }
 }
 
+/// Gives some things of the context modes and owners that are not the usual ones.
+fn dress(directory: &Path, random: &mut Random) {
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    for path in names {
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        if random.one_in(6) {
+            let owner = Some(random.of_numbers(&[0, 5, 1000]));
+            lchown(&path, owner, Some(random.of_numbers(&[0, 6, 1000]))).unwrap();
+        }
+        if !kind.is_symlink() && random.one_in(5) {
+            let mode = random.of_numbers(&[0o600, 0o755, 0o4755, 0o2755, 0o1777, 0o700]);
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        if kind.is_dir() {
+            dress(&path, random);
+        }
+    }
+}
+
 /// A root on disk, as the model sees it.
 struct Disk<'a>(&'a Path);
 
@@ -455,6 +497,18 @@ impl PodFiles for Disk<'_> {
     fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
         fs::read(self.path(file)).ok()
     }
+
+    fn attributes(&self, path: &[u8]) -> Attributes {
+        let metadata = fs::symlink_metadata(self.path(path)).unwrap();
+        Attributes { mode: metadata.mode() & 0o7777, owner: Owner::new(metadata.uid(), metadata.gid()) }
+    }
+}
+
+/// As in a tree; that of a symlink says nothing.
+fn attributes_in_words(what: &str, attributes: Attributes) -> String {
+    let Attributes { mode, owner } = attributes;
+    let (Id::Known(user), Id::Known(group)) = (owner.user, owner.group) else { return format!("{what} of whoever") };
+    if what.starts_with("->") { what.to_owned() } else { format!("{what} {mode:o} {user}:{group}") }
 }
 
 /// What of a run is compared.
@@ -503,6 +557,7 @@ fn tree(root: &Path) -> Tree {
             if what == "directory" {
                 open.push(path.clone());
             }
+            let what = attributes_in_words(&what, disk.attributes(&path));
             found.insert(path, what);
         }
     }
@@ -510,9 +565,15 @@ fn tree(root: &Path) -> Tree {
 }
 
 /// What is there after `written`.
-fn after(before: &Tree, disk: &Disk, written: &[(Vec<u8>, Written)]) -> Tree {
+fn after(before: &Tree, disk: &Disk, resolution: &Resolution) -> Tree {
     let mut tree = before.clone();
-    for (path, written) in written {
+    for (path, attributes) in &resolution.changed {
+        if let Some(what) = tree.get_mut(path) {
+            let kind = what.rsplitn(3, ' ').last().unwrap();
+            *what = attributes_in_words(kind, *attributes);
+        }
+    }
+    for (path, written) in &resolution.written {
         if OWN.iter().any(|own| path.starts_with(own)) {
             continue;
         }
@@ -524,6 +585,7 @@ fn after(before: &Tree, disk: &Disk, written: &[(Vec<u8>, Written)]) -> Tree {
             Written::File(source) => format!("file {}", String::from_utf8(disk.content(source).unwrap()).unwrap()),
             Written::Symlink(target) => format!("-> {}", String::from_utf8(target.clone()).unwrap()),
         };
+        let what = attributes_in_words(&what, resolution.changed[path]);
         tree.insert(path.clone(), what);
     }
     tree
@@ -587,6 +649,7 @@ fn compare(program: &Path, seed: u64) -> Result<Compared, String> {
     let root = Root::new(program);
     drop(fs::create_dir(root.path().join(case.directory.trim_start_matches('/'))));
     case.things.iter().for_each(|thing| place(root.path(), thing));
+    dress(&root.path().join("ctx"), &mut Random(!seed));
     let before = tree(root.path());
     let resolution = resolve(&Setup {
         image: Image::default(),
@@ -604,7 +667,7 @@ fn compare(program: &Path, seed: u64) -> Result<Compared, String> {
         let found = pod.find(&path, b"/", kaniko_local::executor::files::Follow::All).ok()?;
         pod.content(&found.path).map(|content| String::from_utf8(content).unwrap())
     });
-    let files = after(&before, &Disk(root.path()), &resolution.written);
+    let files = after(&before, &Disk(root.path()), &resolution);
     let Some(expected) = of_model(&resolution, content, files) else { return Ok(Compared::Unknown) };
     let ran = root.run(case.directory, &case.arguments, Stdio::null());
     let seen = of_executor(&root, &ran);

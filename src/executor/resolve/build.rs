@@ -4,18 +4,21 @@
 //! Base images and what `RUN` does are not known here. What can be said in spite of that is said: a source is in the
 //! context or it is not.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::copies::{self, Copied, FileContext, Taken, is_url};
+use super::copies::{self, Copied, FileContext, Like, Resolved, Taken, is_url};
+use super::snapshot::{self, Ignored};
 use super::variables::{self, BuildArguments, Environment, expand};
-use super::{End, Stop, Unknown, path_error};
+use super::{Made, Stop, Unknown, path_error, save, users};
 use crate::context::dockerignore::Rules;
-use crate::dockerfile::{self, Channel, Command, Keyword, Stage, Stages};
-use crate::executor::files::{Errno, Follow, Kind, Pod};
+use crate::dockerfile::{self, Arguments, Channel, Command, Instruction, Keyword, Pair, Stage, Stages, Word};
+use crate::executor::files::{Attributes, Errno, Follow, Kind, Pod};
 use crate::executor::flags::Flags;
 use crate::executor::image::Family;
 use crate::gopath;
+use crate::rootfs::{Id, Owner, Set, Setting};
 
 /// What a build starts from.
 pub(super) struct Build<'a> {
@@ -34,17 +37,37 @@ pub(super) struct Build<'a> {
 
 /// What a stage leaves for those that build on it.
 #[derive(Debug, Clone, Default)]
-struct Left {
+struct Left<'d> {
     environment: Environment,
-    working_directory: Vec<u8>,
+    /// None if an image's is not known; `/` is empty, as the executor has it.
+    working_directory: Option<Vec<u8>>,
+    /// None if an image's is not known.
+    user: Option<String>,
     /// Whether there is no image below it.
     from_scratch: bool,
     /// Whether nothing is in it but what was copied from the context.
     all_known: bool,
+    /// What is in its image.
+    made: Made,
+    /// What `ONBUILD` keeps for stages that build on it.
+    triggers: Vec<&'d Instruction>,
 }
 
-/// Follows a build; what is copied is told as it is copied.
-pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> Result<End, Stop> {
+impl Left<'_> {
+    fn of_image(from_scratch: bool) -> Self {
+        Self {
+            environment: variables::scratch(),
+            working_directory: from_scratch.then(Vec::new),
+            user: from_scratch.then(String::new),
+            from_scratch,
+            all_known: from_scratch,
+            ..Self::default()
+        }
+    }
+}
+
+/// Follows a build; what is copied is told as it is copied, and the image at the end if it comes so far.
+pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> Result<Option<Made>, Stop> {
     let failed = Stop::Building;
     let parsing = |why: dockerfile::ParseError| failed(format!("parsing dockerfile: {why}"));
     let file = dockerfile::parse(build.text).map_err(parsing)?;
@@ -66,44 +89,134 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     };
     let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
     let rules = ignore_rules(build.ignore_file, pod)?;
-    check_variables(&stages, &bases, target_index, &arguments)?;
-    let built = match build.family {
+    let built: BTreeSet<usize> = match build.family {
         Family::Fork => stages.needed(target_index, |stage| bases[position(&stages, stage)].clone()),
         _ if build.flags.is_on("skip-unused-stages") => used_stages(&stages, &bases, target_index, target.is_empty()),
         _ => (0..=target_index).collect(),
     };
+    let plan = Plan { build, rules: &rules, stages: &stages, bases: &bases, built: built.into_iter().collect() };
+    let taken = plan.dependencies(&arguments)?;
+    let ignored = snapshot::ignored(build.mounts, build.flags.text("ignore-var-run", "true") != "false");
+    let mut disk = Disk { pod, ignored, volumes: vec![] };
     let mut first: Option<String> = None;
     let mut left: Vec<Option<Left>> = vec![None; stages.stages.len()];
-    for (index, stage) in stages.stages.iter().enumerate().take(target_index + 1) {
-        if !built.contains(&index) {
-            continue;
-        }
+    for &index in &plan.built {
+        let stage = &stages.stages[index];
         let base = match stages.base(index, &bases[index]) {
             dockerfile::Origin::Stage(base) => left[base].clone().unwrap_or_default(),
-            dockerfile::Origin::Image(name) => {
-                let from_scratch = name == "scratch";
-                let environment = variables::scratch();
-                Left { environment, working_directory: vec![], from_scratch, all_known: from_scratch }
-            }
+            dockerfile::Origin::Image(name) => Left::of_image(name == "scratch"),
         };
+        if plan.is_unpacked(index, &taken) {
+            snapshot::unpack(&base.made.rootfs, &disk.ignored, build.root, disk.pod);
+        }
         let first_copied = copied.len();
-        let mut state = State { build, rules: &rules, arguments: &mut arguments, here: base, copied, failure: None };
-        match state.stage(stage, pod) {
+        let mut state =
+            State { plan: &plan, index, arguments: &mut arguments, here: base, left: &left, copied, failure: None };
+        match state.stage(stage, &mut disk) {
             Ok(()) => {}
             // The sources of the stages that follow are looked for all the same.
             Err(Trouble::Words(why)) => drop(first.get_or_insert(format!("error building stage: {why}"))),
             Err(Trouble::Unknown(unknown)) => return Err(first.map_or(Stop::Unknown(unknown), failed)),
         }
-        let all_known = state.here.all_known && index == target_index;
-        left[index] = Some(state.here);
+        let here = state.here;
+        let all_known = here.all_known && index == target_index;
         for link in copied[first_copied..].iter_mut().flat_map(|copied| &mut copied.taken.links) {
-            copies::look_behind(link, all_known, pod);
+            copies::look_behind(link, all_known, disk.pod);
         }
         if index != target_index {
-            delete_file_system(pod, build.mounts);
+            let patterns = taken.get(&index).map_or(&[][..], Vec::as_slice);
+            let position = plan.position(index).unwrap_or_default();
+            if let Err(why) = save::save(patterns, position, disk.pod) {
+                match here.all_known {
+                    true => drop(first.get_or_insert(format!("could not save file: {why}"))),
+                    false => return Err(first.map_or(Stop::Unknown(Unknown::Image), failed)),
+                }
+            }
+            delete_below(b"/", &mut disk);
+        }
+        left[index] = Some(here);
+    }
+    match first {
+        Some(why) => Err(failed(why)),
+        None => Ok(left.swap_remove(target_index).map(|left| left.made)),
+    }
+}
+
+/// What is decided before anything is built.
+struct Plan<'a, 'd> {
+    build: &'a Build<'a>,
+    rules: &'a Rules,
+    stages: &'a Stages<'d>,
+    /// What each stage builds on, variables expanded.
+    bases: &'a [String],
+    /// The stages that are built, in order.
+    built: Vec<usize>,
+}
+
+/// Patterns of what later stages take from a stage; without those that nobody knows.
+type Dependencies = BTreeMap<usize, Vec<Vec<u8>>>;
+
+impl Plan<'_, '_> {
+    /// The number that the executor gives a stage.
+    fn position(&self, index: usize) -> Option<usize> {
+        self.built.iter().position(|built| *built == index)
+    }
+
+    /// The stage that `--from` names, if it is one.
+    fn origin(&self, index: usize, from: &str) -> Option<usize> {
+        // A number counts the stages that are built.
+        if let Ok(number) = from.parse::<usize>() {
+            return self.built.get(number).copied().filter(|stage| *stage < index);
+        }
+        match self.stages.origin(index, from) {
+            dockerfile::Origin::Stage(stage) => Some(stage),
+            dockerfile::Origin::Image(_) => None,
         }
     }
-    first.map_or(Ok(End::Built), |why| Err(failed(why)))
+
+    /// Whether what a stage builds on is laid out for it.
+    fn is_unpacked(&self, index: usize, dependencies: &Dependencies) -> bool {
+        let is_asking =
+            |step: &dockerfile::Step| matches!(step.command, Command::Copy(_) | Command::Add(_) | Command::Run(_));
+        self.stages.stages[index].steps.iter().any(is_asking) || dependencies.contains_key(&index)
+    }
+
+    /// Before anything is built, it works out what stages take from each other, and expands their variables for it
+    /// (`CalculateDependencies`).
+    fn dependencies(&self, arguments: &BuildArguments) -> Result<Dependencies, Stop> {
+        let mut taken = Dependencies::new();
+        for &index in &self.built {
+            let from_scratch = self.bases[index] == "scratch";
+            let mut arguments = arguments.clone();
+            let mut environment = variables::scratch();
+            for step in &self.stages.stages[index].steps {
+                let result = match &step.command {
+                    Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments, from_scratch),
+                    Command::Arg(args) => arguments.declare(args, &environment),
+                    Command::Copy(copy) => {
+                        let from = copy.from.as_ref().and_then(|from| self.origin(index, &from.text));
+                        let Some(from) = from else { continue };
+                        let variables = arguments.variables(&environment);
+                        copies::sources(copy, &variables).map(|sources| taken.entry(from).or_default().extend(sources))
+                    }
+                    Command::Add(_) | Command::Run(_) | Command::Other => Ok(()),
+                };
+                result.map_err(|why| match from_scratch {
+                    true => Stop::Building(why.to_string()),
+                    false => Stop::Unknown(Unknown::Image),
+                })?;
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// The pod, and what of it the executor leaves alone.
+struct Disk<'p, 'f> {
+    pod: &'p mut Pod<'f>,
+    ignored: Vec<Ignored>,
+    /// Volumes of any stage so far: they come into the next snapshot.
+    volumes: Vec<Vec<u8>>,
 }
 
 /// What upstream takes for the stages that the last one needs (`skipUnusedStages`): named ones only, and all of them if it
@@ -172,33 +285,14 @@ fn bases(stages: &Stages, arguments: &BuildArguments) -> Result<Vec<String>, Str
     expanded.collect()
 }
 
-/// Before anything is built, it works out what stages take from each other, and expands their variables for it
-/// (`CalculateDependencies`).
-fn check_variables(stages: &Stages, bases: &[String], target: usize, arguments: &BuildArguments) -> Result<(), Stop> {
-    for (stage, base) in stages.stages.iter().zip(bases).take(target + 1) {
-        let mut arguments = arguments.clone();
-        let mut environment = variables::scratch();
-        for step in &stage.steps {
-            let expanded = match &step.command {
-                Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments, base == "scratch"),
-                Command::Arg(args) => arguments.declare(args, &environment),
-                Command::Add(_) | Command::Copy(_) | Command::Run(_) | Command::Other => Ok(()),
-            };
-            expanded.map_err(|why| match base.as_str() {
-                "scratch" => Stop::Building(why.to_string()),
-                _ => Stop::Unknown(Unknown::Image),
-            })?;
-        }
-    }
-    Ok(())
-}
-
 /// A stage while it is built.
-struct State<'a> {
-    build: &'a Build<'a>,
-    rules: &'a Rules,
+struct State<'a, 'd> {
+    plan: &'a Plan<'a, 'd>,
+    index: usize,
     arguments: &'a mut BuildArguments,
-    here: Left,
+    here: Left<'d>,
+    /// What the stages before it left.
+    left: &'a [Option<Left<'d>>],
     copied: &'a mut Vec<Copied>,
     /// Why the first `COPY` or `ADD` that fails does.
     failure: Option<String>,
@@ -218,38 +312,121 @@ impl From<String> for Trouble {
     }
 }
 
-impl State<'_> {
-    fn stage(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
-        let end = self.steps(stage, pod);
+impl<'d> State<'_, 'd> {
+    fn stage(&mut self, stage: &Stage<'d>, disk: &mut Disk) -> Result<(), Trouble> {
+        let end = self.steps(stage, disk);
         self.failure.take().map_or(end, |first| Err(Trouble::Words(first)))
     }
 
-    fn steps(&mut self, stage: &Stage, pod: &mut Pod) -> Result<(), Trouble> {
-        for step in &stage.steps {
-            match &step.command {
-                Command::Copy(copy) if copy.from.is_none() => {
-                    self.copy(copy, false, step.instruction.span.clone(), pod)?;
-                }
-                Command::Add(copy) => self.copy(copy, true, step.instruction.span.clone(), pod)?,
-                // What comes from elsewhere, or is made there, may be anything.
-                Command::Copy(_) | Command::Run(_) => self.here.all_known = false,
-                Command::Env(pairs) => {
-                    let from_scratch = self.here.from_scratch;
-                    let set = variables::set(&mut self.here.environment, pairs, self.arguments, from_scratch);
-                    set.map_err(|why| self.executing(why.to_string()))?;
-                }
-                Command::Arg(args) => {
-                    let declared = self.arguments.declare(args, &self.here.environment);
-                    declared.map_err(|why| self.executing(why.to_string()))?;
-                }
-                Command::Other if step.instruction.keyword == Some(Keyword::Workdir) => {
-                    let typed = step.instruction.arguments.words().first().map_or("", |word| &word.text);
-                    self.change_directory(typed, pod).map_err(|why| self.executing(why))?;
-                }
-                Command::Other => {}
+    fn steps(&mut self, stage: &Stage<'d>, disk: &mut Disk) -> Result<(), Trouble> {
+        for trigger in std::mem::take(&mut self.here.triggers) {
+            let step = dockerfile::Step::of_trigger(trigger, channel(self.plan.build.family));
+            self.step(&step.map_err(|why| why.to_string())?, disk)?;
+        }
+        stage.steps.iter().try_for_each(|step| self.step(step, disk))
+    }
+
+    fn step(&mut self, step: &dockerfile::Step<'d>, disk: &mut Disk) -> Result<(), Trouble> {
+        let span = &step.instruction.span;
+        match &step.command {
+            Command::Copy(copy) => match &copy.from {
+                None => self.copy(copy, false, span.clone(), disk)?,
+                Some(from) => self.copy_from(copy, from, span.start, disk)?,
+            },
+            Command::Add(copy) => self.copy(copy, true, span.clone(), disk)?,
+            // What is made there may be anything.
+            Command::Run(_) => self.here.all_known = false,
+            Command::Env(pairs) => {
+                let from_scratch = self.here.from_scratch;
+                let set = variables::set(&mut self.here.environment, pairs, self.arguments, from_scratch);
+                set.map_err(|why| self.executing(why.to_string()))?;
+                self.tell_environment(pairs, span.start);
             }
+            Command::Arg(args) => {
+                let declared = self.arguments.declare(args, &self.here.environment);
+                declared.map_err(|why| self.executing(why.to_string()))?;
+            }
+            Command::Other => self.other(step.instruction, disk)?,
         }
         Ok(())
+    }
+
+    fn other(&mut self, instruction: &'d Instruction, disk: &mut Disk) -> Result<(), Trouble> {
+        let by = instruction.span.start;
+        let words = instruction.arguments.words();
+        let first = words.first().map_or("", |word| word.text.as_str());
+        match instruction.keyword {
+            Some(Keyword::Workdir) => self.change_directory(first, by, disk).map_err(|why| self.executing(why))?,
+            Some(Keyword::Volume) => {
+                for word in words {
+                    if let Some(path) = self.expand(&word.text)? {
+                        self.volume(&path, by, disk).map_err(|why| self.executing(why))?;
+                    }
+                }
+            }
+            Some(Keyword::User) => {
+                let parts = first.split(':').take(2).map(|part| self.expand(part)).collect::<Result<Vec<_>, _>>()?;
+                self.here.user = parts.into_iter().collect::<Option<Vec<_>>>().map(|parts| parts.join(":"));
+                let user = self.here.user.clone().unwrap_or_default();
+                self.set(Setting::User, String::new(), user, by);
+            }
+            Some(Keyword::Expose) => {
+                for word in words {
+                    let Some(port) = self.expand(&word.text)? else { continue };
+                    let port = if port.contains('/') { port } else { format!("{port}/tcp") };
+                    let protocol = port.split('/').nth(1).unwrap_or_default();
+                    if !["tcp", "udp"].contains(&protocol) {
+                        return Err(format!("failed to execute command: invalid protocol: {protocol}").into());
+                    }
+                    self.set(Setting::Port, port, String::new(), by);
+                }
+            }
+            Some(Keyword::Label) => {
+                let Arguments::Pairs(pairs) = &instruction.arguments else { return Ok(()) };
+                for pair in pairs {
+                    if let (Some(name), Some(value)) = (self.expand(&pair.name.text)?, self.expand(&pair.value.text)?) {
+                        self.set(Setting::Label, name, value, by);
+                    }
+                }
+            }
+            Some(Keyword::Onbuild) => {
+                if let Arguments::Trigger(trigger) = &instruction.arguments {
+                    self.here.triggers.push(trigger);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, setting: Setting, name: String, value: String, by: usize) {
+        self.here.made.settings.insert((setting, name), Set { value, by });
+    }
+
+    fn tell_environment(&mut self, pairs: &[Pair], by: usize) {
+        for pair in pairs {
+            let Ok(Some(name)) = self.expand(&pair.name.text) else { continue };
+            match self.here.environment.get(&name).cloned() {
+                Some(value) => self.set(Setting::Environment, name, value, by),
+                None => drop(self.here.made.settings.remove(&(Setting::Environment, name))),
+            }
+        }
+    }
+
+    /// A word, its variables expanded; none if an image may set one of them.
+    fn expand(&self, text: &str) -> Result<Option<String>, Trouble> {
+        let variables = self.arguments.variables(&self.here.environment);
+        let is_known = Cell::new(true);
+        let expanded = expand(text, &|name| {
+            let value = variables.get(name).cloned();
+            is_known.set(is_known.get() && (value.is_some() || self.here.from_scratch));
+            value
+        });
+        match expanded {
+            _ if !is_known.get() => Ok(None),
+            Ok(text) => Ok(Some(text)),
+            Err(why) => Err(self.executing(why.to_string())),
+        }
     }
 
     /// What fails while an instruction is executed. In an image nothing is known to fail: it may hold what is missing.
@@ -260,23 +437,30 @@ impl State<'_> {
         }
     }
 
+    /// Nobody knows what the instruction at `by` puts into the image.
+    fn untold(&mut self, by: usize) {
+        self.here.all_known = false;
+        self.here.made.untold.insert(by);
+    }
+
     /// What fails is told, and then left out: those that follow may have mistakes of their own.
     fn copy(
         &mut self,
         copy: &dockerfile::Copy,
         is_add: bool,
         span: Range<usize>,
-        pod: &mut Pod,
+        disk: &mut Disk,
     ) -> Result<(), Trouble> {
         let variables = self.arguments.variables(&self.here.environment);
-        let context = FileContext::new(self.build.root, self.rules);
-        if self.build.is_nameless || copies::walks_everything(copy, &context) {
+        let context = FileContext::new(self.plan.build.root, self.plan.rules);
+        if self.plan.build.is_nameless || copies::walks_everything(copy, &context) {
             return Err(Trouble::Unknown(Unknown::Root));
         }
         let looking = |why: String| format!("failed to get files used from context: {why}");
         let from_scratch = self.here.from_scratch;
         let (sources, destination) = copies::expanded(copy, &variables, from_scratch).map_err(looking)?;
         let is_known = destination.is_known && sources.iter().all(|source| source.is_known);
+        let by = span.start;
         let mut copied = Copied {
             span,
             sources,
@@ -286,15 +470,15 @@ impl State<'_> {
             failure: None,
             all_known: self.here.all_known,
         };
-        if !is_known || copied.sources.is_empty() && self.build.family == Family::Fork {
-            self.here.all_known = false;
+        if !is_known || copied.sources.is_empty() && self.plan.build.family == Family::Fork {
+            self.untold(by);
             self.copied.push(copied);
             return Ok(());
         }
         let result = if copied.sources.is_empty() {
             Err(looking("resolved envs is empty".to_owned()))
         } else {
-            self.execute(copy, is_add, &mut copied, &context, &variables, pod)
+            self.execute(copy, is_add, &mut copied, &context, &variables, disk)
         };
         if let Err(why) = result {
             self.failure.get_or_insert_with(|| why.clone());
@@ -311,24 +495,26 @@ impl State<'_> {
         copied: &mut Copied,
         context: &FileContext,
         variables: &Environment,
-        pod: &mut Pod,
+        disk: &mut Disk,
     ) -> Result<(), String> {
-        let mut resolved = copies::resolve(&copied.sources, &copied.destination, context, pod)
+        let mut resolved = copies::resolve(&copied.sources, &copied.destination, context, disk.pod)
             .map_err(|why| format!("failed to get files used from context: {why}"))?;
         copied.nothing = resolved.nothing;
-        copies::check_mode(copy, variables).map_err(|why| format!("failed to execute command: {why}"))?;
-        let unpacked: Vec<Vec<u8>> =
-            resolved.sources.iter().filter(|source| is_add && may_be_unpacked(source, context, pod)).cloned().collect();
+        let like = self.like(copy, is_add, variables, disk.pod);
+        let like = like.map_err(|why| format!("failed to execute command: {why}"))?;
+        let by = copied.span.start;
+        let unpacked: Vec<Vec<u8>> = resolved
+            .sources
+            .iter()
+            .filter(|source| is_add && may_be_unpacked(source, context, disk.pod))
+            .cloned()
+            .collect();
         if !unpacked.is_empty() {
-            self.here.all_known = false;
+            self.untold(by);
         }
         resolved.sources.retain(|source| !is_add || !is_url(&String::from_utf8_lossy(source)));
-        let directory: &[u8] = match &self.here.working_directory[..] {
-            b"" => b"/",
-            directory => directory,
-        };
         let wrapped = if is_add { "executing copy command: " } else { "" };
-        let result = copies::execute(&resolved, context, directory, pod, &mut copied.taken);
+        let result = self.place(&resolved, context, like, by, disk, &mut copied.taken);
         // Of these an archive comes, not the link.
         copied
             .taken
@@ -337,22 +523,152 @@ impl State<'_> {
         let meets_socket = copied.taken.special.iter().any(|(_, kind)| *kind == Kind::Socket);
         match result {
             // What else is in the image may make way for it, but not for what cannot be read.
-            Err(_) if !self.here.all_known && !meets_socket => Ok(()),
+            Err(_) if !self.here.all_known && !meets_socket => {
+                self.untold(by);
+                Ok(())
+            }
             result => result.map_err(|why| format!("failed to execute command: {wrapped}{why}")),
         }
     }
 
-    fn change_directory(&mut self, typed: &str, pod: &mut Pod) -> Result<(), String> {
-        let variables = self.arguments.variables(&self.here.environment);
-        let expanded = expand(typed, &|name| variables.get(name).cloned()).map_err(|why| why.to_string())?;
-        let above: &[u8] = if self.here.working_directory.is_empty() { b"/" } else { &self.here.working_directory };
-        let directory = gopath::absolute(expanded.as_bytes(), above);
-        if pod.find(&directory, b"/", Follow::All) == Err(Errno::NoEntry) {
-            let made = copies::make_directories(&directory, pod);
-            made.map_err(|why| format!("creating workdir {}: {why}", String::from_utf8_lossy(&directory)))?;
+    /// `--chown` and `--chmod`. `ADD` looks at them in the other order.
+    fn like(&self, copy: &dockerfile::Copy, is_add: bool, variables: &Environment, pod: &Pod) -> Result<Like, String> {
+        let owner = || self.owner(copy, variables, pod).map_err(|why| format!("getting user group from chown: {why}"));
+        Ok(match is_add {
+            true => {
+                let mode = copies::mode(copy, variables)?;
+                Like { owner: owner()?, mode }
+            }
+            false => Like { owner: owner()?, mode: copies::mode(copy, variables)? },
+        })
+    }
+
+    fn owner(&self, copy: &dockerfile::Copy, variables: &Environment, pod: &Pod) -> Result<Option<Owner>, String> {
+        let Some(said) = copy.chown.as_ref().filter(|said| !said.text.is_empty()) else { return Ok(None) };
+        let said = expand(&said.text, &|name| variables.get(name).cloned()).map_err(|why| why.to_string())?;
+        users::owner(&said, pod, self.here.all_known).map(Some)
+    }
+
+    /// Copies, and takes a snapshot of what it copied: of everything there is if that is nothing.
+    fn place(
+        &mut self,
+        resolved: &Resolved,
+        context: &FileContext,
+        like: Like,
+        by: usize,
+        disk: &mut Disk,
+        taken: &mut Taken,
+    ) -> Result<(), String> {
+        let directory = match self.here.working_directory.as_deref() {
+            None | Some(b"") => b"/",
+            Some(directory) => directory,
+        };
+        if self.here.working_directory.is_none() && !gopath::is_absolute(&resolved.destination) {
+            self.here.made.untold.insert(by);
         }
-        self.here.working_directory = directory;
+        let mut made = copies::execute(resolved, context, directory, like, disk.pod, taken)?;
+        let (root, image) = (self.plan.build.root, &mut self.here.made.rootfs);
+        if made.is_empty() && !self.here.made.untold.contains(&by) {
+            self.here.made.leak.get_or_insert(by);
+            snapshot::take_everything(&disk.ignored, root, by, disk.pod, image);
+        } else {
+            made.extend_from_slice(&disk.volumes);
+            snapshot::take(&made, &disk.ignored, root, by, disk.pod, image);
+        }
         Ok(())
+    }
+
+    /// `COPY --from`: of what was saved of another stage.
+    fn copy_from(&mut self, copy: &dockerfile::Copy, from: &Word, by: usize, disk: &mut Disk) -> Result<(), Trouble> {
+        let origin = self.plan.origin(self.index, &from.text);
+        let Some((stage, left)) = origin.and_then(|stage| Some((stage, self.left.get(stage)?.as_ref()?))) else {
+            self.untold(by);
+            return Ok(());
+        };
+        let source_known = left.all_known;
+        if !left.made.untold.is_empty() || !source_known {
+            self.here.made.untold.extend(&left.made.untold);
+            self.here.all_known = false;
+        }
+        let context = FileContext::of_stage(save::directory(self.plan.position(stage).unwrap_or_default()));
+        let variables = self.arguments.variables(&self.here.environment);
+        let looking = |why: String| format!("failed to get files used from context: {why}");
+        let (sources, destination) = copies::expanded(copy, &variables, self.here.from_scratch).map_err(looking)?;
+        if !destination.is_known || sources.iter().any(|source| !source.is_known) || sources.is_empty() {
+            self.untold(by);
+            return Ok(());
+        }
+        let result = copies::resolve(&sources, &destination.path, &context, disk.pod).map_err(looking);
+        let result = result.and_then(|resolved| {
+            let failed = |why| format!("failed to execute command: {why}");
+            let like = self.like(copy, false, &variables, disk.pod).map_err(failed)?;
+            self.place(&resolved, &context, like, by, disk, &mut Taken::default()).map_err(failed)
+        });
+        match result {
+            Ok(()) => Ok(()),
+            Err(why) if source_known && self.here.all_known => {
+                self.failure.get_or_insert(why);
+                Ok(())
+            }
+            Err(_) => {
+                self.untold(by);
+                Ok(())
+            }
+        }
+    }
+
+    fn change_directory(&mut self, typed: &str, by: usize, disk: &mut Disk) -> Result<(), String> {
+        let Ok(expanded) = self.expand(typed) else {
+            let variables = self.arguments.variables(&self.here.environment);
+            let error = expand(typed, &|name| variables.get(name).cloned());
+            return error.map(drop).map_err(|why| why.to_string());
+        };
+        let directory = expanded.and_then(|expanded| match gopath::is_absolute(expanded.as_bytes()) {
+            true => Some(gopath::clean(expanded.as_bytes())),
+            false => {
+                let above = self.here.working_directory.as_deref()?;
+                Some(gopath::join(&[b"/", above, expanded.as_bytes()]))
+            }
+        });
+        self.here.working_directory.clone_from(&directory);
+        let Some(directory) = directory else {
+            self.here.made.untold.insert(by);
+            return Ok(());
+        };
+        let text = String::from_utf8_lossy(&directory).into_owned();
+        self.set(Setting::WorkingDirectory, String::new(), text.clone(), by);
+        if disk.pod.find(&directory, b"/", Follow::All) != Err(Errno::NoEntry) {
+            return Ok(());
+        }
+        let owner = match self.here.user.as_deref() {
+            Some("") => Owner::ROOT,
+            Some(user) => users::owner(user, disk.pod, self.here.all_known)
+                .map_err(|why| format!("identifying uid and gid for user {user}: {why}"))?,
+            None => Owner { user: Id::Unknown, group: Id::Unknown },
+        };
+        copies::make_directories(&directory, Attributes { owner, ..Attributes::DIRECTORY }, disk.pod)
+            .map_err(|why| format!("creating workdir {text}: {why}"))?;
+        self.snapshot(directory, by, disk);
+        Ok(())
+    }
+
+    fn volume(&mut self, path: &str, by: usize, disk: &mut Disk) -> Result<(), String> {
+        self.set(Setting::Volume, path.to_owned(), String::new(), by);
+        let clean = gopath::absolute(path.as_bytes(), b"/");
+        disk.ignored.push(Ignored { path: clean.clone(), below_only: true });
+        if gopath::is_absolute(path.as_bytes()) {
+            disk.volumes.push(clean.clone());
+        }
+        if disk.pod.find(&clean, b"/", Follow::All) == Err(Errno::NoEntry) {
+            let made = copies::make_all(&clean, Attributes::DIRECTORY, disk.pod);
+            made.map_err(|why| format!("could not create directory for volume {path}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, path: Vec<u8>, by: usize, disk: &mut Disk) {
+        let made: Vec<Vec<u8>> = [vec![path], disk.volumes.clone()].concat();
+        snapshot::take(&made, &disk.ignored, self.plan.build.root, by, disk.pod, &mut self.here.made.rootfs);
     }
 }
 
@@ -367,22 +683,16 @@ fn may_be_unpacked(source: &[u8], context: &FileContext, pod: &Pod) -> bool {
 }
 
 /// Everything that is neither the executor's own nor mounted goes after a stage that is not the last (`DeleteFilesystem`).
-fn delete_file_system(pod: &mut Pod, mounts: &[Vec<u8>]) {
-    let kept: Vec<&[u8]> =
-        mounts.iter().map(|mount| &mount[..]).chain([&b"/kaniko"[..], b"/proc", b"/etc/mtab", b"/var/run"]).collect();
-    delete_below(b"/", pod, &kept);
-}
-
-fn delete_below(directory: &[u8], pod: &mut Pod, kept: &[&[u8]]) {
-    for name in pod.names(directory) {
+fn delete_below(directory: &[u8], disk: &mut Disk) {
+    for name in disk.pod.names(directory) {
         let path = gopath::join(&[directory, &name]);
-        if kept.iter().any(|keep| gopath::below(&path, keep).is_some()) {
+        if disk.ignored.iter().any(|ignored| ignored.covers(&path)) {
             continue;
         }
-        let holds = kept.iter().any(|keep| gopath::below(keep, &path).is_some());
-        match pod.find(&path, b"/", Follow::NotTheLast).map(|found| found.kind) {
-            Ok(Kind::Directory) if holds => delete_below(&path, pod, kept),
-            _ => pod.remove(path),
+        let holds = disk.ignored.iter().any(|ignored| ignored.is_below(&path));
+        match disk.pod.find(&path, b"/", Follow::NotTheLast).map(|found| found.kind) {
+            Ok(Kind::Directory) if holds => delete_below(&path, disk),
+            _ => disk.pod.remove(path),
         }
     }
 }

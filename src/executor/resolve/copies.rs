@@ -9,9 +9,10 @@ use super::path_error;
 use super::variables::{Environment, expand};
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::dockerfile::go::quote;
-use crate::dockerfile::{self, Source};
-use crate::executor::files::{Errno, Follow, Found, Kind, Pod};
+use crate::dockerfile::{self, ExpandError, Source};
+use crate::executor::files::{Attributes, Errno, Follow, Found, Kind, Pod};
 use crate::gopath;
+use crate::rootfs::Owner;
 
 /// What one `COPY` or `ADD` from the context does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,13 +102,18 @@ impl CopySource {
 pub(super) struct FileContext<'a> {
     /// Absolute and clean.
     root: Vec<u8>,
-    ignore: &'a Rules,
+    ignore: Option<&'a Rules>,
 }
 
 impl<'a> FileContext<'a> {
     /// At an absolute path.
     pub(super) fn new(root: &[u8], ignore: &'a Rules) -> Self {
-        Self { root: gopath::clean(root), ignore }
+        Self { root: gopath::clean(root), ignore: Some(ignore).filter(|rules| !rules.is_empty()) }
+    }
+
+    /// What was saved of another stage: no ignore file is asked.
+    pub(super) fn of_stage(root: Vec<u8>) -> Self {
+        Self { root, ignore: None }
     }
 
     /// A path below the context.
@@ -117,12 +123,10 @@ impl<'a> FileContext<'a> {
 
     /// `FileContext.ExcludesFile`: below the context a path is taken relative to it, others are taken as they are.
     fn excludes(&self, path: &[u8]) -> bool {
-        if self.ignore.is_empty() {
-            return false;
-        }
+        let Some(ignore) = self.ignore else { return false };
         let clean = gopath::clean(path);
         let judged = gopath::below(&clean, &self.root).unwrap_or(path);
-        self.ignore.judge(Dialect::Kaniko, judged).excluded()
+        ignore.judge(Dialect::Kaniko, judged).excluded()
     }
 
     /// The same, and then it is told relative to the context.
@@ -136,11 +140,8 @@ impl<'a> FileContext<'a> {
 
     /// What is taken, though Docker would leave it out, is told.
     fn let_in(&self, path: &[u8], taken: &mut Taken) {
-        if self.ignore.is_empty() {
-            return;
-        }
-        if let Some(below) = gopath::below(path, &self.root)
-            && self.ignore.judge(Dialect::Docker, below).excluded()
+        if let (Some(ignore), Some(below)) = (self.ignore, gopath::below(path, &self.root))
+            && ignore.judge(Dialect::Docker, below).excluded()
         {
             taken.let_in.push(below.to_vec());
         }
@@ -184,6 +185,18 @@ pub(super) fn expanded(
     let destination =
         path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
     Ok((sources, Destination { path: destination, is_known: is_known.get() }))
+}
+
+/// The sources alone, as paths.
+///
+/// # Errors
+/// A word that cannot be expanded.
+pub(super) fn sources(copy: &dockerfile::Copy, variables: &Environment) -> Result<Vec<Vec<u8>>, ExpandError> {
+    let words = copy.sources.iter().filter_map(|source| match source {
+        Source::Path(word) => Some(word),
+        Source::Heredoc(_) => None,
+    });
+    words.map(|word| expand(&word.text, &|name| variables.get(name).cloned()).map(String::into_bytes)).collect()
 }
 
 /// Where sources go.
@@ -289,7 +302,23 @@ fn check(
     Ok(count == 0)
 }
 
-/// Copies what was resolved into the image; what is notable is told, up to where it fails.
+/// What copies are to be like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Like {
+    /// `--chown`.
+    pub owner: Option<Owner>,
+    /// `--chmod`, as far as it is heeded.
+    pub mode: Option<u32>,
+}
+
+impl Like {
+    fn of(self, source: Attributes) -> Attributes {
+        Attributes { mode: self.mode.unwrap_or(source.mode), owner: self.owner.unwrap_or(source.owner) }
+    }
+}
+
+/// Copies what was resolved into the image, and gives the paths that it takes a snapshot of; what is notable is told, up to
+/// where it fails.
 ///
 /// # Errors
 /// The executor's words, behind `failed to execute command: `.
@@ -297,9 +326,11 @@ pub(super) fn execute(
     resolved: &Resolved,
     context: &FileContext,
     working_directory: &[u8],
+    like: Like,
     pod: &mut Pod,
     taken: &mut Taken,
-) -> Result<(), String> {
+) -> Result<Vec<Vec<u8>>, String> {
+    let mut made = Vec::new();
     for source in &resolved.sources {
         let path = gopath::join(&[&context.root, source]);
         let found = pod
@@ -313,23 +344,28 @@ pub(super) fn execute(
         let onto = through_symlinks(&onto, pod).map_err(|why| format!("resolving dest symlink: {why}"))?;
         match &found.kind {
             Kind::Directory => {
-                copy_directory(&full, &onto, context, pod, taken).map_err(|why| format!("copying dir: {why}"))?
+                let copied = copy_directory(&full, &onto, context, like, pod, taken);
+                made.extend(copied.map_err(|why| format!("copying dir: {why}"))?);
             }
             Kind::Symlink(says) => {
                 let meant = pod.find(&full, b"/", Follow::All).ok();
                 let is_kept_out = context.excludes(&full);
                 copy_symlink(&full, &onto, context, pod, taken).map_err(|why| format!("copying symlink: {why}"))?;
                 if !is_kept_out {
+                    made.push(onto.clone());
                     let (path, there) = (context.relative(&full), There::default());
                     taken.links.push(TakenLink { path, says: says.clone(), placed: onto, meant, there });
                 }
             }
             Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => {
-                copy_file(&full, &found, &onto, context, pod, taken).map_err(|why| format!("copying file: {why}"))?
+                let copied = copy_file(&full, &found, &onto, context, like, pod, taken);
+                if copied.map_err(|why| format!("copying file: {why}"))? {
+                    made.push(onto);
+                }
             }
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// What is where a symlink leads to, once all that a stage copies is there. What the executor sees and has not made is
@@ -394,7 +430,7 @@ fn through_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
 
 /// The path of what an absolute path leads to (`filepath.EvalSymlinks`). It walks by itself, and so its errors name what
 /// a link leads to, with some `..` in it.
-fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
+pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
     let mut here = b"/".to_vec();
     let mut ahead: Vec<Vec<u8>> = components(path);
     let mut links = 0;
@@ -433,17 +469,22 @@ fn components(path: &[u8]) -> Vec<Vec<u8>> {
     components.rev().map(<[u8]>::to_vec).collect()
 }
 
-/// `--chmod`, as far as it may fail (`GetChmod`).
-pub(super) fn check_mode(copy: &dockerfile::Copy, variables: &Environment) -> Result<(), String> {
-    let Some(mode) = &copy.chmod else { return Ok(()) };
+/// `--chmod`, none if it is not given (`GetChmod`). Of the number the executor heeds the permission bits alone, as Go has
+/// others elsewhere.
+pub(super) fn mode(copy: &dockerfile::Copy, variables: &Environment) -> Result<Option<u32>, String> {
+    let Some(mode) = &copy.chmod else { return Ok(None) };
     let failed = |why: String| Err(format!("getting permissions from chmod: {why}"));
-    match expand(&mode.text, &|name| variables.get(name).cloned()) {
-        Err(why) => failed(why.to_string()),
-        // Go takes no sign.
-        Ok(mode) if mode.is_empty() || !mode.starts_with('+') && u32::from_str_radix(&mode, 8).is_ok() => Ok(()),
-        Ok(mode) => {
-            failed(format!("parsing value from chmod: strconv.ParseUint: parsing {}: invalid syntax", quote(&mode)))
-        }
+    if mode.text.is_empty() {
+        return Ok(None);
+    }
+    let mode = match expand(&mode.text, &|name| variables.get(name).cloned()) {
+        Err(why) => return failed(why.to_string()),
+        Ok(mode) => mode,
+    };
+    // Go takes no sign.
+    match u32::from_str_radix(&mode, 8) {
+        Ok(number) if !mode.starts_with('+') => Ok(Some(number & 0o777)),
+        _ => failed(format!("parsing value from chmod: strconv.ParseUint: parsing {}: invalid syntax", quote(&mode))),
     }
 }
 
@@ -451,9 +492,11 @@ fn copy_directory(
     full: &[u8],
     onto: &[u8],
     context: &FileContext,
+    like: Like,
     pod: &mut Pod,
     taken: &mut Taken,
-) -> Result<(), String> {
+) -> Result<Vec<Vec<u8>>, String> {
+    let mut made = Vec::new();
     let files = walk(pod, full, full).map_err(|why| format!("copying dir: {why}"))?;
     for file in files {
         let path = gopath::join(&[full, &file]);
@@ -465,14 +508,15 @@ fn copy_directory(
             .map_err(|why| format!("copying dir: {}", path_error("lstat", &path, why)))?;
         let onto = gopath::join(&[onto, &file]);
         match &found.kind {
-            Kind::Directory => make_directories(&onto, pod)?,
+            Kind::Directory => make_directories(&onto, like.of(pod.attributes(&found.path)), pod)?,
             Kind::Symlink(_) => copy_symlink(&path, &onto, context, pod, taken)?,
             Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => {
-                copy_file(&path, &found, &onto, context, pod, taken)?
+                copy_file(&path, &found, &onto, context, like, pod, taken)?;
             }
         }
+        made.push(onto);
     }
-    Ok(())
+    Ok(made)
 }
 
 fn copy_symlink(
@@ -490,7 +534,7 @@ fn copy_symlink(
     if let Ok(there) = pod.find(onto, b"/", Follow::NotTheLast) {
         pod.remove(there.path);
     }
-    let place = parent_for(onto, pod)?;
+    let place = parent_for(onto, Owner::ROOT, pod)?;
     match pod.find(path, b"/", Follow::NotTheLast).map(|found| found.kind) {
         Ok(Kind::Symlink(target)) => {
             pod.write_symlink(place, target);
@@ -500,21 +544,22 @@ fn copy_symlink(
     }
 }
 
-/// Of a file that `found` is.
+/// Of a file that `found` is; whether it is not kept out.
 fn copy_file(
     path: &[u8],
     found: &Found,
     onto: &[u8],
     context: &FileContext,
+    like: Like,
     pod: &mut Pod,
     taken: &mut Taken,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     if context.keeps_out(path, taken) {
-        return Ok(());
+        return Ok(false);
     }
     context.let_in(path, taken);
     if path == onto {
-        return Ok(());
+        return Ok(true);
     }
     if matches!(found.kind, Kind::Socket | Kind::Fifo) {
         taken.special.push((context.relative(path), found.kind.clone()));
@@ -522,21 +567,22 @@ fn copy_file(
     if found.kind == Kind::Socket {
         return Err(path_error("open", path, Errno::NoDevice));
     }
-    let place = parent_for(onto, pod).map_err(|why| format!("creating parent dir: {why}"))?;
+    let attributes = like.of(pod.attributes(&found.path));
+    let place = parent_for(onto, attributes.owner, pod).map_err(|why| format!("creating parent dir: {why}"))?;
     // An existing file is written into, through a symlink too.
     match pod.find(onto, b"/", Follow::All) {
         Ok(there) if there.kind == Kind::Directory => {
             Err(format!("creating file: {}", path_error("open", onto, Errno::IsADirectory)))
         }
         Ok(there) => {
-            pod.write_file(there.path, &found.path);
-            Ok(())
+            pod.write_file(there.path, &found.path, attributes);
+            Ok(true)
         }
         Err(Errno::NoEntry) => {
             let place = created_at(place, pod);
             let place = place.ok_or_else(|| format!("creating file: {}", path_error("open", onto, Errno::NoEntry)))?;
-            pod.write_file(place, &found.path);
-            Ok(())
+            pod.write_file(place, &found.path, attributes);
+            Ok(true)
         }
         Err(why) => Err(format!("creating file: {}", path_error("open", onto, why))),
     }
@@ -552,14 +598,14 @@ fn created_at(mut place: Vec<u8>, pod: &Pod) -> Option<Vec<u8>> {
     Some(place)
 }
 
-/// Makes the directories above `path` (`createParentDirectory`), and says where that leads.
-fn parent_for(path: &[u8], pod: &mut Pod) -> Result<Vec<u8>, String> {
+/// Makes the directories above `path`, each the owner's (`createParentDirectory`), and says where that leads.
+fn parent_for(path: &[u8], owner: Owner, pod: &mut Pod) -> Result<Vec<u8>, String> {
     let parent = gopath::parent(path);
     match pod.find(&parent, b"/", Follow::NotTheLast) {
         Ok(found) if matches!(found.kind, Kind::Symlink(_)) => Err("destination cannot be a symlink".to_owned()),
         Ok(found) => Ok(gopath::join(&[&found.path, gopath::file_name(path)])),
         Err(Errno::NoEntry) => {
-            make_directories(&parent, pod)?;
+            make_all(&parent, Attributes { owner, ..Attributes::DIRECTORY }, pod)?;
             Ok(path.to_vec())
         }
         // It goes on, and fails when it creates the file.
@@ -567,10 +613,14 @@ fn parent_for(path: &[u8], pod: &mut Pod) -> Result<Vec<u8>, String> {
     }
 }
 
-/// `os.MkdirAll`, after a file in the way was removed (`MkdirAllWithPermissions`).
-pub(super) fn make_directories(path: &[u8], pod: &mut Pod) -> Result<(), String> {
+/// A directory with this mode and owner, whether it was there or not; a file in the way goes (`MkdirAllWithPermissions`).
+/// Those above it have the mode too, as far as the umask lets them, and are root's.
+pub(super) fn make_directories(path: &[u8], attributes: Attributes, pod: &mut Pod) -> Result<(), String> {
     match pod.find(path, b"/", Follow::All) {
-        Ok(found) if found.kind == Kind::Directory => return Ok(()),
+        Ok(found) if found.kind == Kind::Directory => {
+            pod.change(found.path, attributes);
+            return Ok(());
+        }
         Ok(_) => {
             if let Ok(there) = pod.find(path, b"/", Follow::NotTheLast) {
                 pod.remove(there.path);
@@ -582,6 +632,18 @@ pub(super) fn make_directories(path: &[u8], pod: &mut Pod) -> Result<(), String>
             return Err(format!("error calling stat on {shown}.: {}", path_error("stat", path, why)));
         }
     }
+    // `mkdir` takes the sticky bit and no other.
+    let above = Attributes { mode: attributes.mode & 0o1777 & !UMASK, owner: Owner::ROOT };
+    let made = make_all(path, above, pod)?;
+    pod.change(made, attributes);
+    Ok(())
+}
+
+/// What is never given to a new directory: the executor's umask.
+const UMASK: u32 = 0o022;
+
+/// `os.MkdirAll`: gives the directory's own path.
+pub(super) fn make_all(path: &[u8], attributes: Attributes, pod: &mut Pod) -> Result<Vec<u8>, String> {
     let mut here = b"/".to_vec();
     for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
         let next = gopath::join(&[&here, name]);
@@ -590,12 +652,12 @@ pub(super) fn make_directories(path: &[u8], pod: &mut Pod) -> Result<(), String>
             Ok(_) => return Err(path_error("mkdir", &next, Errno::NotADirectory)),
             Err(_) if pod.exists(&next, b"/") => return Err(format!("{}: file exists", shown("mkdir", &next))),
             Err(_) => {
-                pod.make_directory(next.clone());
+                pod.make_directory(next.clone(), attributes);
                 here = next;
             }
         }
     }
-    Ok(())
+    Ok(here)
 }
 
 fn shown(operation: &str, path: &[u8]) -> String {

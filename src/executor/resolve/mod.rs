@@ -9,17 +9,21 @@ mod build;
 mod context;
 mod copies;
 mod dockerfile;
+mod save;
+mod snapshot;
+mod users;
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::build::Build;
 use self::variables::BuildArguments;
-use super::files::{Errno, Follow, Pod, PodFiles, Written};
+use super::files::{Attributes, Errno, Follow, Pod, PodFiles, Written};
 use super::flags::{self, Command, Flags};
 use super::image::Image;
 use crate::dockerfile::go::{parse_bool, quote};
 use crate::gopath;
+use crate::rootfs::{RootFs, Settings};
 
 pub use build::channel;
 pub use context::{Context, Source};
@@ -74,8 +78,26 @@ pub struct Resolution {
     pub copied: Vec<Copied>,
     /// What the build did to the pod's files, as far as it came; those above before those below.
     pub written: Vec<(Vec<u8>, Written)>,
+    /// The modes and owners that the build gave to files of the pod.
+    pub changed: BTreeMap<Vec<u8>, Attributes>,
+    /// The image, if it comes to its end.
+    pub made: Option<Made>,
     /// Where it ends.
     pub end: End,
+}
+
+/// What is known of the image that an executor makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    /// What is in it.
+    pub rootfs: RootFs,
+    /// What it is run with.
+    pub settings: Settings,
+    /// Instructions of which nobody knows what they put there, by their place in the Dockerfile in bytes.
+    pub untold: BTreeSet<usize>,
+    /// The first instruction that copies nothing, by its place: the executor then takes everything it has for what was
+    /// copied, its own files too (kaniko v1.24.0 `pkg/executor/build.go` `takeSnapshot`).
+    pub leak: Option<usize>,
 }
 
 impl Resolution {
@@ -191,9 +213,11 @@ fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {
         mounts: setup.mounts,
     };
     let mut pod = start.pod;
-    let end = build::build(&build, &mut pod, &mut resolution.copied);
+    let made = build::build(&build, &mut pod, &mut resolution.copied);
+    resolution.changed = pod.changed().clone();
     resolution.written = pod.written();
-    end
+    resolution.made = made?;
+    Ok(End::Built)
 }
 
 /// What is in the Dockerfile, as text.
