@@ -187,9 +187,24 @@ pub struct PodArgs {
     /// Time for everything: waiting, upload and build, such as `90s` or `1h`
     #[arg(long, value_name = "DURATION", default_value = "1h", help_heading = "Pod")]
     pub timeout: String,
+    /// Where Kaniko's image would differ from Docker's: `repair` changes what the executor is given so that it does not,
+    /// where that can be done exactly, and tells the rest; `warn` tells all of it; `off` leaves it to Kaniko
+    #[arg(long, value_name = "repair|warn|off", default_value = "repair", hide_possible_values = true)]
+    pub fidelity: FidelityChoice,
     /// Flags for the executor itself
     #[arg(last = true, value_name = "EXECUTOR-FLAGS")]
     pub executor_flags: Vec<String>,
+}
+
+/// What becomes of differences to `docker build`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FidelityChoice {
+    /// They are repaired, or told.
+    Repair,
+    /// They are told.
+    Warn,
+    /// They stay, and nothing is said.
+    Off,
 }
 
 /// How the context gets into the pod.
@@ -320,6 +335,10 @@ pub struct CheckArgs {
     /// Format of the findings; `sarif` is SARIF 2.1.0, which editors and code hosts show
     #[arg(short, long, value_name = "text|json|sarif", default_value = "text", hide_possible_values = true)]
     pub output: FindingsFormat,
+    /// What is told of differences to `docker build`: `repair` those that `build` does not repair, `warn` all of them,
+    /// `off` none
+    #[arg(long, value_name = "repair|warn|off", default_value = "repair", hide_possible_values = true)]
+    pub fidelity: FidelityChoice,
     /// What the cluster is asked.
     #[command(flatten)]
     pub ask: AskArgs,

@@ -20,6 +20,11 @@ macro_rules! codes {
                 }
             }
 
+            /// Whether it is about a difference to `docker build`, and not about a build that fails.
+            pub fn is_of_fidelity(self) -> bool {
+                matches!(self, Self::RunHeredoc | Self::CopySourceSymlink | Self::PlatformArgumentEmpty)
+            }
+
             /// What it says of itself above, in a sentence.
             pub fn about(self) -> &'static str {
                 match self {
@@ -137,6 +142,8 @@ codes! {
     ContextSpecialFile = "context-special-file",
     /// `RUN` of a text that stands in the Dockerfile.
     RunHeredoc = "run-heredoc",
+    /// `ARG TARGETARCH` and the like without a value: `docker build` sets them, Kaniko does not.
+    PlatformArgumentEmpty = "platform-argument-empty",
     /// A symlink that leads to itself is copied.
     SymlinkLoop = "symlink-loop",
     /// Several sources, and a destination that is no directory.

@@ -21,6 +21,7 @@
 //! rootfs      what an image holds, as data (pure)
 //! executor    Kaniko's executor: its arguments, a model of how it comes to its context, its Dockerfile and what it
 //!             copies, and what its log says (pure)
+//! repair      what is changed so that Kaniko gives the image that Docker would (pure)
 //! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest, in what is left of
 //!             a build that failed (pure)
 //! cluster     manifest, template, privileges, rights, refusal, status, receiver, ways (pure); client, ask, stream, upload,
@@ -50,6 +51,7 @@ pub mod ops;
 pub mod quantity;
 pub mod reference;
 pub mod registry;
+pub mod repair;
 pub mod report;
 pub mod request;
 pub mod rootfs;

@@ -65,8 +65,24 @@ pub struct PodRequest {
     pub transport: Option<Transport>,
     /// Bound on everything.
     pub timeout: Duration,
+    /// What becomes of differences to `docker build`.
+    pub fidelity: Fidelity,
     /// The user's own executor flags.
     pub executor_flags: Vec<String>,
+    /// Variables of the executor's environment.
+    pub environment: Vec<(&'static str, &'static str)>,
+}
+
+/// What becomes of differences between Kaniko's image and Docker's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fidelity {
+    /// They are repaired, and the rest is told.
+    #[default]
+    Repair,
+    /// They are told.
+    Warn,
+    /// They stay, and nothing is said.
+    Off,
 }
 
 /// Where logins to registries come from.
@@ -263,6 +279,8 @@ pub struct CheckRequest {
     pub target: Option<String>,
     /// Build arguments, each `KEY=VALUE`.
     pub build_args: Vec<String>,
+    /// What is told of differences to `docker build`.
+    pub fidelity: Fidelity,
     /// The pod that the cluster is asked about, if it is asked.
     pub pod: Option<PodRequest>,
     /// In which form it is told.
@@ -350,7 +368,8 @@ impl CheckRequest {
             Subject::Context(context) if args.ask.ask_cluster => Some(PodRequest::asked(context.clone(), args.ask)?),
             _ => None,
         };
-        Ok(Self { subject, mounts, target: args.target, build_args, pod, form })
+        let fidelity = args.fidelity.into();
+        Ok(Self { subject, mounts, target: args.target, build_args, fidelity, pod, form })
     }
 }
 
@@ -516,6 +535,16 @@ impl From<OsString> for ArchiveOutput {
     }
 }
 
+impl From<cli::FidelityChoice> for Fidelity {
+    fn from(typed: cli::FidelityChoice) -> Self {
+        match typed {
+            cli::FidelityChoice::Repair => Self::Repair,
+            cli::FidelityChoice::Warn => Self::Warn,
+            cli::FidelityChoice::Off => Self::Off,
+        }
+    }
+}
+
 impl From<cli::SecurityChoice> for Security {
     fn from(typed: cli::SecurityChoice) -> Self {
         match typed {
@@ -592,7 +621,9 @@ impl PodRequest {
             },
             registry_secret: args.registry_secret,
             registry_ca: args.registry_ca,
+            fidelity: args.fidelity.into(),
             executor_flags: args.executor_flags,
+            environment: vec![],
         })
     }
 
@@ -674,7 +705,9 @@ impl PodRequest {
             compression: Compression::Gzip(1),
             transport: None,
             timeout: Duration::from_secs(3600),
+            fidelity: Fidelity::default(),
             executor_flags: vec![],
+            environment: vec![],
         }
     }
 }

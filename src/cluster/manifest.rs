@@ -177,9 +177,15 @@ fn executor(request: &PodRequest, place: &ContextPlace) -> Container {
         args: Some(literal(executor_args(request, place))),
         // Without a service-account token the executor takes some runtimes for no container at all
         // (kaniko v1.24.0 `pkg/util/proc/proc.go`); this variable settles it.
-        env: Some(vec![EnvVar { name: "container".to_owned(), value: Some("kube".to_owned()), value_from: None }]),
+        env: Some(
+            [("container", "kube")].into_iter().chain(request.environment.iter().copied()).map(variable).collect(),
+        ),
         ..Default::default()
     }
+}
+
+fn variable((name, value): (&str, &str)) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
 }
 
 /// What waits on its standard input for the one client that may come.

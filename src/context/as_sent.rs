@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
-use super::listing::{Kind as Sent, Listing};
+use super::listing::{Entry, Kind as Sent, Listing};
 use crate::executor::files::{Kind, PodFiles};
 use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace};
 use crate::gopath;
@@ -17,8 +17,8 @@ pub struct AsSent<'a> {
 }
 
 impl<'a> AsSent<'a> {
-    /// A pod with this context and this Dockerfile.
-    pub fn new(listing: &Listing, dockerfile: &'a [u8]) -> Self {
+    /// A pod with this context and this Dockerfile, and these beside them.
+    pub fn new(listing: &Listing, dockerfile: &'a [u8], beside: &[Entry]) -> Self {
         let mut pod = Self { kinds: HashMap::with_capacity(listing.entries.len()), names: HashMap::new(), dockerfile };
         let root = root();
         pod.add(b"/".to_vec(), Kind::Directory);
@@ -29,13 +29,14 @@ impl<'a> AsSent<'a> {
         for beside in [place.dockerfile().to_owned(), place.dockerfile_ignore()] {
             pod.add(gopath::join(&[CONTEXT_VOLUME.as_bytes(), beside.as_bytes()]), Kind::File);
         }
-        for entry in &listing.entries {
+        let inside = listing.entries.iter().map(|entry| (entry, &root[..]));
+        for (entry, above) in beside.iter().map(|entry| (entry, CONTEXT_VOLUME.as_bytes())).chain(inside) {
             let kind = match &entry.kind {
                 Sent::File { .. } => Kind::File,
                 Sent::Directory => Kind::Directory,
                 Sent::Symlink { target } => Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
             };
-            pod.add(gopath::join(&[&root, entry.path.as_os_str().as_bytes()]), kind);
+            pod.add(gopath::join(&[above, entry.path.as_os_str().as_bytes()]), kind);
         }
         pod
     }

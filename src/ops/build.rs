@@ -25,7 +25,7 @@ use crate::executor::log::Ran;
 use crate::reference::Digest;
 use crate::registry::Access;
 use crate::report::{self, LogForm, Progress, Style};
-use crate::request::{BuildRequest, ContextSource, Keep, PodRequest};
+use crate::request::{BuildRequest, ContextSource, Fidelity, Keep, PodRequest};
 
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
 const IMPATIENCE: Duration = Duration::from_secs(1);
@@ -37,7 +37,12 @@ const SECRETS_TOLD: usize = 3;
 ///
 /// # Errors
 /// Everything in [`Error`].
-pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style, log: LogForm) -> Result<(), Error> {
+pub async fn build(
+    mut request: BuildRequest,
+    options: ClusterOptions,
+    style: Style,
+    log: LogForm,
+) -> Result<(), Error> {
     if let ContextSource::Directory(directory) = &request.pod.context.context {
         locate::check_directory(directory)?;
     }
@@ -46,14 +51,21 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
     // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
     let cluster = Cluster::new(&options, progress.clone()).await?;
     let preflight = Preflight::start(&cluster, request.check);
-    let sent = Arc::new(SentContext::read(&request.pod.context)?);
+    let mut sent = SentContext::read(&request.pod.context)?;
     progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
     if style != Style::Quiet {
         tell_secrets(&sent);
     }
 
+    let asked = request.pod.clone();
+    repair(&mut sent, &mut request.pod, &template, &cluster).await?;
+    let sent = Arc::new(sent);
     if request.check {
-        check_sources(&sent, &request.pod)?;
+        check_sources(&sent, &asked)?;
+    }
+    if style != Style::Quiet {
+        let file = sent.found().map(|(_, file)| &*file.path);
+        super::repair::tell(sent.plan(), sent.dockerfile(), file);
     }
     let access = access(&request.pod, sent.dockerfile()).await?;
 
@@ -114,10 +126,30 @@ pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style,
     result
 }
 
+/// Plans what is changed so that the image is Docker's. The nodes are asked only where it depends on them.
+async fn repair(
+    sent: &mut SentContext,
+    request: &mut PodRequest,
+    template: &PodTemplate,
+    cluster: &Cluster,
+) -> Result<(), Error> {
+    let own = super::repair::of_pod(&template.trial(request)?);
+    let mut plan = super::repair::plan(sent, request, own.clone());
+    if request.fidelity == Fidelity::Repair
+        && own.is_none()
+        && !plan.empty.is_empty()
+        && let Some(platform) = super::repair::of_nodes(cluster).await
+    {
+        plan = super::repair::plan(sent, request, Some(platform));
+    }
+    sent.repair(plan, request);
+    Ok(())
+}
+
 /// An instruction that failed, and where it is if the Dockerfile is a file.
 fn instruction(ran: &Ran, sent: &SentContext) -> String {
-    let text = sent.dockerfile();
-    let place = ran.find(text).map(|span| Place::in_text(text, &span));
+    let (text, edits) = (sent.dockerfile(), &sent.plan().edits);
+    let place = ran.find(&edits.apply(text)).map(|span| Place::in_text(text, &edits.original(&span)));
     match (place, sent.found()) {
         (Some(place), Some((_, file))) => format!("at {}:{}: {}", file.path.display(), place.line, ran.text),
         (Some(place), None) => format!("at line {} of the Dockerfile: {}", place.line, ran.text),
@@ -133,8 +165,9 @@ fn check_sources(sent: &SentContext, request: &PodRequest) -> Result<(), Error> 
         target: request.target.as_deref(),
         build_args: &request.build_args,
         executor_flags: &request.executor_flags,
+        fidelity: request.fidelity,
     };
-    let findings = of_sources(context, dockerfile, sent.listing(), &asked);
+    let findings = of_sources(context, dockerfile, sent.listing(), &asked, sent.plan());
     findings.iter().for_each(report::print_finding);
     match findings.iter().any(|finding| finding.severity == Severity::Error) {
         true => Err(Error::Checked),

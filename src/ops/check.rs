@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::repair;
 use super::sent::{dockerfile_in, stdin_listing};
-use super::sources::{Asked, of_sources};
+use super::sources::{Asked, of_sources, told};
 use crate::context::advice::{Advice, advice};
 use crate::context::dockerignore::Rules;
 use crate::context::facts::{self, Files};
-use crate::context::locate;
+use crate::context::listing::Listing;
+use crate::context::locate::{self, TextFile};
 use crate::context::mounts::Mounts;
 use crate::context::scan::{Excluded, scan};
 use crate::diagnose::facts::{Facts, Here};
@@ -17,13 +19,13 @@ use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
 use crate::error::{Error, UsageError};
 use crate::executor::files::{self, Mount, Pod, PodFiles};
-use crate::executor::image::Family;
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::gopath;
+use crate::repair::{Build, Plan, Platforms};
 use crate::report;
 use crate::request::{
-    CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, FindingsForm, Mounted, PodRequest,
-    Subject,
+    CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, Fidelity, FindingsForm, Mounted,
+    PodRequest, Subject,
 };
 
 /// Writes the findings to standard output and returns how bad the worst is. `ask` asks the cluster, where that is wanted.
@@ -44,7 +46,7 @@ pub fn check(
         Subject::ManifestOnStdin => {
             of_manifest(Path::new("-"), std::io::read_to_string(std::io::stdin().lock()), &request.mounts)?
         }
-        Subject::Executor(setup) => of_executor(setup),
+        Subject::Executor(setup) => of_executor(setup, request.fidelity),
     };
     let silence = match request.pod.as_ref().map(ask) {
         Some(Err(error @ Error::Cluster(_))) => Some(error),
@@ -131,9 +133,14 @@ fn of_directory<'a>(
     match context.and_then(|context| Ok((scan(&context, Excluded::Prune)?, context))) {
         Ok((listing, context)) => {
             if let Some(dockerfile) = &dockerfile {
-                let asked =
-                    Asked { target: request.target.as_deref(), build_args: &request.build_args, ..Asked::default() };
-                checked.findings.extend(of_sources(&context, dockerfile, &listing, &asked));
+                let asked = Asked {
+                    target: request.target.as_deref(),
+                    build_args: &request.build_args,
+                    fidelity: request.fidelity,
+                    ..Asked::default()
+                };
+                let plan = planned(dockerfile, &listing, &asked, request.pod.as_ref());
+                checked.findings.extend(of_sources(&context, dockerfile, &listing, &asked, &plan));
             }
             checked.advice = advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
         }
@@ -142,9 +149,36 @@ fn of_directory<'a>(
     Ok(checked)
 }
 
+/// What `build` would change. For which platform, it may know: of that nothing is said here.
+fn planned(dockerfile: &TextFile, listing: &Listing, asked: &Asked, pod: Option<&PodRequest>) -> Plan {
+    let target = pod.and_then(|pod| pod.platform.as_ref()).and_then(|platform| platform.parse().ok());
+    let mut plan = repair::of_fidelity(
+        asked.fidelity,
+        Build {
+            text: str::from_utf8(&dockerfile.content).unwrap_or_default(),
+            listing,
+            image: asked.image,
+            target: asked.target,
+            build_args: asked.build_args,
+            executor_flags: asked.executor_flags,
+            platforms: Platforms { target, own: None },
+        },
+    );
+    if asked.fidelity == Fidelity::Repair {
+        plan.empty.clear();
+    }
+    plan
+}
+
 /// What the Dockerfile takes from a context that the executor sees without our doing. What an ignore file keeps out there
 /// is not missing, but silently not copied.
-fn of_sources_in_pod(family: Family, resolution: &Resolution, mounts: &[Mount], files: &Mounts) -> Vec<Finding> {
+fn of_sources_in_pod(
+    setup: &Setup,
+    resolution: &Resolution,
+    mounts: &[Mount],
+    files: &Mounts,
+    fidelity: Fidelity,
+) -> Vec<Finding> {
     let (Some(context), Some(dockerfile)) = (&resolution.context, &resolution.dockerfile) else { return vec![] };
     let Some(local) = dockerfile.chosen.as_deref().and_then(|chosen| files::local(mounts, chosen)) else {
         return vec![];
@@ -157,10 +191,22 @@ fn of_sources_in_pod(family: Family, resolution: &Resolution, mounts: &[Mount], 
     let above = dockerfile.chosen.as_ref().map(|chosen| gopath::parent(chosen));
     let above = above.as_ref().and_then(|above| gopath::below(above, &context.absolute)).filter(|above| *above != b".");
     let here = files::local(mounts, &context.absolute).and_then(|root| root.canonicalize().ok());
-    sources::findings(&Project {
+    let plan = repair::of_fidelity(
+        Fidelity::Warn,
+        Build {
+            text: &text,
+            listing: &Listing::default(),
+            image: setup.image,
+            target: None,
+            build_args: &[],
+            executor_flags: setup.arguments,
+            platforms: Platforms::default(),
+        },
+    );
+    let findings = sources::findings(&Project {
         dockerfile: &local,
         text: &text,
-        family,
+        family: setup.image.family,
         resolution,
         ignore_file: ignore_file.as_deref(),
         ignore: b"",
@@ -171,10 +217,12 @@ fn of_sources_in_pod(family: Family, resolution: &Resolution, mounts: &[Mount], 
         links: &[],
         above,
         here: here.as_deref(),
-    })
+        plan: &plan,
+    });
+    told(findings, fidelity)
 }
 
-fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
+fn of_executor<'a>(given: &ExecutorSetup, fidelity: Fidelity) -> Checked<'a> {
     let environment = BTreeMap::new();
     let nothing = Mounts::new(&[]);
     let mounts = match &given.mounts {
@@ -192,7 +240,7 @@ fn of_executor<'a>(given: &ExecutorSetup) -> Checked<'a> {
     let facts =
         Facts { setup: &setup, resolution: &resolution, mounts: &mounts, here: &here, places: &BTreeMap::new() };
     let mut findings = rules::findings(&facts);
-    findings.extend(of_sources_in_pod(given.image.family, &resolution, &mounts, &files));
+    findings.extend(of_sources_in_pod(&setup, &resolution, &mounts, &files, fidelity));
     Checked { findings, resolution: Some(resolution), mounts, ..Checked::default() }
 }
 

@@ -26,6 +26,7 @@ use crate::error::{BuildError, Error, UsageError};
 use crate::executor::files::{Mount, local};
 use crate::executor::image::Image;
 use crate::executor::log::Log;
+use crate::repair::Plan;
 use crate::report::{self, LogForm, Progress, Style};
 use crate::request::{DockerfileSource, ExplainRequest, Remains};
 
@@ -291,7 +292,7 @@ impl<'a> AtHand<'a> {
         };
         let context = locate::build_context(self.directory, Some(&dockerfile.path))?;
         let listing = scan(&context, Excluded::Prune)?;
-        Ok(of_sources(&context, dockerfile, &listing, &Asked { image, ..Asked::default() }))
+        Ok(of_sources(&context, dockerfile, &listing, &Asked { image, ..Asked::default() }, &Plan::default()))
     }
 
     fn project<'b>(&'b self, findings: &'b [Finding]) -> Project<'b> {

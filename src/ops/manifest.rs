@@ -6,13 +6,15 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::access::authority;
+use super::repair;
+use super::sent::SentContext;
 use crate::cluster::manifest;
 use crate::cluster::receiver::Nonce;
 use crate::cluster::template::Template;
 use crate::error::{Error, UsageError};
 use crate::registry::Access;
 use crate::report;
-use crate::request::{ContextSource, PodRequest, Transport};
+use crate::request::{ContextSource, DockerfileSource, PodRequest, Transport};
 
 /// Form of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +30,14 @@ pub enum ManifestForm {
 /// # Errors
 /// A template that cannot be used; standard output cannot be written.
 pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
+    let template = PodTemplate::read(request)?;
+    let request = &repaired(request, &template)?;
     let transport = request.transport.unwrap_or(Transport::Exec);
-    // Logins are not read for it, and no Dockerfile: the pod of a build may trust more registries, and have logins.
+    // Logins are not read for it, and no base images: the pod of a build may trust more registries, and have logins.
     let access = Access { logins: None, authority: authority(request, "")? };
     let directory = context_name(&request.context.context);
     let pod = manifest::pod(request, &access, transport, &directory, &Nonce::random());
-    let mut pod = PodTemplate::read(request)?.apply(pod)?;
+    let mut pod = template.apply(pod)?;
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
     let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;
@@ -59,6 +63,12 @@ impl PodTemplate {
         }
     }
 
+    /// What the Pod of a build is like, as far as its registries have no say in it.
+    pub(super) fn trial(&self, request: &PodRequest) -> Result<Pod, UsageError> {
+        let transport = request.transport.unwrap_or(Transport::Exec);
+        self.apply(manifest::pod(request, &Access::default(), transport, "", &Nonce::random()))
+    }
+
     pub(super) fn apply(&self, pod: Pod) -> Result<Pod, UsageError> {
         match &self.0 {
             Some((file, template)) => {
@@ -67,6 +77,23 @@ impl PodTemplate {
             None => Ok(pod),
         }
     }
+}
+
+/// Makes the context and the Dockerfile known, if they are there: what `build` changes for them is in the Pod too. Standard
+/// input is left to `build`.
+fn repaired(request: &PodRequest, template: &PodTemplate) -> Result<PodRequest, UsageError> {
+    let mut request = request.clone();
+    if let ContextSource::Directory(_) = &request.context.context
+        && !matches!(request.context.dockerfile, DockerfileSource::Stdin)
+        && let Ok(mut sent) = SentContext::read(&request.context)
+    {
+        let own = repair::of_pod(&template.trial(&request)?);
+        let plan = repair::plan(&sent, &request, own);
+        sent.repair(plan, &mut request);
+        let file = sent.found().map(|(_, file)| &*file.path);
+        repair::tell(sent.plan(), sent.dockerfile(), file);
+    }
+    Ok(request)
 }
 
 /// The last component of the context's path, for the pod's name: `.` has one too.

@@ -13,6 +13,7 @@ mod manifest;
 mod pack;
 mod preflight;
 mod refusals;
+mod repair;
 mod sent;
 mod signals;
 mod sources;

@@ -20,8 +20,9 @@ use crate::context::stdin::{self, Stdin};
 use crate::context::tarball::inside;
 use crate::error::{ContextError, Error, UsageError};
 use crate::executor::{CONTEXT_DIRECTORY, ContextPlace};
+use crate::repair::Plan;
 use crate::report;
-use crate::request::{ContextRequest, ContextSource, DockerfileSource};
+use crate::request::{ContextRequest, ContextSource, DockerfileSource, PodRequest};
 
 /// A build context and its Dockerfile, ready to be packed.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(super) struct SentContext {
     dockerfile: Bytes,
     /// The directory it is, and the file that the Dockerfile is, if they are.
     found: Option<(BuildContext, TextFile)>,
+    /// What is changed of all that before it is packed.
+    plan: Plan,
 }
 
 impl SentContext {
@@ -52,6 +55,25 @@ impl SentContext {
     /// The Dockerfile's text, as far as it is one.
     pub(super) fn dockerfile(&self) -> &str {
         std::str::from_utf8(&self.dockerfile).unwrap_or_default()
+    }
+
+    /// What is changed.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Changes what is packed, and what is asked of the executor with it.
+    pub(super) fn repair(&mut self, plan: Plan, request: &mut PodRequest) {
+        plan.ask(request);
+        self.plan = plan;
+    }
+
+    /// The Dockerfile that the executor gets.
+    fn copy(&self) -> Bytes {
+        match self.plan.edits.is_empty() {
+            true => self.dockerfile.clone(),
+            false => self.plan.edits.apply(self.dockerfile()).into(),
+        }
     }
 
     /// The directory and the Dockerfile, if they are on disk.
@@ -81,7 +103,8 @@ impl SentContext {
         );
         let listing = scan(&context, Excluded::Prune)?;
         let found = path.map(|path| (context, TextFile { path, content: dockerfile.clone() }));
-        Ok(Self { root: Some(open(root)?), spool: None, listing, dockerfile: dockerfile.into(), found })
+        let plan = Plan::default();
+        Ok(Self { root: Some(open(root)?), spool: None, listing, dockerfile: dockerfile.into(), found, plan })
     }
 
     fn of_stdin(dockerfile: &DockerfileSource) -> Result<Self, Error> {
@@ -93,10 +116,12 @@ impl SentContext {
                 listing: Listing::default(),
                 dockerfile: dockerfile.into(),
                 found: None,
+                plan: Plan::default(),
             }),
             (Stdin::Tarball { file, listing }, path) => {
                 let dockerfile = dockerfile_in(&file, &listing, path)?;
-                Ok(Self { root: None, spool: Some(file), listing, dockerfile: dockerfile.into(), found: None })
+                let (dockerfile, plan) = (dockerfile.into(), Plan::default());
+                Ok(Self { root: None, spool: Some(file), listing, dockerfile, found: None, plan })
             }
         }
     }
@@ -150,8 +175,8 @@ impl Packer for SentContext {
         packed: &mut dyn FnMut(u64),
     ) -> Result<u64, Error> {
         // The Dockerfile last: where the executor unpacks by itself, nothing but it lets a build begin.
-        let extra =
-            vec![Entry::made(&place.dockerfile_ignore(), ""), Entry::made(place.dockerfile(), self.dockerfile.clone())];
+        let mut extra = self.plan.beside.clone();
+        extra.extend([Entry::made(&place.dockerfile_ignore(), ""), Entry::made(place.dockerfile(), self.copy())]);
         let spool = self.spool.as_ref();
         let archive = Archive { root: self.root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
         let entries = self.listing.entries.iter();

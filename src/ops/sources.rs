@@ -16,6 +16,8 @@ use crate::executor::files::Mount;
 use crate::executor::image::Image;
 use crate::executor::resolve::{Setup, Stdin, resolve};
 use crate::executor::{CONTEXT_VOLUME, ContextPlace};
+use crate::repair::Plan;
+use crate::request::Fidelity;
 
 /// What is asked of the executor, as far as it decides which sources are looked for.
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub(super) struct Asked<'a> {
     pub(super) target: Option<&'a str>,
     pub(super) build_args: &'a [String],
     pub(super) executor_flags: &'a [String],
+    pub(super) fidelity: Fidelity,
 }
 
 /// What the Dockerfile takes from the context, as it would be sent.
@@ -32,20 +35,23 @@ pub(super) fn of_sources(
     dockerfile: &TextFile,
     listing: &Listing,
     asked: &Asked,
+    plan: &Plan,
 ) -> Vec<Finding> {
     let ignore = context.ignore_file.as_ref();
     let content = ignore.map_or(&b""[..], |file| &file.content);
     // What cannot be read or is no text has been told otherwise.
     let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
-    let sent = AsSent::new(listing, &dockerfile.content);
+    let copy = plan.edits.apply(text);
+    let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside);
     let mut arguments = ContextPlace::Volume.args();
     // Some flags want one; which it is has no say in what is copied.
     arguments.push("--destination=registry.example.com/any".to_owned());
     arguments.extend(asked.target.iter().map(|stage| format!("--target={stage}")));
-    arguments.extend(asked.build_args.iter().map(|arg| format!("--build-arg={arg}")));
-    arguments.extend_from_slice(asked.executor_flags);
+    let build_args = asked.build_args.iter().chain(&plan.build_args);
+    arguments.extend(build_args.map(|arg| format!("--build-arg={arg}")));
+    arguments.extend(plan.flags.iter().chain(asked.executor_flags).cloned());
     let environment = BTreeMap::new();
-    let resolution = resolve(&Setup {
+    let mut resolution = resolve(&Setup {
         image: asked.image,
         arguments: &arguments,
         working_directory: None,
@@ -54,6 +60,11 @@ pub(super) fn of_sources(
         mounts: &[CONTEXT_VOLUME.as_bytes().to_vec()],
         files: &sent,
     });
+    // It is told of the user's file.
+    for copied in &mut resolution.copied {
+        copied.span = plan.edits.original(&copied.span);
+        copied.sources.iter_mut().for_each(|source| source.span = plan.edits.original(&source.span));
+    }
     let links: Vec<Vec<u8>> = listing
         .entries
         .iter()
@@ -63,7 +74,7 @@ pub(super) fn of_sources(
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
     let here = context.root.canonicalize().ok();
-    sources::findings(&Project {
+    let findings = sources::findings(&Project {
         dockerfile: &dockerfile.path,
         text,
         family: asked.image.family,
@@ -77,5 +88,13 @@ pub(super) fn of_sources(
         links: &links,
         above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
         here: here.as_deref(),
-    })
+        plan,
+    });
+    told(findings, asked.fidelity)
+}
+
+/// Those that are wanted.
+pub(super) fn told(mut findings: Vec<Finding>, fidelity: Fidelity) -> Vec<Finding> {
+    findings.retain(|finding| fidelity != Fidelity::Off || !finding.code.is_of_fidelity());
+    findings
 }

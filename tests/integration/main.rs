@@ -21,6 +21,7 @@ mod pod;
 mod podfaults;
 mod process;
 mod refusals;
+mod repair;
 mod sarif;
 mod support;
 mod terminal;

@@ -1,6 +1,7 @@
 //! A project for the tests of rules.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use super::{Project, findings};
@@ -12,6 +13,7 @@ use crate::diagnose::finding::told::{none_of, the_one};
 use crate::executor::files::told::Told;
 use crate::executor::image::{Family, Image};
 use crate::executor::resolve::{Setup, Stdin, resolve};
+use crate::repair::Plan;
 
 /// A Dockerfile, and the files of its context ([`Told::of`]).
 pub(super) struct Case {
@@ -21,6 +23,7 @@ pub(super) struct Case {
     family: Family,
     place: Place,
     here: Option<&'static str>,
+    empty: Vec<(&'static str, Range<usize>)>,
 }
 
 /// How the executor comes to the files.
@@ -38,7 +41,20 @@ impl Case {
     pub(super) fn of(dockerfile: &str, files: &[&str]) -> Self {
         let files = files.iter().map(|file| (*file).to_owned()).collect();
         let dockerfile = dockerfile.to_owned();
-        Self { dockerfile, files, ignore: String::new(), family: Family::Upstream, place: Place::Sent, here: None }
+        Self {
+            dockerfile,
+            files,
+            ignore: String::new(),
+            family: Family::Upstream,
+            place: Place::Sent,
+            here: None,
+            empty: vec![],
+        }
+    }
+
+    /// With arguments that stay empty.
+    pub(super) fn empty(self, empty: Vec<(&'static str, Range<usize>)>) -> Self {
+        Self { empty, ..self }
     }
 
     /// With the files in a volume, and the ignore file among them.
@@ -159,6 +175,7 @@ impl Case {
             links,
             above: None,
             here: self.here.map(Path::new),
+            plan: &Plan { empty: self.empty.clone(), ..Plan::default() },
         })
     }
 }

@@ -9,6 +9,7 @@ mod ignored;
 mod letter_case;
 mod missing;
 mod outside;
+mod platform_argument;
 mod run_heredoc;
 mod special_file;
 mod symlink;
@@ -28,6 +29,7 @@ use crate::executor::files::{Follow, Pod, PodFiles};
 use crate::executor::image::Family;
 use crate::executor::resolve::{Copied, CopySource, End, Resolution, channel};
 use crate::gopath;
+use crate::repair::Plan;
 
 /// What is known of a project.
 pub struct Project<'a> {
@@ -57,6 +59,8 @@ pub struct Project<'a> {
     pub above: Option<&'a [u8]>,
     /// The context's directory on this machine, absolute and without symlinks.
     pub here: Option<&'a Path>,
+    /// What is changed before it is built.
+    pub plan: &'a Plan,
 }
 
 /// A source that is not there.
@@ -85,6 +89,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
         Err(error) => return vec![not_parsed(project, &error)],
     };
     let mut findings = run_heredoc::find(project, &stages);
+    findings.extend(platform_argument::find(project));
     findings.extend(project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)));
     findings.extend(symlink_loop::find(project));
     findings.extend(ignore_weaker::find(project));
@@ -121,8 +126,8 @@ fn lost<'a>(project: &'a Project<'a>, copied: &'a Copied, source: &'a CopySource
     }
     let full = gopath::join(&[project.root, &source.path]);
     let path = gopath::below(&full, project.root).map(<[u8]>::to_vec);
-    // Beside our context there is something of ours, which nobody means.
-    let leaves = path.is_none() && project.is_ours();
+    // Beside our context there is something of ours, which nobody means but us.
+    let leaves = path.is_none() && project.is_ours() && !project.plan.edits.touches(&source.span);
     let is_there = Pod::new(project.sent).find(&full, b"/", Follow::NotTheLast).is_ok();
     // A name beside a pattern is dropped where it is not there, and that is no failure.
     (leaves || copied.failure.is_some() && !is_there).then_some(Lost { project, copied, source, path })

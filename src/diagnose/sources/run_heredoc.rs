@@ -16,6 +16,7 @@ pub(super) fn find(project: &Project, stages: &Stages) -> Vec<Finding> {
     let heredocs =
         steps.filter(|step| matches!(step.command, Command::Run(_)) && !step.instruction.heredocs.is_empty());
     heredocs
+        .filter(|step| !project.plan.edits.touches(&step.instruction.span))
         .map(|step| Finding {
             code: Code::RunHeredoc,
             severity: Severity::Error,

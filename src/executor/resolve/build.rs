@@ -221,7 +221,7 @@ struct Disk<'p, 'f> {
 
 /// What upstream takes for the stages that the last one needs (`skipUnusedStages`): named ones only, and all of them if it
 /// finds that it needs none.
-fn used_stages(stages: &Stages, bases: &[String], target: usize, is_last: bool) -> BTreeSet<usize> {
+pub fn used_stages(stages: &Stages, bases: &[String], target: usize, is_last: bool) -> BTreeSet<usize> {
     let name = |index: usize| stages.stages[index].name.as_ref().map_or("", |word| word.text.as_str());
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     for index in (0..=target).rev() {

@@ -25,7 +25,7 @@ use crate::dockerfile::go::{parse_bool, quote};
 use crate::gopath;
 use crate::rootfs::{RootFs, Settings};
 
-pub use build::channel;
+pub use build::{channel, used_stages};
 pub use context::{Context, Source};
 pub use copies::{Copied, CopySource, Taken, TakenLink, There};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
+use std::path::Path;
 use std::process::Command;
 
 use flate2::read::GzDecoder;
@@ -68,6 +69,26 @@ impl Image {
         Ok(Self { files, config })
     }
 
+    /// That in a file of `--tar-path`.
+    pub fn of_tar(file: &Path) -> Self {
+        let mut members = BTreeMap::new();
+        for entry in tar::Archive::new(File::open(file).unwrap()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let name = entry.path().unwrap().to_string_lossy().into_owned();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            members.insert(name, content);
+        }
+        let manifest: Value = serde_json::from_slice(&members["manifest.json"]).unwrap();
+        let member = |name: &Value| &members[name.as_str().unwrap()][..];
+        let config = serde_json::from_slice(member(&manifest[0]["Config"])).unwrap();
+        let mut files = BTreeMap::new();
+        for layer in manifest[0]["Layers"].as_array().unwrap() {
+            apply(member(layer), &mut files);
+        }
+        Self { files, config }
+    }
+
     /// Whether the registry has anything by the name `repository:tag`.
     pub fn exists(name: &str) -> bool {
         let skopeo = Command::new("skopeo")
@@ -122,7 +143,7 @@ impl Image {
     }
 }
 
-fn apply(layer: File, files: &mut BTreeMap<String, Node>) {
+fn apply(layer: impl Read, files: &mut BTreeMap<String, Node>) {
     let mut archive = tar::Archive::new(GzDecoder::new(layer));
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();

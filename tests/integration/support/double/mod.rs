@@ -143,6 +143,14 @@ pub enum Fate {
     NoDigest,
 }
 
+/// An executor that was started.
+pub struct Started {
+    /// The directory that is its `/kaniko/buildcontext`.
+    pub volume: PathBuf,
+    pub arguments: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+}
+
 /// A running double; its threads end with the test's process.
 pub struct Double {
     address: SocketAddr,
@@ -175,6 +183,8 @@ struct State {
     log_ended: bool,
     /// The pod that was built from.
     built: Option<String>,
+    /// The same, with its `spec`.
+    started: Option<(String, Value)>,
     stdin: BTreeMap<String, pod::Stdin>,
     /// Values of `Authorization` that have run out.
     expired: Vec<String>,
@@ -247,6 +257,20 @@ impl Double {
         let mut files = BTreeMap::new();
         collect(&volume, &volume, &mut files);
         Some(files)
+    }
+
+    /// What the executor had to go by; none if it never started.
+    pub fn executor(&self) -> Option<Started> {
+        let (name, spec) = self.world.state().started.clone()?;
+        let container = &spec["containers"][0];
+        let environment = container["env"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Some(Started {
+            volume: self.world.volumes.join(name),
+            // As the kubelet gives them.
+            arguments: pod::strings(&container["args"]).iter().map(|word| word.replace("$$", "$")).collect(),
+            environment: environment.map(|set| (text(&set["name"]), text(&set["value"]))).collect(),
+        })
     }
 
     /// Names of the pods that are there.

@@ -55,7 +55,7 @@ pub(super) fn command(volume: &Path, words: &[String]) -> Command {
     command
 }
 
-fn strings(value: &Value) -> Vec<String> {
+pub(super) fn strings(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
@@ -151,7 +151,11 @@ fn evict(pod: &mut Value, message: &str) {
 }
 
 fn build(world: &Arc<World>, name: &str) {
-    world.state().built = Some(name.to_owned());
+    {
+        let mut state = world.state();
+        state.built = Some(name.to_owned());
+        state.started = state.pods.get(name).map(|pod| (name.to_owned(), pod["spec"].clone()));
+    }
     for line in &world.log {
         log(world, line);
         thread::sleep(Duration::from_millis(2));

@@ -1,0 +1,112 @@
+//! Differences to `docker build` that `build` repairs: what it sends and asks, given to the real executor.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::double::{Ask, Double, Fault, Started, What};
+use crate::support::executor::{self, Root};
+use crate::support::image::Image;
+use crate::support::tool::Finished;
+use crate::support::tree::Tree;
+
+/// A build whose executor is the real one.
+struct Built {
+    /// What the tool did.
+    tool: Finished,
+    /// The image, or the executor's words.
+    image: Result<Image, String>,
+}
+
+impl Built {
+    #[track_caller]
+    fn image(&self) -> &Image {
+        self.image.as_ref().unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The line that tells what is repaired.
+    fn told(&self) -> Option<&str> {
+        self.tool.stderr.lines().find(|line| line.contains("to docker build"))
+    }
+}
+
+/// Nodes of one platform.
+fn nodes(architecture: &str) -> Fault {
+    let info = json!({
+        "architecture": architecture, "operatingSystem": "linux", "bootID": "", "containerRuntimeVersion": "",
+        "machineID": "", "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "osImage": "", "systemUUID": "",
+    });
+    let node: Value = json!({"metadata": {}, "status": {"nodeInfo": info}});
+    Fault::always(Ask::Nodes, What::Answers(json!({"metadata": {}, "items": [node]})))
+}
+
+fn build(tree: &Tree, arguments: &[&str]) -> Built {
+    let double = Double::start(vec![nodes("amd64")]);
+    let tool = double.build(tree).args(arguments).run();
+    let image = match double.executor() {
+        Some(started) => run(&started, arguments.contains(&"--transport=stdin")),
+        None => Err(tool.stderr.clone()),
+    };
+    Built { tool, image }
+}
+
+/// Runs the executor as the pod does, but for the registry.
+fn run(started: &Started, on_stdin: bool) -> Result<Image, String> {
+    let root = Root::new(&executor::program());
+    let place = root.path().join("kaniko/buildcontext");
+    let mut stdin = Stdio::null();
+    if on_stdin {
+        let archive = root.path().join("tmp/context.tar.gz");
+        let tar = Command::new("tar").arg("-C").arg(&started.volume).arg("-czf").arg(&archive).arg(".").status();
+        assert!(tar.unwrap().success());
+        stdin = fs::File::open(&archive).unwrap().into();
+        fs::remove_file(&archive).unwrap();
+    } else {
+        let copy = Command::new("cp").arg("-a").arg(&started.volume).arg(&place).status();
+        assert!(copy.unwrap().success());
+    }
+    let is_ours = |given: &&String| !given.starts_with("--destination=") && !given.starts_with("--digest-file=");
+    let mut arguments: Vec<String> = started.arguments.iter().filter(is_ours).cloned().collect();
+    arguments
+        .extend(["--force", "--no-push", "--tar-path=/tmp/image.tar", "--destination=repair/repair"].map(Into::into));
+    let ran = root.run("/workspace", &arguments, stdin);
+    match ran.code {
+        Some(0) => Ok(Image::of_tar(&root.path().join("tmp/image.tar"))),
+        _ => Err(ran.said),
+    }
+}
+
+fn busybox() -> Vec<u8> {
+    fs::read(["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists()).unwrap()).unwrap()
+}
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn the_platforms_arguments_are_given_in_from_and_in_stages() {
+    let dockerfile = "FROM scratch AS s-amd64\nCOPY a /amd64\nFROM scratch AS s-arm64\nCOPY a /arm64\n\
+        FROM s-$TARGETARCH\nARG TARGETPLATFORM TARGETVARIANT\nCOPY a /$TARGETPLATFORM$TARGETVARIANT/a\nARG TARGETSTAGE\nLABEL s=$TARGETSTAGE\n";
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("a", "text");
+    let built = build(&tree, &[]);
+    assert_eq!(built.image().files_below("linux").keys().collect::<Vec<_>>(), [&"amd64/a"]);
+    assert!(built.image().paths().contains(&"amd64"));
+    assert_eq!(built.image().config["config"]["Labels"]["s"], "default");
+    assert!(built.told().unwrap().contains("`TARGETARCH` is `amd64`"), "{}", built.tool.stderr);
+    let other = build(&tree, &["--platform=linux/arm64"]);
+    assert!(other.image().paths().contains(&"linux/arm64/a") && other.image().paths().contains(&"arm64"));
+    let off = build(&tree, &["--fidelity=off"]);
+    assert!(off.image.is_err() && off.told().is_none(), "{}", off.tool.stderr);
+}
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn stages_that_are_not_used_are_not_built() {
+    let dockerfile = "FROM scratch AS used\nCOPY a /a\nFROM scratch AS unused\nCOPY --from=used /gone /a\nFROM scratch\nCOPY --from=used /a /b\n";
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("a", "text");
+    let built = build(&tree, &[]);
+    assert_eq!(built.image().text("b"), "text");
+    assert!(built.told().unwrap().contains("a stage that is not used is skipped"));
+    let off = build(&tree, &["--fidelity=off"]);
+    assert!(off.image.is_err(), "{:?}", off.told());
+}
