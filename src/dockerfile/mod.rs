@@ -24,6 +24,7 @@ pub use expand::{Escapes, ExpandError, ExpandProblem, Expansion, Quotes, Unset, 
 pub use flags::Mount;
 pub use go::{DurationProblem, NumberError};
 pub use images::base_images;
+pub(crate) use parse::heredoc_mark;
 pub use parse::parse;
 pub use pattern::PatternError;
 pub use stages::{Arg, Channel, Command, Copy, CopyOption, InlineFile, Origin, Source, Stage, Stages, Step};

@@ -295,7 +295,7 @@ fn heredoc_marks(instruction: &Instruction, line: &str) -> Result<Vec<Heredoc>, 
 }
 
 /// The heredoc that a word announces, if it does.
-pub(super) fn heredoc_mark(word: &str) -> Result<Option<Heredoc>, Problem> {
+pub(crate) fn heredoc_mark(word: &str) -> Result<Option<Heredoc>, Problem> {
     let (descriptor, rest) = word.split_at(word.bytes().take_while(u8::is_ascii_digit).count());
     let Some(rest) = rest.strip_prefix("<<") else { return Ok(None) };
     let (strip_tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));

@@ -81,6 +81,20 @@ impl Case {
         self
     }
 
+    /// What a plan puts beside the context: directories with a slash, files with their text.
+    pub(super) fn beside(plan: &Plan) -> Vec<(String, String)> {
+        let told = |entry: &Entry| {
+            let path = entry.path.to_string_lossy();
+            match &entry.kind {
+                Kind::File { content: Content::Memory(text), .. } => {
+                    (path.into_owned(), String::from_utf8(text.to_vec()).unwrap())
+                }
+                _ => (format!("{path}/"), String::new()),
+            }
+        };
+        plan.beside.iter().map(told).collect()
+    }
+
     pub(super) fn plan(&self) -> Plan {
         Plan::new(&Build {
             text: &self.dockerfile,

@@ -6,13 +6,16 @@
 //! executor's arguments and the Pod agree.
 
 mod edits;
+mod heredoc;
 pub mod platform;
+mod run_heredoc;
+mod scopes;
 mod unused_stages;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::context::listing::{Entry, Listing};
+use crate::context::listing::{Entry, Kind, Listing};
 use crate::dockerfile::{self, Expansion, Origin, Stage, Stages};
 use crate::executor::flags::{self, Command, Flags};
 use crate::executor::image::Image;
@@ -21,6 +24,9 @@ use crate::request::PodRequest;
 
 pub use edits::Edits;
 pub use platform::Platforms;
+
+/// Where texts of the Dockerfile are, beside the context.
+const INLINE: &str = "inline";
 
 /// What is to be built, and with what.
 pub struct Build<'a> {
@@ -79,6 +85,8 @@ impl Plan {
         platform::repair(&project, &mut plan);
         project.give(&plan.build_args);
         unused_stages::repair(&project, &mut plan);
+        heredoc::repair(&project, &mut plan);
+        run_heredoc::repair(&project, &mut plan);
         plan.told.sort_by_key(|repaired| repaired.span.start);
         plan
     }
@@ -108,6 +116,25 @@ impl Plan {
         };
         let more = if more == 0 { String::new() } else { format!(", and {more} more (-v)") };
         Some(format!("repaired {count} to docker build: {}{more}", phrases.join(", ")))
+    }
+
+    /// A number for what is put beside the context next.
+    fn inline(&self) -> usize {
+        let number = |entry: &Entry| entry.path.file_name()?.to_str()?.parse::<usize>().ok();
+        let directories = self.beside.iter().filter(|entry| entry.kind == Kind::Directory);
+        directories.filter_map(number).count() + 1
+    }
+
+    /// Puts entries beside the context, once.
+    fn beside(&mut self, entries: Vec<Entry>) {
+        if self.beside.is_empty() {
+            self.beside.push(Entry::made_directory(INLINE));
+        }
+        for entry in entries {
+            if !self.beside.iter().any(|other| other.path == entry.path) {
+                self.beside.push(entry);
+            }
+        }
     }
 
     fn tell(&mut self, span: Range<usize>, what: String) {

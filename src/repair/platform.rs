@@ -54,7 +54,12 @@ pub(super) fn value(name: &str, project: &Project) -> Option<String> {
     let platforms = &project.build.platforms;
     let (_, of) = ARGUMENTS.iter().find(|(known, _)| *known == name)?;
     let platform = match of {
-        Of::Stage => return Some(project.target_name.clone().unwrap_or_else(|| "default".to_owned())),
+        // That of the last stage, whatever it is called, if none was asked for.
+        Of::Stage => {
+            let last = project.stages.stages.last().and_then(|stage| stage.name.as_ref());
+            let name = project.target_name.as_deref().or(last.map(|name| &*name.text));
+            return Some(name.unwrap_or("default").to_owned());
+        }
         Of::Own => platforms.own.as_ref()?,
         Of::Target => platforms.target.as_ref().or(platforms.own.as_ref())?,
     };
@@ -172,7 +177,9 @@ mod tests {
                 "TARGETSTAGE=default",
             ]
         );
-        assert_eq!(Case::of("FROM a AS b\nARG TARGETSTAGE\n").target("b").plan().build_args, ["TARGETSTAGE=b"]);
+        let of_stage = Case::of("FROM a AS b\nARG TARGETSTAGE\nFROM a AS c\n");
+        assert_eq!(of_stage.plan().build_args, ["TARGETSTAGE=c"]);
+        assert_eq!(of_stage.target("B").plan().build_args, ["TARGETSTAGE=B"]);
     }
 
     #[test]

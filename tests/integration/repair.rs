@@ -1,14 +1,16 @@
 //! Differences to `docker build` that `build` repairs: what it sends and asks, given to the real executor.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::cluster::{Namespace, base_image};
 use crate::support::double::{Ask, Double, Fault, Started, What};
 use crate::support::executor::{self, Root};
-use crate::support::image::Image;
+use crate::support::image::{Image, Node};
 use crate::support::tool::Finished;
 use crate::support::tree::Tree;
 
@@ -109,4 +111,70 @@ fn stages_that_are_not_used_are_not_built() {
     assert!(built.told().unwrap().contains("a stage that is not used is skipped"));
     let off = build(&tree, &["--fidelity=off"]);
     assert!(off.image.is_err(), "{:?}", off.told());
+}
+
+/// In a shell of its own: `/bin/sh` is busybox.
+fn with_shell(dockerfile: &str) -> Tree {
+    let tree = Tree::new().file("Dockerfile", format!("FROM scratch\nCOPY bin /bin\n{dockerfile}"));
+    let path = tree.write("bin/busybox", busybox());
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    tree.link("bin/sh", "busybox").link("bin/cat", "busybox").link("bin/env", "busybox")
+}
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn files_in_the_dockerfile_are_in_the_image_and_nowhere_else() {
+    let dockerfile = "FROM scratch\nENV A=1\nWORKDIR /w\nCOPY --chmod=600 <<EOF /o\n$A \\$A \"${B:-b}\"\nEOF\n\
+        COPY . /all/\nCOPY <<-'ONE' a <<TWO d/\n\t$A\nONE\ntwo\nTWO\nADD <<EOF sub/\nadd\nEOF\n";
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("a", "text").file("inline/1/EOF", "the user's");
+    for transport in ["exec", "stdin"] {
+        let built = build(&tree, &[&*format!("--transport={transport}")]);
+        let image = built.image();
+        assert_eq!(image.text("o"), "1 $A \"b\"\n");
+        assert!(matches!(image.node("o"), Node::File { mode: 0o600, uid: 0, .. }));
+        let of_w = image.files_below("w");
+        let text = |path: &str| str::from_utf8(of_w[path]).unwrap();
+        assert_eq!([text("d/ONE"), text("d/TWO"), text("d/a"), text("sub/EOF")], ["$A\n", "two\n", "text", "add\n"]);
+        let all: Vec<_> = image.files_below("all").into_keys().collect();
+        assert_eq!(all, ["Dockerfile", "a", "inline/1/EOF"]);
+        assert_eq!(image.paths().iter().filter(|path| path.contains("inline")).count(), 3);
+        assert!(built.told().unwrap().contains("repaired 3 differences"), "{}", built.tool.stderr);
+    }
+    let off = build(&tree, &["--fidelity=off", "--no-check"]);
+    assert!(off.image.unwrap_err().contains("resolved envs is empty"));
+}
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn texts_are_run() {
+    let dockerfile = "ENV A=1\nARG B=2\nUSER 5:5\nUSER 0\nRUN <<EOF\n# a comment\nset -eu\necho \"$A$B\" 'it'\\''s' \\\n  on > /one\n\nEOF\n\
+        RUN cat <<X - <<-'Y' > /two\n$A\nX\n\t$A\n\tY\n\
+        RUN <<'PY'\n#!/bin/sh -e\necho script > /three\nPY\n\
+        SHELL [\"/bin/busybox\", \"env\", \"C=3\", \"/bin/sh\", \"-c\"]\nRUN <<EOF\necho $C > /four\nEOF\n";
+    let built = build(&with_shell(dockerfile), &[]);
+    let image = built.image();
+    assert_eq!(image.text("one"), "12 it's on\n");
+    assert_eq!(image.text("two"), "$A\n");
+    assert_eq!([image.text("three"), image.text("four")], ["script\n", "3\n"]);
+    assert_eq!(image.paths().iter().filter(|path| path.contains("inline") || path.contains("kaniko")).count(), 0);
+    assert!(built.told().unwrap().contains("repaired 4 differences"), "{}", built.tool.stderr);
+}
+
+/// Whose shell it is, the image says.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn texts_are_run_and_copied_on_a_base_image() {
+    let namespace = Namespace::new();
+    let dockerfile = format!(
+        "FROM {} AS b\nARG TARGETARCH\nRUN <<EOF\nset -e\nA='it'\\''s'\necho \"$A\" \"$TARGETARCH\" >/one\nEOF\n\
+         RUN <<EOF\n#!/bin/sh\necho script >/two\nEOF\nUSER 5\nRUN cat <<EOF >/tmp/three\n$TARGETARCH\nEOF\n\
+         FROM b\nENV A=1\nCOPY <<EOF /four\n$A\nEOF\n",
+        base_image()
+    );
+    let tree = Tree::new().file("Dockerfile", dockerfile);
+    let finished = namespace.build(&tree).args(&["--platform=linux/amd64"]).run();
+    let image = Image::pull(finished.reference());
+    let texts = ["one", "two", "tmp/three", "four"].map(|path| image.text(path));
+    assert_eq!(texts, ["it's amd64\n", "script\n", "amd64\n", "1\n"]);
+    assert!(!image.paths().iter().any(|path| path.contains("inline")));
 }

@@ -10,6 +10,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 /// A file system as an image has it, without what its base image brought if that was asked for.
+#[derive(Debug)]
 pub struct Image {
     files: BTreeMap<String, Node>,
     pub config: Value,
