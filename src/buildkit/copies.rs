@@ -53,7 +53,7 @@ pub(super) fn copy(from: &RootFs, to: &mut RootFs, request: &Request, contents: 
 }
 
 /// What a source is in fact: itself, or what its pattern matches (`ResolveWildcards`).
-fn matching(from: &RootFs, source: &[u8]) -> Result<Vec<Vec<u8>>, Stop> {
+pub(super) fn matching(from: &RootFs, source: &[u8]) -> Result<Vec<Vec<u8>>, Stop> {
     let source = gopath::clean(source);
     let parts: Vec<&[u8]> = source.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
     let Some(first) = parts.iter().position(|part| has_wildcard(part)) else { return Ok(vec![source]) };

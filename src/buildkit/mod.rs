@@ -8,10 +8,16 @@ mod platform;
 mod users;
 pub mod variables;
 
-use crate::rootfs::Content;
+use crate::rootfs::{Content, RootFs};
 
 pub use build::{Asked, Built, End, build};
 pub use platform::Platform;
+
+/// What a source of `COPY` or `ADD` names: itself, or what its pattern matches, symlinks not followed. None if the builder
+/// fails over it.
+pub(crate) fn matching(context: &RootFs, source: &[u8]) -> Option<Vec<Vec<u8>>> {
+    copies::matching(context, source).ok()
+}
 
 /// Looks into files, where that decides what becomes of them.
 pub trait Contents {

@@ -99,6 +99,7 @@ fn head<'a>(files: Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [
             files.spool?.read_exact_at(&mut buffer[..length], *start).map(|()| length)
         }
         Content::Disk => fill(&mut files.root?.open_file(&entry.path).ok()?, buffer),
+        Content::At(path) => fill(&mut files.root?.open_file(path).ok()?, buffer),
     };
     Some(&buffer[..length.ok()?])
 }

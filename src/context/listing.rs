@@ -62,6 +62,8 @@ pub enum Kind {
 pub enum Content {
     /// On disk, at the entry's path below the context's root.
     Disk,
+    /// On disk, at another path below the context's root.
+    At(PathBuf),
     /// In the archive that the context came as, from this byte on.
     Spooled(u64),
     /// In memory.

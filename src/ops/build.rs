@@ -184,7 +184,7 @@ async fn steps(
 ) -> Result<Digest, (Step, Error)> {
     let at = |step| move |error| (step, error);
     session.wait_until_ready(access).await.map_err(at(Step::Start))?;
-    let bytes = sent.listing().totals().bytes;
+    let bytes = sent.plan().listing(sent.listing()).totals().bytes;
     session.upload(nonce, request.compression, sent.clone(), bytes).await.map_err(at(Step::Upload))?;
     session.follow_build().await.map_err(at(Step::Build))
 }

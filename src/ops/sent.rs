@@ -179,7 +179,8 @@ impl Packer for SentContext {
         extra.extend([Entry::made(&place.dockerfile_ignore(), ""), Entry::made(place.dockerfile(), self.copy())]);
         let spool = self.spool.as_ref();
         let archive = Archive { root: self.root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
-        let entries = self.listing.entries.iter();
+        let listing = self.plan.listing(&self.listing);
+        let entries = listing.entries.iter();
         archive.write(entries, |entry| Some(Ok(entry.clone())), out, packing, packed)
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn of_sources(
     // What cannot be read or is no text has been told otherwise.
     let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
     let copy = plan.edits.apply(text);
+    let listing = &*plan.listing(listing);
     let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside);
     let mut arguments = ContextPlace::Volume.args();
     // Some flags want one; which it is has no say in what is copied.

@@ -81,6 +81,17 @@ impl Case {
         self
     }
 
+    /// An entry, told as in [`Case::with`]; the file of another path as `path = other`.
+    pub(super) fn told(entry: &Entry) -> String {
+        let path = entry.path.display();
+        match &entry.kind {
+            Kind::Directory => format!("{path}/"),
+            Kind::Symlink { target } => format!("{path} -> {}", target.display()),
+            Kind::File { content: Content::At(other), .. } => format!("{path} = {}", other.display()),
+            Kind::File { .. } => path.to_string(),
+        }
+    }
+
     /// What a plan puts beside the context: directories with a slash, files with their text.
     pub(super) fn beside(plan: &Plan) -> Vec<(String, String)> {
         let told = |entry: &Entry| {

@@ -5,15 +5,20 @@
 //! stays as it is: the executor is given a copy. Everything that a plan changes is in it, so that the archive, the
 //! executor's arguments and the Pod agree.
 
+mod context;
 mod edits;
+mod fork;
 mod heredoc;
+mod link;
 pub mod platform;
 mod run_heredoc;
 mod scopes;
 mod unused_stages;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use crate::context::listing::{Entry, Kind, Listing};
 use crate::dockerfile::{self, Expansion, Origin, Stage, Stages};
@@ -53,6 +58,8 @@ pub struct Plan {
     pub edits: Edits,
     /// Files and directories beside the context, below [`crate::executor::CONTEXT_VOLUME`].
     pub beside: Vec<Entry>,
+    /// What takes the place of entries of the context.
+    pub replaced: Vec<Replaced>,
     /// More build arguments, each `KEY=VALUE`.
     pub build_args: Vec<String>,
     /// More flags for the executor.
@@ -63,6 +70,26 @@ pub struct Plan {
     pub told: Vec<Repaired>,
     /// Arguments of the platform that stay empty, and where they are used.
     pub empty: Vec<(&'static str, Range<usize>)>,
+}
+
+/// Entries in the place of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The one.
+    pub path: PathBuf,
+    /// What is there instead, a directory before what it holds.
+    pub with: Vec<Entry>,
+}
+
+/// A listing with entries in the place of others.
+fn with<'r>(listing: &Listing, replaced: impl Iterator<Item = &'r Replaced>) -> Listing {
+    let instead: HashMap<&Path, &[Entry]> =
+        replaced.map(|replaced| (replaced.path.as_path(), &replaced.with[..])).collect();
+    let entries = listing.entries.iter().flat_map(|entry| match instead.get(entry.path.as_path()) {
+        Some(entries) => entries,
+        None => std::slice::from_ref(entry),
+    });
+    Listing { entries: entries.cloned().collect(), ..listing.clone() }
 }
 
 /// A difference that is repaired.
@@ -87,8 +114,18 @@ impl Plan {
         unused_stages::repair(&project, &mut plan);
         heredoc::repair(&project, &mut plan);
         run_heredoc::repair(&project, &mut plan);
+        link::repair(&project, &mut plan);
+        fork::repair(&project, &mut plan);
         plan.told.sort_by_key(|repaired| repaired.span.start);
         plan
+    }
+
+    /// The context as it is packed.
+    pub fn listing<'l>(&self, listing: &'l Listing) -> Cow<'l, Listing> {
+        match self.replaced.is_empty() {
+            true => Cow::Borrowed(listing),
+            false => Cow::Owned(with(listing, self.replaced.iter())),
+        }
     }
 
     /// Has the executor asked for what is changed. The user's own flags stay the last.

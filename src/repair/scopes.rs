@@ -3,6 +3,7 @@
 use crate::buildkit::Platform;
 use crate::buildkit::variables::{Globals, Scope};
 use crate::dockerfile::{Command, Keyword, Origin, Step};
+use crate::gopath;
 
 use super::Project;
 
@@ -15,6 +16,10 @@ pub(super) struct Here {
     scopes: Vec<(Globals, Scope)>,
     /// What `SHELL` says; none if an image from elsewhere may say something.
     pub(super) shell: Option<Vec<String>>,
+    /// What `USER` says, as typed; none if an image from elsewhere may say something.
+    pub(super) user: Option<String>,
+    /// What `WORKDIR` says, put together; none if that is not known.
+    pub(super) directory: Option<String>,
 }
 
 impl Here {
@@ -26,6 +31,15 @@ impl Here {
     /// The text of a heredoc, if what becomes of it is known.
     pub(super) fn text(&self, text: &str) -> Option<String> {
         self.the_same(|scope| scope.expand_text(text).ok().flatten())
+    }
+
+    /// An absolute path; none if the working directory has a say in it and is not known.
+    pub(super) fn under(&self, path: &str) -> Option<String> {
+        let above = match (path.starts_with('/'), &self.directory) {
+            (true, _) => "/",
+            (false, directory) => directory.as_ref()?,
+        };
+        String::from_utf8(gopath::absolute(path.as_bytes(), above.as_bytes())).ok()
     }
 
     fn the_same(&self, expand: impl Fn(&Scope) -> Option<String>) -> Option<String> {
@@ -43,8 +57,16 @@ impl Here {
                 _ => Ok(()),
             };
         }
-        if step.instruction.keyword == Some(Keyword::Shell) {
-            self.shell = Some(step.instruction.arguments.words().iter().map(|word| word.text.clone()).collect());
+        let words: Vec<&str> = step.instruction.arguments.words().iter().map(|word| word.text.as_str()).collect();
+        match (step.instruction.keyword, words.first()) {
+            (Some(Keyword::Shell), _) => self.shell = Some(words.into_iter().map(str::to_owned).collect()),
+            (Some(Keyword::User), Some(user)) => {
+                self.user = Some(self.word(user).unwrap_or_else(|| (*user).to_owned()))
+            }
+            (Some(Keyword::Workdir), Some(typed)) => {
+                self.directory = self.word(typed).and_then(|typed| self.under(&typed))
+            }
+            _ => {}
         }
     }
 }
@@ -75,7 +97,12 @@ impl Project<'_> {
                 base => {
                     let is_scratch = base == Some(Origin::Image("scratch".to_owned()));
                     let scopes = globals.iter().map(|globals| (globals.clone(), globals.scope(is_scratch))).collect();
-                    Here { scopes, shell: is_scratch.then(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]) }
+                    Here {
+                        scopes,
+                        shell: is_scratch.then(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]),
+                        user: is_scratch.then(String::new),
+                        directory: is_scratch.then(|| "/".to_owned()),
+                    }
                 }
             };
             here.scopes.iter_mut().for_each(|(_, scope)| scope.enter());

@@ -11,7 +11,7 @@ use crate::support::cluster::{Namespace, base_image};
 use crate::support::double::{Ask, Double, Fault, Started, What};
 use crate::support::executor::{self, Root};
 use crate::support::image::{Image, Node};
-use crate::support::tool::Finished;
+use crate::support::tool::{Finished, Tool};
 use crate::support::tree::Tree;
 
 /// A build whose executor is the real one.
@@ -177,4 +177,60 @@ fn texts_are_run_and_copied_on_a_base_image() {
     let texts = ["one", "two", "tmp/three", "four"].map(|path| image.text(path));
     assert_eq!(texts, ["it's amd64\n", "script\n", "amd64\n", "1\n"]);
     assert!(!image.paths().iter().any(|path| path.contains("inline")));
+}
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn symlinks_that_are_named_are_followed_within_the_context() {
+    let dockerfile =
+        "FROM scratch\nCOPY l /o\nCOPY --chmod=600 c/g* x /g/\nCOPY ld /d/\nADD etc/hosts /hosts\nCOPY kept /kept\n";
+    let tree = Tree::new()
+        .file("Dockerfile", dockerfile)
+        .executable("releases/7/run", "run it")
+        .file("releases/7/a", "a of 7")
+        .file("x", "x")
+        .file("conf/hosts", "the context's")
+        .file("kept/a", "a")
+        .file("c/z", "z");
+    let tree = tree
+        .link("l", "releases/7/run")
+        .link("c/g1", "../x")
+        .link("ld", "/releases/7")
+        .link("releases/7/b", "a")
+        .link("etc", "/conf")
+        .link("kept/l", "/gone");
+    let built = build(&tree, &[]);
+    let image = built.image();
+    assert!(matches!(image.node("o"), Node::File { mode: 0o755, content, .. } if content == b"run it"));
+    assert!(matches!(image.node("g/g1"), Node::File { mode: 0o600, content, .. } if content == b"x"));
+    let of_d: Vec<_> = image.paths().into_iter().filter(|path| path.starts_with("d/")).collect();
+    assert_eq!(of_d, ["d/a", "d/b", "d/run"]);
+    assert_eq!(image.node("d"), &Node::Directory { mode: 0o755 });
+    assert_eq!(image.node("d/b"), &Node::Link { target: "a".to_owned() });
+    assert_eq!(image.text("hosts"), "the context's");
+    assert_eq!(image.node("kept/l"), &Node::Link { target: "/gone".to_owned() });
+    assert!(built.told().unwrap().contains("repaired 4 differences"), "{}", built.tool.stderr);
+    assert!(!built.tool.stderr.contains("copy-source-symlink"), "{}", built.tool.stderr);
+    let off = build(&tree, &["--fidelity=off", "--no-check"]);
+    assert!(off.image.is_err(), "{}", off.tool.stderr);
+}
+
+/// Nobody has it at hand: what it is given is all there is to see.
+#[test]
+fn the_forks_switches_are_in_its_environment() {
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nUSER 5\nCOPY a /a\n").file("a", "a");
+    let manifest = |arguments: &[&str]| {
+        let tool = Tool::new(&["manifest", "--no-push", "-o", "json"]).args(arguments).within(tree.path()).run();
+        let pod: Value = serde_json::from_str(tool.stdout()).unwrap();
+        pod["spec"]["containers"][0]["env"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|set| set["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    let fork = "--executor-image=ghcr.io/osscontainertools/kaniko:v1.28.3";
+    assert_eq!(manifest(&[fork]), ["container", "FF_KANIKO_COPY_AS_ROOT"]);
+    assert_eq!(manifest(&[fork, "--fidelity=off"]), ["container"]);
+    assert_eq!(manifest(&[]), ["container"]);
 }

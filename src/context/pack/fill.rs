@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use super::blocks::{Block, Item, Large, Member};
 use super::buffer::Buffer;
@@ -49,10 +48,10 @@ impl Layout<'_> {
         let Kind::File { size, content } = &entry.kind else { return Ok(0) };
         match content {
             Content::Memory(bytes) => out.extend(bytes),
-            Content::Disk | Content::Spooled(_) if *size == 0 => {}
+            Content::Disk | Content::At(_) | Content::Spooled(_) if *size == 0 => {}
             Content::Spooled(start) => self.spooled(entry, *start, 0..*size, out)?,
-            Content::Disk => {
-                let mut file = self.open(&entry.path).map_err(|source| unreadable(entry, source))?;
+            Content::Disk | Content::At(_) => {
+                let mut file = self.open(entry).map_err(|source| unreadable(entry, source))?;
                 read(&mut file, entry, 0..*size, out)?;
             }
         }
@@ -66,8 +65,8 @@ impl Layout<'_> {
         match content {
             Content::Memory(bytes) => out.extend(&bytes[range.start as usize..range.end as usize]),
             Content::Spooled(start) => self.spooled(entry, *start, range.clone(), out)?,
-            Content::Disk => {
-                let file = of.file.get_or_init(|| self.open(&entry.path));
+            Content::Disk | Content::At(_) => {
+                let file = of.file.get_or_init(|| self.open(entry));
                 let file = file.as_ref().map_err(|error| unreadable(entry, again(error)))?;
                 read(&mut At { file, offset: range.start }, entry, range.clone(), out)?;
             }
@@ -78,7 +77,11 @@ impl Layout<'_> {
         Ok(range.end - range.start)
     }
 
-    fn open(&self, path: &Path) -> io::Result<File> {
+    fn open(&self, entry: &Entry) -> io::Result<File> {
+        let path = match &entry.kind {
+            Kind::File { content: Content::At(path), .. } => path,
+            _ => &entry.path,
+        };
         self.root.ok_or(io::ErrorKind::NotFound)?.open_file(path)
     }
 

@@ -89,7 +89,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
         Err(error) => return vec![not_parsed(project, &error)],
     };
     let mut findings = run_heredoc::find(project, &stages);
-    findings.extend(platform_argument::find(project));
+    findings.extend(platform_argument::find(project, &stages));
     findings.extend(project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)));
     findings.extend(symlink_loop::find(project));
     findings.extend(ignore_weaker::find(project));
