@@ -6,20 +6,15 @@ use serde_json::{Value, json};
 use crate::sarif::results;
 use crate::support::cluster::{Namespace, Rights, from};
 use crate::support::double::{Ask, Double, Fault, What};
-use crate::support::tool::{Finished, Tool};
+use crate::support::tool::{Finished, Tool, ends_with};
 use crate::support::tree::Tree;
 use crate::support::wait_for;
 
 const NO_FINDINGS: &str = "exit code: 0\n--- stdout ---\n--- stderr ---\ncheck: no findings\n";
 
-/// Nothing is wrong with it, whatever the cluster says.
-fn small() -> Tree {
-    Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x\n")
-}
-
 fn asked(faults: Vec<Fault>, arguments: &[&str]) -> (Double, Finished) {
     let double = Double::start(faults);
-    let finished = double.check(&small()).args(arguments).run();
+    let finished = double.check(&Tree::small()).args(arguments).run();
     assert_eq!((double.asked(Ask::Create), double.asked(Ask::Secret)), (0, 0), "nothing is created");
     (double, finished)
 }
@@ -55,11 +50,11 @@ fn a_cluster_that_takes_the_pod_is_not_spoken_of() {
 #[test]
 fn nobody_is_asked_unless_it_is_wanted() {
     let double = Double::start(vec![]);
-    let finished = double.check(&small()).args(&["--", "--no-push"]).run();
+    let finished = double.check(&Tree::small()).args(&["--", "--no-push"]).run();
     assert_eq!(finished.code, Some(2), "an executor's arguments have no pod: {finished:?}");
-    let unasked = Tool::new(&["check", "--memory", "1Gi"]).within(small().path()).run();
+    let unasked = Tool::new(&["check", "--memory", "1Gi"]).within(Tree::small().path()).run();
     assert!(unasked.code == Some(2) && unasked.stderr.contains("--ask-cluster"), "{unasked:?}");
-    let quantity = double.check(&small()).args(&["--memory", "much"]).run();
+    let quantity = double.check(&Tree::small()).args(&["--memory", "much"]).run();
     assert_eq!((quantity.code, double.asked(Ask::Namespace)), (Some(2), 0));
 }
 
@@ -106,7 +101,7 @@ fn a_cluster_that_gives_no_answer_is_no_finding() {
     let unknown = Fault::always(Ask::Namespace, What::Says(401, "Unauthorized"));
     for fault in [unknown, busy] {
         let double = Double::start(vec![fault]);
-        let finished = double.check(&small()).run();
+        let finished = double.check(&Tree::small()).run();
         assert_eq!((finished.code, &*finished.stdout), (Some(3), &b""[..]), "{finished:?}");
     }
 }
@@ -216,18 +211,12 @@ fn documents_carry_what_the_cluster_says() {
 }
 
 fn check(namespace: &Namespace, arguments: &[&str]) -> Finished {
-    namespace.tool(&["check", "--ask-cluster"]).args(arguments).within(small().path()).run()
+    namespace.tool(&["check", "--ask-cluster"]).args(arguments).within(Tree::small().path()).run()
 }
 
 /// As soon as the cluster's controllers have seen what a test has made.
 fn refused(namespace: &Namespace, arguments: &[&str]) -> Finished {
-    let mut last = check(namespace, arguments);
-    wait_for("the pod would be refused", || {
-        if last.code != Some(1) {
-            last = check(namespace, arguments);
-        }
-        last.code == Some(1)
-    });
+    let last = ends_with(1, || check(namespace, arguments));
     assert!(namespace.pods().is_empty() && namespace.secrets().is_empty(), "nothing is created");
     last
 }
@@ -249,7 +238,7 @@ fn a_healthy_namespace_has_no_findings() {
 fn a_namespace_that_is_not_there() {
     let admin =
         Tool::new(&["check", "--ask-cluster", "-n", "nowhere"]).env("KUBECONFIG", std::env::var("KUBECONFIG").unwrap());
-    let finished = admin.within(small().path()).run();
+    let finished = admin.within(Tree::small().path()).run();
     assert_one(&finished, "error[namespace-not-found");
 }
 
@@ -270,7 +259,7 @@ fn a_service_account_without_rights() {
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c", "namespace": namespace.name}}],
     });
     std::fs::write(&file, kubeconfig.to_string()).unwrap();
-    let finished = Tool::new(&["check", "--ask-cluster"]).env("KUBECONFIG", &file).within(small().path()).run();
+    let finished = Tool::new(&["check", "--ask-cluster"]).env("KUBECONFIG", &file).within(Tree::small().path()).run();
     assert_one(&finished, "error[access-denied");
     let user = format!("note: the cluster knows you as `system:serviceaccount:{}:default`\n", namespace.name);
     assert!(finished.stdout().contains(&user) && finished.stdout().contains("kind: ServiceAccount\n"), "{finished:?}");
@@ -359,7 +348,7 @@ fn a_platform_that_the_clusters_node_is_not() {
     let admin = || {
         Tool::new(&["check", "--ask-cluster", "-n", "default"]).env("KUBECONFIG", std::env::var("KUBECONFIG").unwrap())
     };
-    let finished = admin().args(&["--platform", "linux/s390x"]).within(small().path()).run();
+    let finished = admin().args(&["--platform", "linux/s390x"]).within(Tree::small().path()).run();
     assert_one(&finished, "warning[platform-without-node");
     let namespace = Namespace::new();
     let unseen = check(&namespace, &["--platform", "linux/s390x"]);

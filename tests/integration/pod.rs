@@ -9,12 +9,9 @@ use serde_json::json;
 
 use crate::support::cluster::{Namespace, base_image, from};
 use crate::support::image::{Image, Node};
+use crate::support::tool::ends_with;
 use crate::support::tree::Tree;
 use crate::support::wait_for;
-
-fn small() -> Tree {
-    Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x\n")
-}
 
 /// The one pod there is, once the executor runs.
 fn building(namespace: &Namespace) -> Pod {
@@ -139,7 +136,7 @@ fn init_containers_run_where_the_template_puts_them_and_are_waited_for_by_name()
     );
     for transport in ["exec", "attach"] {
         let arguments = ["--transport", transport, "--pod-template"];
-        let finished = namespace.build(&small()).args(&arguments).arg(&template).run();
+        let finished = namespace.build(&Tree::small()).args(&arguments).arg(&template).run();
         assert_eq!(Image::pull(finished.reference()).text("x"), "changed\n", "{transport}");
         for name in ["before", "after"] {
             let line = format!("waiting for init container `{name}` to end");
@@ -156,7 +153,7 @@ fn an_init_container_that_fails_ends_the_build_at_once() {
     for (before, after, failed) in [("exit 3", "true", "before"), ("true", "exit 3", "after")] {
         let template = elsewhere.write("pod.json", around_the_receiver(before, after));
         let started = Instant::now();
-        let finished = namespace.build(&small()).arg("--pod-template").arg(&template).run();
+        let finished = namespace.build(&Tree::small()).arg("--pod-template").arg(&template).run();
         assert_eq!((finished.code, finished.stdout()), (Some(3), ""), "{}", finished.stderr);
         assert!(
             finished.without_codes().contains(&format!("error: container `{failed}` ended with 3: Error\n")),
@@ -174,7 +171,7 @@ fn a_template_that_breaks_the_build_makes_no_pod() {
     let namespace = Namespace::new();
     let elsewhere = Tree::new();
     let template = elsewhere.write("pod.yaml", "spec: {hostNetwork: true}\n");
-    let finished = namespace.build(&small()).arg("--pod-template").arg(&template).run();
+    let finished = namespace.build(&Tree::small()).arg("--pod-template").arg(&template).run();
     assert_eq!((finished.code, finished.stdout()), (Some(2), ""), "{}", finished.stderr);
     assert!(finished.stderr.contains("may not ask for `spec.hostNetwork`"), "{}", finished.stderr);
     assert!(!finished.stderr.contains("pod: "), "{}", finished.stderr);
@@ -189,14 +186,9 @@ fn a_quota_that_wants_limits_is_met_with_cpu_and_memory() {
         "spec": {"hard": {"limits.cpu": "4", "limits.memory": "4Gi", "requests.cpu": "4", "requests.memory": "4Gi"}},
     })));
     // The quota is enforced once its controller has seen it.
-    let refused = || namespace.build(&small()).run();
-    let mut last = refused();
-    wait_for("the quota refuses a pod without limits", || {
-        last = refused();
-        last.code == Some(3)
-    });
+    let last = ends_with(3, || namespace.build(&Tree::small()).run());
     assert!(last.stderr.contains("must specify limits.cpu"), "{}", last.stderr);
-    let finished = namespace.build(&small()).args(&["--cpu", "500m", "--memory", "512Mi"]).run();
+    let finished = namespace.build(&Tree::small()).args(&["--cpu", "500m", "--memory", "512Mi"]).run();
     assert_eq!(Image::pull(finished.reference()).text("x"), "x\n");
 }
 

@@ -5,30 +5,18 @@ use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
 use serde_json::{Value, json};
 
 use crate::support::cluster::{Namespace, Rights, from};
-use crate::support::tool::Finished;
+use crate::support::tool::{Finished, ends_with};
 use crate::support::tree::Tree;
-use crate::support::wait_for;
 
 const RESTRICTED: &str = "pod-security.kubernetes.io/enforce";
 
-fn small() -> Tree {
-    Tree::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x\n")
-}
-
 fn build(namespace: &Namespace, arguments: &[&str]) -> Finished {
-    namespace.build(&small()).args(arguments).run()
+    namespace.build(&Tree::small()).args(arguments).run()
 }
 
 /// A build that is refused as soon as the cluster's controllers have seen what a test has made.
 fn refused(namespace: &Namespace, arguments: &[&str]) -> Finished {
-    let mut last = build(namespace, arguments);
-    wait_for("the build is refused", || {
-        if last.code != Some(3) {
-            last = build(namespace, arguments);
-        }
-        last.code == Some(3)
-    });
-    last
+    ends_with(3, || build(namespace, arguments))
 }
 
 /// Asserts the code in the title, these words in a note, and the help.

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::wait_for;
+
 /// What a user's or CI's environment may hold that would change the output.
 const SCRUBBED: [&str; 9] =
     ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "KUBECONFIG", "NO_COLOR", "RUST_BACKTRACE", "RUST_LOG", "TERM", "USER"];
@@ -172,6 +174,19 @@ pub struct Finished {
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,
+}
+
+/// What a call comes to once it ends with this exit code, as soon as the cluster has seen what a test has made.
+#[track_caller]
+pub fn ends_with(code: i32, call: impl Fn() -> Finished) -> Finished {
+    let mut last = call();
+    wait_for(&format!("exit code {code}"), || {
+        if last.code != Some(code) {
+            last = call();
+        }
+        last.code == Some(code)
+    });
+    last
 }
 
 impl Finished {

@@ -15,6 +15,11 @@ impl Tree {
         Self(tempfile::Builder::new().prefix("context-").tempdir().unwrap())
     }
 
+    /// A project in which nothing is wrong.
+    pub fn small() -> Self {
+        Self::new().file("Dockerfile", "FROM scratch\nCOPY x /x\n").file("x", "x\n")
+    }
+
     pub fn path(&self) -> &Path {
         self.0.path()
     }
