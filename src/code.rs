@@ -144,6 +144,10 @@ codes! {
     RunHeredoc = "run-heredoc",
     /// `ARG TARGETARCH` and the like without a value: `docker build` sets them, Kaniko does not.
     PlatformArgumentEmpty = "platform-argument-empty",
+    /// `RUN --mount` of what a command needs, which the executor passes over.
+    RunMount = "run-mount",
+    /// A command of the last stage in a directory that is mounted.
+    RunInMount = "run-in-mount",
     /// A symlink that leads to itself is copied.
     SymlinkLoop = "symlink-loop",
     /// Several sources, and a destination that is no directory.
@@ -196,6 +200,8 @@ codes! {
     RegistryConfigDirectory = "registry-config-directory",
     /// A manifest that has the login to Docker Hub under a wrong name.
     DockerHubKey = "docker-hub-key",
+    /// A manifest without any login, and a registry that wants one.
+    RegistryLoginMissing = "registry-login-missing",
     /// A manifest with a volume over the executor's certificates.
     CertificatesHidden = "certificates-hidden",
     /// A manifest with a variable that goes before the logins of a file.
@@ -315,10 +321,20 @@ codes! {
     RegistryUnauthorized = "registry-unauthorized",
     /// The registry's certificate is of an authority that nobody told the executor of.
     RegistryUnknownAuthority = "registry-unknown-authority",
+    /// The registry's certificate has expired, or is not yet valid.
+    RegistryCertificateTime = "registry-certificate-time",
+    /// The registry's certificate is for another name.
+    RegistryCertificateName = "registry-certificate-name",
     /// The registry speaks plain HTTP.
     RegistryPlainHttp = "registry-plain-http",
     /// The pod does not reach the registry.
     RegistryUnreachable = "registry-unreachable",
+    /// The registry has had too many requests.
+    RegistryRateLimit = "registry-rate-limit",
+    /// The registry, or what is before it, does not take a layer of that size.
+    RegistryLayerSize = "registry-layer-size",
+    /// A base image whose name can be none.
+    BaseImageMalformed = "base-image-malformed",
     /// An image that the Dockerfile names is not in its registry.
     BaseImageNotFound = "base-image-not-found",
 }

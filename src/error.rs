@@ -254,6 +254,14 @@ pub enum UsageError {
         /// Why not.
         source: io::Error,
     },
+    /// What is said to be in a pod, and is not here.
+    #[error("`{}` of `--mount` cannot be read", .local.display())]
+    Mount {
+        /// As typed.
+        local: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A `config.json` that cannot be used.
     #[error("logins in `{}` cannot be used", .file.display())]
     RegistryAuth {
@@ -371,7 +379,9 @@ impl UsageError {
             | Self::Manifest { why, .. }
             | Self::RegistryAuth { why, .. }
             | Self::RegistryCa { why, .. } => vec![why.clone()],
-            Self::NoPodTemplate { source, .. } | Self::Log { source, .. } => vec![source.to_string()],
+            Self::NoPodTemplate { source, .. } | Self::Log { source, .. } | Self::Mount { source, .. } => {
+                vec![source.to_string()]
+            }
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
@@ -423,7 +433,7 @@ impl UsageError {
                 "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
             }
             Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
-            Self::StdinUnusable { .. } | Self::Log { .. } => return None,
+            Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,
             Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {

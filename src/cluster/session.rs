@@ -62,7 +62,7 @@ pub struct Session {
     tasks: Vec<JoinHandle<()>>,
     /// The connection over which the context went, if it has to stay open.
     stream: JoinSet<Ended>,
-    failed_run: Option<Ran>,
+    failed_runs: Vec<Ran>,
 }
 
 /// What became of the request for the pod.
@@ -111,7 +111,7 @@ impl Session {
             seen: watch::channel(Seen::default()).1,
             tasks: vec![],
             stream: JoinSet::new(),
-            failed_run: None,
+            failed_runs: vec![],
         }
     }
 
@@ -133,9 +133,9 @@ impl Session {
         }
     }
 
-    /// The `RUN` at which the build failed, if it did there.
-    pub fn failed_run(&self) -> Option<&Ran> {
-        self.failed_run.as_ref()
+    /// What the `RUN` is among at which the build failed, if it did there.
+    pub fn failed_runs(&self) -> &[Ran] {
+        &self.failed_runs
     }
 
     /// What went wrong in the wait that was told last, if anything.
@@ -342,7 +342,7 @@ impl Session {
         if let (Ok(_), Some(said)) = (&end, log.left_out()) {
             return Err(BuildError::Incomplete { said: said.to_owned() }.into());
         }
-        self.failed_run = log.failed_run().cloned();
+        self.failed_runs = log.failed_runs().to_vec();
         match end {
             Ok(message) => {
                 self.listener.event(Event::Built { elapsed: released.elapsed() });

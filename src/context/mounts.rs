@@ -4,9 +4,31 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
+use walkdir::WalkDir;
+
+use crate::error::UsageError;
 use crate::executor::files::{Kind, Mount, PodFiles, local};
 use crate::gopath;
+
+/// Whether all of it is on this disk.
+///
+/// # Errors
+/// What is not.
+pub fn check(mounts: &[Mount]) -> Result<(), UsageError> {
+    for Mount { local, .. } in mounts {
+        fs::metadata(local).map_err(|source| UsageError::Mount { local: local.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// The symlinks below a directory of this disk, as paths from there. None is followed.
+pub fn symlinks(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = WalkDir::new(directory).min_depth(1).into_iter().flatten().filter(|entry| entry.path_is_symlink());
+    let below = entries.filter_map(|entry| Some(entry.path().strip_prefix(directory).ok()?.to_owned()));
+    below.map(|path| path.into_os_string().into_vec()).collect()
+}
 
 /// Directories of the executor's image, and those that a container has.
 const OF_IMAGE: [&str; 6] = ["/", "/kaniko", "/workspace", "/proc", "/dev", "/sys"];

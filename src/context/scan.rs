@@ -31,6 +31,8 @@ const DIRECTORY: Totals = Totals { files: 0, directories: 1, symlinks: 0, bytes:
 pub enum Excluded {
     /// It is passed over.
     Prune,
+    /// It is told and passed over.
+    Name,
     /// It is walked and told.
     Count,
 }
@@ -40,11 +42,12 @@ pub enum Excluded {
 pub enum Found<T = Entry> {
     /// It is sent.
     Sent(T),
-    /// It is not, by the ignore file; told only to those who [count](Excluded::Count).
+    /// It is not, by the ignore file; not told to those who [prune](Excluded::Prune).
     Excluded {
         /// Relative to the context's root.
         path: PathBuf,
-        /// It and, if it is a directory that was pruned, everything below it.
+        /// It and, if it is a directory that was pruned, everything below it; nothing for those who do not
+        /// [count](Excluded::Count).
         totals: Totals,
     },
     /// A socket, FIFO or device, which cannot be sent.
@@ -89,6 +92,16 @@ pub fn scan(context: &BuildContext, excluded: Excluded) -> Result<Listing, Conte
 /// Those of [`scan`].
 pub fn scan_both(context: &BuildContext) -> Result<(Listing, Vec<LeftOut>), ContextError> {
     collect(context, Excluded::Count)
+}
+
+/// The same in the time of [`scan`]: of what is not sent, no more than the names. A directory that was walked for
+/// nothing is not among them, but what it holds is.
+///
+/// # Errors
+/// Those of [`scan`].
+pub fn scan_naming(context: &BuildContext) -> Result<(Listing, Vec<PathBuf>), ContextError> {
+    let (listing, left_out) = collect(context, Excluded::Name)?;
+    Ok((listing, left_out.into_iter().map(|left_out| left_out.path).collect()))
 }
 
 fn collect(context: &BuildContext, excluded: Excluded) -> Result<(Listing, Vec<LeftOut>), ContextError> {
@@ -265,9 +278,12 @@ impl<'a> Scan<'a> {
 
     /// Tells of what is not sent, if anybody wants to know.
     fn pass_over(&mut self, count: impl FnOnce(&Path) -> Option<Totals>) {
-        if self.excluded == Excluded::Count
-            && let Some(totals) = count(self.full())
-        {
+        let totals = match self.excluded {
+            Excluded::Prune => None,
+            Excluded::Name => Some(Totals::default()),
+            Excluded::Count => count(self.full()),
+        };
+        if let Some(totals) = totals {
             self.ready.push_back(Found::Excluded { path: self.relative().to_owned(), totals });
         }
     }
@@ -275,7 +291,7 @@ impl<'a> Scan<'a> {
     /// Goes up to the directory above.
     fn leave(&mut self) {
         let unsent = self.above.pop().and_then(|above| above.unsent);
-        if unsent.is_some() {
+        if unsent.is_some() && self.excluded == Excluded::Count {
             self.pass_over(|_| Some(DIRECTORY));
         }
     }

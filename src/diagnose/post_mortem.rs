@@ -12,7 +12,7 @@ use std::path::Path;
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
 use crate::executor::Failure;
-use crate::executor::log::Log;
+use crate::executor::log::{Log, Ran};
 
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +123,7 @@ const ROOTS: &[&str] = &["/kaniko/buildcontext/context", "/kaniko/buildcontext",
 pub fn causes(observed: &Observed) -> Vec<Cause> {
     let Some(base) = base(observed) else { return vec![] };
     let words = observed.log.words();
+    let lost = observed.log.lost_source();
     let judged = observed.with_context.iter().chain(observed.setup.unwrap_or_default());
     let fitting = judged.filter(|finding| explains(finding.code, base.finding.code));
     let mut causes: Vec<Cause> = fitting.map(|finding| promoted(finding, words)).collect();
@@ -132,12 +133,12 @@ pub fn causes(observed: &Observed) -> Vec<Cause> {
             cause.sure = cause.sure.min(base.sure);
         }
     }
-    causes.extend(lost_source(observed, &base.finding));
+    causes.extend(lost.as_ref().and_then(|lost| lost_source(observed, lost)));
     causes.sort_by_key(|cause| cause.sure);
     let mut told = BTreeSet::new();
     causes.retain(|cause| told.insert(cause.finding.code));
     match causes.is_empty() {
-        true => vec![hinted(base, observed)],
+        true => vec![hinted(base, lost.as_deref(), observed)],
         false => causes,
     }
 }
@@ -183,13 +184,10 @@ fn failed(observed: &Observed) -> Cause {
     };
     let failure = Failure::read(words);
     let mut finding = error(failure.code, &failure.message(), vec![]);
-    if let Some(ran) = log.failed_run() {
+    let dockerfile = observed.project.as_ref().and_then(|project| project.dockerfile);
+    if let Some((ran, found)) = Ran::last_of(log.failed_runs(), dockerfile.map(|(_, text)| text)) {
         finding.notes.extend(output());
-        let place = observed.project.as_ref().and_then(|project| {
-            let (file, text) = project.dockerfile?;
-            Some(span(file, text, &ran.find(text)?))
-        });
-        finding.spans.extend(place);
+        finding.spans.extend(found.zip(dockerfile).map(|(found, (file, text))| span(file, text, &found)));
         finding.message = format!("`{}` failed", shortened(&ran.text));
     }
     finding.notes.push(format!("the executor ended with `{words}`"));
@@ -208,9 +206,7 @@ fn failed(observed: &Observed) -> Cause {
 }
 
 /// A source that was not there, as the build context at hand explains it.
-fn lost_source(observed: &Observed, base: &Finding) -> Option<Cause> {
-    let failure = Failure::read(observed.log.words()?);
-    let (Code::CopySourceMissing, Some(lost)) = (failure.code, &failure.lost) else { return None };
+fn lost_source(observed: &Observed, lost: &str) -> Option<Cause> {
     let roots = || observed.roots.iter().map(String::as_str).chain(ROOTS.iter().copied());
     let below = roots().find_map(|root| lost.strip_prefix(root)?.strip_prefix('/'));
     let project = observed.project.as_ref()?;
@@ -218,7 +214,7 @@ fn lost_source(observed: &Observed, base: &Finding) -> Option<Cause> {
         let named = finding.message.split('`').nth(1).unwrap_or_default();
         named.trim_start_matches("./").trim_matches('/').to_owned()
     };
-    let mut fitting = project.findings.iter().filter(|finding| explains(finding.code, base.code));
+    let mut fitting = project.findings.iter().filter(|finding| explains(finding.code, Code::CopySourceMissing));
     let exactly = fitting.clone().find(|finding| below == Some(&*named(finding)));
     if let Some(finding) = exactly {
         return Some(promoted(finding, observed.log.words()));
@@ -230,12 +226,11 @@ fn lost_source(observed: &Observed, base: &Finding) -> Option<Cause> {
 }
 
 /// What failed, with what else is known where nothing explains it.
-fn hinted(mut base: Cause, observed: &Observed) -> Cause {
+fn hinted(mut base: Cause, lost: Option<&str>, observed: &Observed) -> Cause {
     let log = observed.log;
     let finding = &mut base.finding;
     match finding.code {
-        Code::CopySourceMissing if log.cleared() && !is_kept(observed) => {
-            let lost = Failure::read(log.words().unwrap_or_default()).lost.unwrap_or_default();
+        Code::CopySourceMissing if let Some(lost) = lost.filter(|lost| log.cleared() && !is_kept(lost, observed)) => {
             finding.code = Code::ContextNotKept;
             finding.message = format!("`{lost}` was not kept for a later stage");
             finding.notes.insert(0, "between stages the executor deletes all but its mounts and `/kaniko`".to_owned());
@@ -276,9 +271,8 @@ fn at_hand<'a>(observed: &'a Observed) -> Option<(&'a Project<'a>, &'a Path)> {
 
 /// Whether what was lost is where the executor deletes nothing between stages (kaniko v1.24.0 `pkg/util/fs_util.go`
 /// `DeleteFilesystem`).
-fn is_kept(observed: &Observed) -> bool {
-    let lost = observed.log.words().and_then(|words| Failure::read(words).lost).unwrap_or_default();
-    let mut paths = observed.roots.iter().map(String::as_str).chain([lost.as_str()]);
+fn is_kept(lost: &str, observed: &Observed) -> bool {
+    let mut paths = observed.roots.iter().map(String::as_str).chain([lost]);
     observed.is_context_mounted
         || paths.any(|path| path.strip_prefix("/kaniko").is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
@@ -306,9 +300,9 @@ fn explains(cause: Code, seen: Code) -> bool {
         GitBranchRegression, GitLogin, GitPullRequest, GitReference, GitScpAddress, GitTwoSchemes, ImageWithoutShell,
         KanikoDirMounted, LoginShadowed, MountInImagePath, MountInTheWay, MountOverExecutor, NoDestination, NoShell,
         NoStdin, PathOfThisMachine, QuotedValue, ReadOnlyRoot, RegistryConfigDirectory, RegistryConfigName,
-        RegistryUnauthorized, RegistryUnknownAuthority, RegistryUnreachable, RestartPolicy, SidecarInjected,
-        SingleDash, StdinStaysOpen, SubPathIgnored, SubPathMissing, SwitchValue, TypographicDash, UnknownFlag,
-        VariableNotExpanded, WorkingDirectory,
+        RegistryLoginMissing, RegistryUnauthorized, RegistryUnknownAuthority, RegistryUnreachable, RestartPolicy,
+        SidecarInjected, SingleDash, StdinStaysOpen, SubPathIgnored, SubPathMissing, SwitchValue, TypographicDash,
+        UnknownFlag, VariableNotExpanded, WorkingDirectory,
     };
     let of_arguments = [
         ArgumentsInOne,
@@ -368,7 +362,7 @@ fn explains(cause: Code, seen: Code) -> bool {
         ArchiveDamaged => &[ArchiveCompressedTwice],
         ArchiveHardLink => &[ArchiveHardLink],
         ArchiveMissing => &[ArchiveMissing, PathOfThisMachine, QuotedValue, VariableNotExpanded, WorkingDirectory],
-        SubPathMissing => &[SubPathMissing],
+        SubPathMissing => &[SubPathMissing, ContextNotMounted, ContextOnNode, ContextVolumeEmpty],
         BucketRegression => &[BucketRegression],
         GitLogin => &[GitBranchRegression],
         GitReference => &[GitPullRequest],
@@ -378,7 +372,9 @@ fn explains(cause: Code, seen: Code) -> bool {
         KanikoDirMounted => &[KanikoDirMounted],
         MountInTheWay => &[MountInImagePath, KanikoDirMounted],
         RegistryConfigDirectory => &[RegistryConfigDirectory],
-        RegistryUnauthorized => &[RegistryConfigName, RegistryConfigDirectory, DockerHubKey, LoginShadowed],
+        RegistryUnauthorized => {
+            &[RegistryConfigName, RegistryConfigDirectory, RegistryLoginMissing, DockerHubKey, LoginShadowed]
+        }
         RegistryUnknownAuthority => &[CertificatesHidden, ForeignExecutorImage],
         RegistryUnreachable => &[SidecarInjected],
         _ => &[],
@@ -413,12 +409,6 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::executor::told;
-
-    fn log(text: &str) -> Log {
-        let mut log = Log::default();
-        text.lines().for_each(|line| log.line(line.as_bytes()));
-        log
-    }
 
     /// What is left of a build that failed with this log, and nothing else.
     fn of(log: &Log) -> Observed<'_> {
@@ -458,8 +448,9 @@ mod tests {
     #[test]
     fn each_signature_of_a_log_has_its_code_and_is_as_sure_as_it_can_be() {
         for (said, code) in told::TEXTS {
-            let log =
-                log(&format!("INFO[0000] Resolved base name golang:1 to build\n{said}\nUsage:\n  executor [flags]\n"));
+            let log = Log::of(&format!(
+                "INFO[0000] Resolved base name golang:1 to build\n{said}\nUsage:\n  executor [flags]\n"
+            ));
             assert_eq!(log.words(), Some(*said));
             let cause = the_one(&of(&log));
             // Of these the log tells what failed, but not why; or other things have the same words.
@@ -487,7 +478,7 @@ mod tests {
             ..finding(Code::ContextOnNode, Severity::Warning, "the build context `/workspace` is `/src` of the node")
         };
         let unrelated = finding(Code::ExcessPrivileges, Severity::Error, "privileged");
-        let (log, setup) = (log(NO_DOCKERFILE), [unrelated, predicted]);
+        let (log, setup) = (Log::of(NO_DOCKERFILE), [unrelated, predicted]);
         let cause = the_one(&Observed { setup: Some(&setup), ..of(&log) });
         assert_eq!((cause.finding.code, cause.sure), (Code::ContextOnNode, Sure::Likely));
         assert_eq!(cause.finding.severity, Severity::Error);
@@ -503,7 +494,7 @@ mod tests {
     fn of_several_causes_the_surest_is_first_and_each_is_told_once() {
         let likely = finding(Code::ContextOnNode, Severity::Warning, "on a node");
         let certain = finding(Code::DockerfileLetterCase, Severity::Error, "letter case");
-        let log = log(NO_DOCKERFILE);
+        let log = Log::of(NO_DOCKERFILE);
         let setup = [likely.clone(), likely];
         let found = causes(&Observed { setup: Some(&setup), with_context: &[certain], ..of(&log) });
         let found: Vec<_> = found.iter().map(|cause| (cause.finding.code, cause.sure)).collect();
@@ -513,7 +504,7 @@ mod tests {
     /// kaniko#3416.
     #[test]
     fn a_source_that_the_ignore_file_keeps_out_is_certain_with_the_context_at_hand() {
-        let log = log(LOST);
+        let log = Log::of(LOST);
         let ignored = finding(Code::CopySourceIgnored, Severity::Error, "`b` is kept out of the build context");
         let other = finding(Code::CopySourceIgnored, Severity::Error, "`dir/b` is kept out of the build context");
         let other_code = finding(Code::SymlinkLoop, Severity::Error, "`b` is a symlink that leads to itself");
@@ -526,7 +517,7 @@ mod tests {
         assert_eq!((cause.finding.code, cause.sure), (Code::CopySourceMissing, Sure::Unknown), "of other files");
 
         let elsewhere = LOST.replace("/workspace", "/builds/app");
-        let log = self::log(&elsewhere);
+        let log = Log::of(&elsewhere);
         let findings = [ignored];
         let cause = the_one(&Observed { project: project("FROM a\nCOPY b /\n", &findings), ..of(&log) });
         assert_eq!((cause.finding.code, cause.sure), (Code::CopySourceIgnored, Sure::Likely), "its root is not known");
@@ -538,17 +529,19 @@ mod tests {
     /// kaniko#1210, kaniko#2187.
     #[test]
     fn a_context_is_not_kept_only_if_the_file_system_was_cleared_and_it_was_part_of_it() {
-        let cleared = log(&format!("INFO[0002] Deleting filesystem...\n{LOST}"));
+        let cleared = Log::of(&format!("INFO[0002] Deleting filesystem...\n{LOST}"));
         let cause = the_one(&of(&cleared));
         assert_eq!((cause.finding.code, cause.sure), (Code::ContextNotKept, Sure::Likely));
         assert_eq!(cause.finding.message, "`/workspace/b` was not kept for a later stage");
 
         let roots = |root: &str| [root.to_owned()];
-        let not_cleared = log(LOST);
-        let below =
-            log(&format!("INFO[0002] Deleting filesystem...\n{}", LOST.replace("/workspace", "/kaniko/buildcontext")));
+        let not_cleared = Log::of(LOST);
+        let below = Log::of(&format!(
+            "INFO[0002] Deleting filesystem...\n{}",
+            LOST.replace("/workspace", "/kaniko/buildcontext")
+        ));
         let near =
-            log(&format!("INFO[0002] Deleting filesystem...\n{}", LOST.replace("/workspace", "/kaniko-context")));
+            Log::of(&format!("INFO[0002] Deleting filesystem...\n{}", LOST.replace("/workspace", "/kaniko-context")));
         let unpacked = roots("/kaniko/buildcontext");
         for (observed, code) in [
             (Observed { roots: &roots("/workspace"), ..of(&cleared) }, Code::ContextNotKept),
@@ -564,7 +557,7 @@ mod tests {
 
     #[test]
     fn nothing_failed_and_there_are_no_causes() {
-        let log = log("INFO[0000] Pushed r.example.com/a@sha256:0\n");
+        let log = Log::of("INFO[0000] Pushed r.example.com/a@sha256:0\n");
         let setup = [finding(Code::ContextOnNode, Severity::Warning, "on a node")];
         for ended in [Ended::Well, Ended::Running, Ended::Waiting(None)] {
             assert_eq!(causes(&Observed { ended, setup: Some(&setup), ..of(&log) }), []);
@@ -574,11 +567,11 @@ mod tests {
     #[test]
     fn a_success_and_a_wait_may_be_none() {
         // kaniko v1.24.0 `pkg/snapshot/snapshot.go`.
-        let loops = log("ERRO[0003] Couldn't eval /app/self with link /app/self\n");
+        let loops = Log::of("ERRO[0003] Couldn't eval /app/self with link /app/self\n");
         let cause = the_one(&Observed { ended: Ended::Well, ..of(&loops) });
         assert_eq!((cause.finding.code, cause.sure), (Code::ImageIncomplete, Sure::Certain));
         // kaniko#1139.
-        let waits = log("INFO[0000] To simulate EOF and exit, press 'Ctrl+D'\n");
+        let waits = Log::of("INFO[0000] To simulate EOF and exit, press 'Ctrl+D'\n");
         let cause = the_one(&Observed { ended: Ended::Running, ..of(&waits) });
         assert_eq!((cause.finding.code, cause.sure), (Code::StdinStaysOpen, Sure::Certain));
         let trouble = Some("FailedMount: secret \"push\" not found".to_owned());
@@ -588,8 +581,8 @@ mod tests {
 
     #[test]
     fn a_command_that_failed_is_told_with_its_place_and_its_last_words() {
-        let log = log(
-            "INFO[0000] Building stage 'golang:1' [idx: '0', base-idx: '-1']\nINFO[0001] RUN make   all\nmake: *** No rule\nerror building image: error building stage: failed to execute command: waiting for process to exit: exit status 2",
+        let log = Log::of(
+            "INFO[0000] Building stage 'golang:1' [idx: '0', base-idx: '-1']\nINFO[0001] RUN make   all\nINFO[0001] Running: [/bin/sh -c make   all]\nmake: *** No rule\nerror building image: error building stage: failed to execute command: waiting for process to exit: exit status 2",
         );
         let cause =
             the_one(&Observed { project: project("FROM golang:1\nRUN true\nRUN make \\\n  all\n", &[]), ..of(&log) });
@@ -606,7 +599,7 @@ mod tests {
 
     #[test]
     fn unknown_words_and_no_words_are_no_known_cause() {
-        let strange = log("error building image: something that nobody has seen");
+        let strange = Log::of("error building image: something that nobody has seen");
         let cause = the_one(&of(&strange));
         assert_eq!((cause.finding.code, cause.sure, cause.finding.help), (Code::BuildFailed, Sure::Unknown, None));
 
@@ -616,14 +609,14 @@ mod tests {
         assert_eq!(cause.finding.notes, ["its log has none of the executor's last words"]);
         assert_eq!(causes(&Observed { ended: Ended::Well, ..of(&empty) }), []);
 
-        let panicked = log("panic: runtime error\ngoroutine 1 [running]:");
+        let panicked = Log::of("panic: runtime error\ngoroutine 1 [running]:");
         let cause = the_one(&of(&panicked));
         assert_eq!(cause.finding.notes[0], "panic: runtime error\ngoroutine 1 [running]:");
     }
 
     #[test]
     fn help_for_a_build_of_this_tool_names_its_flags() {
-        let log = log(
+        let log = Log::of(
             r#"error checking push permissions -- make sure …: Get "https://r.example.com/v2/": http: server gave HTTP response to HTTPS client"#,
         );
         let help = |is_ours| the_one(&Observed { is_ours, ..of(&log) }).finding.help.unwrap_or_default();

@@ -53,11 +53,21 @@ const SIGNATURES: &[(&str, Code)] = &[
     ("config.json: is a directory", Code::RegistryConfigDirectory),
     // Registries. Both of these come after a try with HTTPS that tells more than one with HTTP.
     ("x509: certificate signed by unknown authority", Code::RegistryUnknownAuthority),
+    ("x509: certificate has expired or is not yet valid", Code::RegistryCertificateTime),
+    ("x509: certificate is valid for ", Code::RegistryCertificateName),
+    ("x509: certificate is not valid for any names", Code::RegistryCertificateName),
+    ("x509: cannot validate certificate for ", Code::RegistryCertificateName),
+    ("x509: certificate relies on legacy Common Name field", Code::RegistryCertificateName),
     ("http: server gave HTTP response to HTTPS client", Code::RegistryPlainHttp),
+    // A registry that has had enough may call it a want of a login, too.
+    ("TOOMANYREQUESTS: ", Code::RegistryRateLimit),
+    ("unexpected status code 429 ", Code::RegistryRateLimit),
+    ("unexpected status code 413 ", Code::RegistryLayerSize),
     ("UNAUTHORIZED: ", Code::RegistryUnauthorized),
     ("DENIED: ", Code::RegistryUnauthorized),
     ("401 Unauthorized", Code::RegistryUnauthorized),
     ("status code 403 Forbidden", Code::RegistryUnauthorized),
+    ("could not parse reference: ", Code::BaseImageMalformed),
     ("MANIFEST_UNKNOWN: ", Code::BaseImageNotFound),
     ("NAME_UNKNOWN: ", Code::BaseImageNotFound),
     ("/v2/\": dial tcp", Code::RegistryUnreachable),
@@ -175,8 +185,13 @@ impl Failure {
             (Code::RegistryConfigDirectory, _) => "`config.json` with the logins is a directory",
             (Code::RegistryUnauthorized, _) => "the registry wants a login, or another one",
             (Code::RegistryUnknownAuthority, _) => "the registry's certificate is of an authority that is not known",
+            (Code::RegistryCertificateTime, _) => "the registry's certificate is not valid at this time",
+            (Code::RegistryCertificateName, _) => "the registry's certificate is for another name",
             (Code::RegistryPlainHttp, _) => "the registry speaks plain HTTP",
+            (Code::RegistryRateLimit, _) => "the registry has had too many requests",
+            (Code::RegistryLayerSize, _) => "a layer is larger than the registry takes",
             (Code::RegistryUnreachable, _) => "the pod does not reach the registry",
+            (Code::BaseImageMalformed, _) => "a base image has no name that can be one",
             (Code::BaseImageNotFound, _) => "a base image is not in its registry",
             (Code::OutOfDisk, _) => "a disk is full",
             (Code::NoDestination, _) => "no destination is given",
@@ -197,6 +212,10 @@ impl Failure {
         match self.code {
             Code::RegistryUnknownAuthority => Some("trust it with `--registry-ca FILE`".to_owned()),
             Code::RegistryPlainHttp => Some("speak plain HTTP to it with `--insecure`".to_owned()),
+            Code::RegistryCertificateTime | Code::RegistryCertificateName | Code::RegistryLayerSize => {
+                self.remedy().map(str::to_owned)
+            }
+            Code::RegistryRateLimit => Some("log in to it, which allows more: `docker login`".to_owned()),
             _ => None,
         }
     }
@@ -206,6 +225,12 @@ impl Failure {
         Some(match self.code {
             Code::RegistryUnknownAuthority => "mount its certificate, and name it: `--registry-certificate=HOST=FILE`",
             Code::RegistryPlainHttp => "add `--insecure` to push, `--insecure-pull` for base images",
+            Code::RegistryCertificateTime => "renew it, unless the clock of the node is wrong",
+            Code::RegistryCertificateName => "use a name that it is for, or have one made for this one",
+            Code::RegistryRateLimit => "log in to it, which allows more: mount a `config.json` at `/kaniko/.docker`",
+            Code::RegistryLayerSize => {
+                "raise the limit of the proxy before it: of nginx, `client_max_body_size`, or of an Ingress, `proxy-body-size`"
+            }
             Code::NoStdin => "write at the container: `stdin: true`, `stdinOnce: true`, and no `tty`",
             Code::ContextStreamCut | Code::ContextStreamEmpty => {
                 "send it with a proof that it is whole: `kaniko-local build DIRECTORY -t REF`"
@@ -381,6 +406,41 @@ pub(crate) mod told {
             r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": x509: certificate signed by unknown authority"#,
             Code::RegistryUnknownAuthority,
         ),
+        // Go's `crypto/x509/verify.go`; the proxy's page is nginx's; the rest is go-containerregistry's
+        // `pkg/v1/remote/transport/error.go`, with what Docker Hub says.
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-26T21:14:17Z is after 2026-11-01T00:00:00Z"#,
+            Code::RegistryCertificateTime,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": tls: failed to verify certificate: x509: certificate is valid for registry.example.com, not r.example.com"#,
+            Code::RegistryCertificateName,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": tls: failed to verify certificate: x509: certificate is not valid for any names, but wanted to match r.example.com"#,
+            Code::RegistryCertificateName,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for 10.0.0.5:5000 failed: Get "https://10.0.0.5:5000/v2/": tls: failed to verify certificate: x509: cannot validate certificate for 10.0.0.5 because it doesn't contain any IP SANs"#,
+            Code::RegistryCertificateName,
+        ),
+        (
+            r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": tls: failed to verify certificate: x509: certificate relies on legacy Common Name field, use SANs instead"#,
+            Code::RegistryCertificateName,
+        ),
+        (
+            "error building image: unable to complete operation after 0 attempts, last error: GET https://index.docker.io/v2/library/golang/manifests/1.24: TOOMANYREQUESTS: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+            Code::RegistryRateLimit,
+        ),
+        (
+            "error building image: unable to complete operation after 0 attempts, last error: GET https://r.example.com/v2/base/manifests/1: unexpected status code 429 Too Many Requests",
+            Code::RegistryRateLimit,
+        ),
+        (
+            "error pushing image: failed to push to destination r.example.com/a:1: PATCH https://r.example.com/v2/a/blobs/uploads/0: unexpected status code 413 Request Entity Too Large: <html>",
+            Code::RegistryLayerSize,
+        ),
+        ("error building image: could not parse reference: Golang:1.24", Code::BaseImageMalformed),
         // kaniko#702.
         (
             r#"error checking push permissions -- make sure …: creating push check transport for r.example.com failed: Get "https://r.example.com/v2/": http: server gave HTTP response to HTTPS client"#,

@@ -10,8 +10,10 @@ use std::ops::Range;
 use anstream::adapter::strip_str;
 use serde_json::Value;
 
+use super::failure::Failure;
 use super::image::Family;
 use super::resolve::channel;
+use crate::code::Code;
 use crate::dockerfile;
 
 /// Lines of a program's output that are kept.
@@ -44,9 +46,10 @@ pub struct Log {
     runs_programs: bool,
     left_out: Option<String>,
     stage: Option<usize>,
-    ran: Option<Ran>,
-    /// `RUN` instructions of this stage that it came to.
-    came_to: Vec<String>,
+    /// A `RUN` that it came to, unless a program wrote that: what is run is told next.
+    announced: Option<String>,
+    /// `RUN` instructions of this stage that it ran.
+    ran: Vec<Ran>,
     output: VecDeque<String>,
     waits: bool,
     cleared: bool,
@@ -85,6 +88,13 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Which of these it was, and where it is in the text of the Dockerfile. What a program writes of, as an executor in an
+    /// executor does, is not in there.
+    pub fn last_of<'a>(runs: &'a [Self], dockerfile: Option<&str>) -> Option<(&'a Self, Option<Range<usize>>)> {
+        let found = runs.iter().rev().find_map(|ran| Some((ran, Some(ran.find(dockerfile?)?))));
+        found.or_else(|| Some((runs.last()?, None)))
+    }
+
     /// Where the instruction is in the text of the Dockerfile.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
         let file = dockerfile::parse(text).ok()?;
@@ -110,6 +120,13 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 impl Log {
+    /// Reads all of it.
+    pub fn of(text: &str) -> Self {
+        let mut log = Self::default();
+        text.lines().for_each(|line| log.line(line.as_bytes()));
+        log
+    }
+
     /// Reads one line, without its line end.
     pub fn line(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(&line[..line.len().min(LINE)]);
@@ -151,14 +168,19 @@ impl Log {
         }
         if let Some(stage) = message.strip_prefix("Building stage ").and_then(stage_index) {
             self.stage = Some(stage);
-            self.came_to.clear();
+            self.ran.clear();
         }
         self.cleared |= message.starts_with("Deleting filesystem");
         if message.starts_with("RUN ") {
             self.runs_programs = true;
-            let repeated = self.came_to.iter().filter(|text| *text == message).count();
-            self.came_to.push(message.to_owned());
-            self.ran = self.stage.map(|stage| Ran { stage, text: message.to_owned(), repeated });
+            self.announced = Some(message.to_owned());
+        }
+        // Upstream's `pkg/commands/run.go` says so right before it starts a program.
+        if message.starts_with("Running: [")
+            && let (Some(stage), Some(text)) = (self.stage, self.announced.take())
+        {
+            let repeated = self.ran.iter().filter(|ran| ran.text == text).count();
+            self.ran.push(Ran { stage, text, repeated });
         }
     }
 
@@ -200,17 +222,23 @@ impl Log {
         self.words.as_ref().map(|(_, words)| words.as_str())
     }
 
+    /// What of the context was not there, if that is what failed.
+    pub fn lost_source(&self) -> Option<String> {
+        let failure = Failure::read(self.words()?);
+        failure.lost.filter(|_| failure.code == Code::CopySourceMissing)
+    }
+
     /// Its word that it left files out of the image. It ends with 0 all the same.
     pub fn left_out(&self) -> Option<&str> {
         self.left_out.as_deref()
     }
 
-    /// The `RUN` that failed, if that is what failed.
-    pub fn failed_run(&self) -> Option<&Ran> {
+    /// The `RUN` that failed is among these, if that is what failed: the last one, unless a program wrote of later ones.
+    pub fn failed_runs(&self) -> &[Ran] {
         let is_run = self.words().is_some_and(|words| {
             ["waiting for process to exit: ", "starting command: "].iter().any(|step| words.contains(step))
         });
-        self.ran.as_ref().filter(|_| is_run)
+        if is_run { &self.ran } else { &[] }
     }
 
     /// The last lines of what is not the executor's own.
@@ -281,26 +309,24 @@ fn stage_index(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn log(text: &str) -> Log {
-        let mut log = Log::default();
-        text.lines().for_each(|line| log.line(line.as_bytes()));
-        log
-    }
-
     /// kaniko#1457.
     #[test]
     fn the_first_line_counts_and_not_the_usage_after_it() {
         let words = "Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile";
         let usage =
             "Usage:\n  executor [flags]\n\nFlags:\n      --build-arg multi-arg type   This flag allows\n\nError: x";
-        assert_eq!(log(&format!("{words}\n{usage}")).words(), Some(words));
-        assert_eq!(log(&format!("2026-11-26T21:14:17.123456789Z {words}\n{usage}")).words(), Some(words));
-        assert_eq!(log(&format!("build kaniko {words}\n{usage}")).words(), Some(words), "with another tool's prefix");
+        assert_eq!(Log::of(&format!("{words}\n{usage}")).words(), Some(words));
+        assert_eq!(Log::of(&format!("2026-11-26T21:14:17.123456789Z {words}\n{usage}")).words(), Some(words));
         assert_eq!(
-            log("Error: flag needs an argument: --context").words(),
+            Log::of(&format!("build kaniko {words}\n{usage}")).words(),
+            Some(words),
+            "with another tool's prefix"
+        );
+        assert_eq!(
+            Log::of("Error: flag needs an argument: --context").words(),
             Some("Error: flag needs an argument: --context")
         );
-        assert_eq!(log("").words(), None);
+        assert_eq!(Log::of("").words(), None);
     }
 
     const STAGE_LINE: &str = "\u{1b}[36mINFO\u{1b}[0m[0000] Building stage 'busybox' [idx: '1', base-idx: '-1'] \n";
@@ -311,15 +337,16 @@ mod tests {
         let text = format!(
             "{STAGE_LINE}\u{1b}[36mINFO\u{1b}[0m[0000] RUN make   all \nINFO[0000] Running: [/bin/sh -c make   all] \nout\nError: not the executor's\n{FAILED}\n"
         );
-        let log = log(&text);
+        let log = Log::of(&text);
         assert_eq!(log.words(), Some(FAILED));
-        assert_eq!(log.failed_run(), Some(&Ran { stage: 1, text: "RUN make   all".to_owned(), repeated: 0 }));
+        let ran = Ran { stage: 1, text: "RUN make   all".to_owned(), repeated: 0 };
+        assert_eq!(log.failed_runs(), [ran]);
         assert_eq!(log.output().collect::<Vec<_>>(), ["out", "Error: not the executor's"]);
     }
 
     #[test]
     fn a_program_that_ends_without_a_line_end_hides_nothing() {
-        let log = log(&format!("{STAGE_LINE}INFO[0000] RUN x\nfoo{FAILED}"));
+        let log = Log::of(&format!("{STAGE_LINE}INFO[0000] RUN x\nfoo{FAILED}"));
         assert_eq!(log.words(), Some(FAILED));
         assert_eq!(log.output().collect::<Vec<_>>(), ["foo"]);
     }
@@ -328,11 +355,12 @@ mod tests {
     fn what_a_collector_of_logs_puts_before_each_line_is_left_out() {
         for prefix in ["kaniko-x build ", "[build] ", "2026-11-26T21:14:17.123456Z 01O ", "2026-11-26T21:14:17+01:00 "]
         {
-            let lines = [STAGE_LINE.trim_end(), "INFO[0000] RUN x", "Error: y", "foo bar", FAILED];
+            let lines =
+                [STAGE_LINE.trim_end(), "INFO[0000] RUN x", "INFO[0000] Running: [x]", "Error: y", "foo bar", FAILED];
             let text: String = lines.iter().map(|line| format!("{prefix}{line}\n")).collect();
-            let log = log(&text);
+            let log = Log::of(&text);
             assert_eq!(log.words(), Some(FAILED), "{prefix}");
-            assert_eq!(log.failed_run().map(|ran| &*ran.text), Some("RUN x"), "{prefix}");
+            assert_eq!(log.failed_runs().last().map(|ran| &*ran.text), Some("RUN x"), "{prefix}");
             assert_eq!(log.output().collect::<Vec<_>>(), ["Error: y", "foo bar"], "{prefix}");
         }
     }
@@ -346,21 +374,35 @@ mod tests {
             "warning: Error: unknown command \"x\" for \"helm\"\n",
         ] {
             for before in [STAGE_LINE, ""] {
-                let log = log(&format!("{before}INFO[0000] RUN x\n{text}{FAILED}"));
+                let log = Log::of(&format!("{before}INFO[0000] RUN x\n{text}{FAILED}"));
                 assert_eq!((log.words(), log.output().count()), (Some(FAILED), 1), "{text}");
             }
-            assert_eq!(log(&format!("{STAGE_LINE}INFO[0000] RUN x\n{text}")).words(), None, "{text}");
+            assert_eq!(Log::of(&format!("{STAGE_LINE}INFO[0000] RUN x\n{text}")).words(), None, "{text}");
         }
         let fake = "error building image: fake\nINFO[0003] Taking snapshot of full filesystem...";
-        assert_eq!(log(&format!("{STAGE_LINE}INFO[0000] RUN x\n{fake}")).words(), None);
+        assert_eq!(Log::of(&format!("{STAGE_LINE}INFO[0000] RUN x\n{fake}")).words(), None);
         let words = "Error: error resolving dockerfile path: please";
-        assert_eq!(log(&format!("Error: no cache, going on\n{words}")).words(), Some(words), "of a wrapper");
+        assert_eq!(Log::of(&format!("Error: no cache, going on\n{words}")).words(), Some(words), "of a wrapper");
     }
 
     #[test]
     fn the_same_instruction_twice_is_told_apart() {
-        let log = log(&format!("{STAGE_LINE}INFO[0000] RUN x\nINFO[0001] RUN y\nINFO[0001] RUN x\n{FAILED}"));
-        assert_eq!(log.failed_run().map(|ran| ran.repeated), Some(1));
+        let ran = |text: &str| format!("INFO[0000] RUN {text}\nINFO[0001] Running: [/bin/sh -c {text}]\n");
+        let log = Log::of(&format!("{STAGE_LINE}{}{}{}{FAILED}", ran("x"), ran("y"), ran("x")));
+        assert_eq!(log.failed_runs().last().map(|ran| ran.repeated), Some(1));
+    }
+
+    #[test]
+    fn an_instruction_that_a_program_writes_of_is_not_the_executors() {
+        let ran = "INFO[0000] RUN make\nINFO[0001] Running: [/bin/sh -c make]\n";
+        let failed = |said: &str| Log::of(&format!("{STAGE_LINE}{ran}{said}{FAILED}"));
+        let text = |log: &Log, dockerfile| Ran::last_of(log.failed_runs(), dockerfile).map(|(ran, _)| ran.text.clone());
+        let said = failed("INFO[0012] RUN other\n");
+        assert_eq!(text(&said, None).as_deref(), Some("RUN make"), "nothing is run after that");
+        let executor = failed("INFO[0012] RUN other\nINFO[0013] Running: [/bin/sh -c other]\n");
+        let dockerfile = "FROM a\nFROM b\nRUN make\n";
+        assert_eq!(text(&executor, Some(dockerfile)).as_deref(), Some("RUN make"), "it is not in the Dockerfile");
+        assert_eq!(text(&executor, Some("FROM a\nFROM b\nRUN z\n")).as_deref(), Some("RUN other"));
     }
 
     #[test]
@@ -384,18 +426,18 @@ mod tests {
             r#"{"level":"error","msg":"Couldn't eval /a with link /a","time":"2026-11-26T21:14:17Z"}"#,
             r#"time="2026-11-26T21:14:17Z" level=error msg="Couldn't eval /a with link /a""#,
         ] {
-            assert_eq!(log(text).left_out(), Some("Couldn't eval /a with link /a"), "{text}");
+            assert_eq!(Log::of(text).left_out(), Some("Couldn't eval /a with link /a"), "{text}");
         }
-        assert_eq!(log("INFO[0003] Couldn't eval /a").left_out(), None);
-        assert_eq!(log("Couldn't eval /a").left_out(), None, "a program's words");
+        assert_eq!(Log::of("INFO[0003] Couldn't eval /a").left_out(), None);
+        assert_eq!(Log::of("Couldn't eval /a").left_out(), None, "a program's words");
     }
 
     #[test]
     fn what_is_known_of_a_stage_and_of_standard_input_is_kept() {
-        assert!(log("To simulate EOF and exit, press 'Ctrl+D'\n").waits_for_stdin());
-        assert!(!log("To simulate EOF and exit, press 'Ctrl+D'\nINFO[0000] x").waits_for_stdin());
-        assert!(log("INFO[0000] Deleting filesystem...").cleared());
-        assert!(log("Enumerating objects: 3, done.").cloned());
+        assert!(Log::of("To simulate EOF and exit, press 'Ctrl+D'\n").waits_for_stdin());
+        assert!(!Log::of("To simulate EOF and exit, press 'Ctrl+D'\nINFO[0000] x").waits_for_stdin());
+        assert!(Log::of("INFO[0000] Deleting filesystem...").cleared());
+        assert!(Log::of("Enumerating objects: 3, done.").cloned());
     }
 
     proptest::proptest! {
@@ -403,7 +445,7 @@ mod tests {
         fn any_bytes_are_read(lines: Vec<Vec<u8>>) {
             let mut log = Log::default();
             lines.iter().for_each(|line| log.line(line));
-            let _ = (log.words(), log.failed_run(), log.output().count());
+            let _ = (log.words(), log.failed_runs().len(), log.output().count());
         }
     }
 }

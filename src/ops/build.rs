@@ -107,7 +107,7 @@ pub async fn build(
         }
         Err(Error::Deadline { timeout, .. }) => Err(Error::Deadline { timeout, trouble: session.trouble() }),
         Err(Error::Build(BuildError::Failed { code, said, .. })) => {
-            let at = session.failed_run().map(|ran| instruction(ran, &sent));
+            let at = instruction(session.failed_runs(), &sent);
             Err(BuildError::Failed { code, said, at }.into())
         }
         Err(error) => Err(error),
@@ -147,14 +147,15 @@ async fn repair(
 }
 
 /// An instruction that failed, and where it is if the Dockerfile is a file.
-fn instruction(ran: &Ran, sent: &SentContext) -> String {
+fn instruction(runs: &[Ran], sent: &SentContext) -> Option<String> {
     let (text, edits) = (sent.dockerfile(), &sent.plan().edits);
-    let place = ran.find(&edits.apply(text)).map(|span| Place::in_text(text, &edits.original(&span)));
-    match (place, sent.found()) {
+    let (ran, span) = Ran::last_of(runs, Some(&edits.apply(text)))?;
+    let place = span.map(|span| Place::in_text(text, &edits.original(&span)));
+    Some(match (place, sent.found()) {
         (Some(place), Some((_, file))) => format!("at {}:{}: {}", file.path.display(), place.line, ran.text),
         (Some(place), None) => format!("at line {} of the Dockerfile: {}", place.line, ran.text),
         (None, _) => format!("at {}", ran.text),
-    }
+    })
 }
 
 /// Tells what the Dockerfile asks for and does not get.

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::repair;
 use super::sent::{dockerfile_in, stdin_listing};
-use super::sources::{Asked, of_sources, told};
+use super::sources::{Asked, told, with_project};
+use super::{plain, repair};
 use crate::context::advice::{Advice, advice};
-use crate::context::dockerignore::Rules;
+use crate::context::dockerignore::{Dialect, Rules};
 use crate::context::facts::{self, Files};
 use crate::context::listing::Listing;
 use crate::context::locate::{self, TextFile};
-use crate::context::mounts::Mounts;
-use crate::context::scan::{Excluded, scan};
+use crate::context::mounts::{self, Mounts};
+use crate::context::scan::scan_naming;
 use crate::diagnose::facts::{Facts, Here};
 use crate::diagnose::sources::Project;
 use crate::diagnose::{Finding, Severity, manifest, rules, sources};
@@ -37,6 +37,7 @@ pub fn check(
     request: &CheckRequest,
     ask: impl FnOnce(&PodRequest) -> Result<Vec<Finding>, Error>,
 ) -> Result<Option<Severity>, Error> {
+    mounts::check(&request.mounts)?;
     let mut checked = match &request.subject {
         Subject::Context(ContextRequest { context: ContextSource::Directory(root), dockerfile }) => {
             of_directory(root, dockerfile, request)?
@@ -116,6 +117,7 @@ fn of_directory<'a>(
         DockerfileSource::File(typed) => Some(typed.clone()),
         DockerfileSource::Stdin => None,
     };
+    let typed = dockerfile.path();
     let dockerfile = match dockerfile {
         DockerfileSource::Stdin => None,
         DockerfileSource::File(_) | DockerfileSource::Default => match locate::dockerfile(root, dockerfile.path()) {
@@ -130,8 +132,8 @@ fn of_directory<'a>(
         },
     };
     let context = locate::build_context(root, dockerfile.as_ref().map(|found| &*found.path));
-    match context.and_then(|context| Ok((scan(&context, Excluded::Prune)?, context))) {
-        Ok((listing, context)) => {
+    match context.and_then(|context| Ok((scan_naming(&context)?, context))) {
+        Ok(((listing, kept_out), context)) => {
             if let Some(dockerfile) = &dockerfile {
                 let asked = Asked {
                     target: request.target.as_deref(),
@@ -140,7 +142,18 @@ fn of_directory<'a>(
                     ..Asked::default()
                 };
                 let plan = planned(dockerfile, &listing, &asked, request.pod.as_ref());
-                checked.findings.extend(of_sources(&context, dockerfile, &listing, &asked, &plan));
+                let found = with_project(&context, dockerfile, &listing, &asked, &plan, |project| {
+                    let found = sources::findings(project);
+                    // First things first.
+                    match found.iter().any(|finding| finding.severity == Severity::Error) {
+                        true => found,
+                        false => {
+                            let plain = plain::findings(&context, dockerfile, typed, project, (&listing, &kept_out));
+                            found.into_iter().chain(plain).collect()
+                        }
+                    }
+                });
+                checked.findings.extend(found);
             }
             checked.advice = advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
         }
@@ -191,6 +204,8 @@ fn of_sources_in_pod(
     let above = dockerfile.chosen.as_ref().map(|chosen| gopath::parent(chosen));
     let above = above.as_ref().and_then(|above| gopath::below(above, &context.absolute)).filter(|above| *above != b".");
     let here = files::local(mounts, &context.absolute).and_then(|root| root.canonicalize().ok());
+    let at: Vec<Vec<u8>> = mounts.iter().map(|mount| mount.pod.clone()).collect();
+    let links = here.as_deref().map(|here| taken_links(here, resolution, files)).unwrap_or_default();
     let plan = repair::of_fidelity(
         Fidelity::Warn,
         Build {
@@ -214,12 +229,22 @@ fn of_sources_in_pod(
         disk: &Mounts::alone(&[]),
         sent: files,
         root: &context.absolute,
-        links: &[],
+        links: &links,
         above,
+        mounts: &at,
         here: here.as_deref(),
         plan: &plan,
     });
     told(findings, fidelity)
+}
+
+/// The symlinks of a context that is `here`, but for those that the executor's ignore file keeps out.
+fn taken_links(here: &Path, resolution: &Resolution, files: &Mounts) -> Vec<Vec<u8>> {
+    let ignore = resolution.ignore_file.as_ref().and_then(|file| files.content(file)).unwrap_or_default();
+    let Ok(rules) = Rules::from_file(&ignore) else { return vec![] };
+    let mut links = mounts::symlinks(here);
+    links.retain(|link| !rules.judge(Dialect::Kaniko, link).excluded());
+    links
 }
 
 fn of_executor<'a>(given: &ExecutorSetup, fidelity: Fidelity) -> Checked<'a> {

@@ -15,13 +15,13 @@ use crate::cluster::status::{Stage, stage_of};
 use crate::cluster::watch::look_again;
 use crate::cluster::{events, observe};
 use crate::code::Code;
-use crate::context::dockerignore::{Dialect, Rules};
-use crate::context::locate::{self, TextFile};
-use crate::context::mounts::Mounts;
+use crate::context::dockerignore::Rules;
+use crate::context::locate::{self, BuildContext, TextFile};
+use crate::context::mounts::{self, Mounts};
 use crate::context::scan::{Excluded, scan};
-use crate::diagnose::Finding;
 use crate::diagnose::manifest::{self, Executor};
 use crate::diagnose::post_mortem::{self, Ended, Explained, Observed, Project, causes};
+use crate::diagnose::{Finding, sources};
 use crate::error::{BuildError, Error, UsageError};
 use crate::executor::files::{Mount, local};
 use crate::executor::image::Image;
@@ -35,6 +35,7 @@ use crate::request::{DockerfileSource, ExplainRequest, Remains};
 /// # Errors
 /// What was named is not there or cannot be read; a cluster that is not reached; standard output cannot be written.
 pub async fn explain(request: &ExplainRequest, options: &ClusterOptions) -> Result<bool, Error> {
+    mounts::check(&request.mounts)?;
     let at_hand = request.context.as_ref().map(|(directory, dockerfile)| AtHand::read(directory, dockerfile));
     let at_hand = at_hand.transpose()?;
     let mut explained = match &request.remains {
@@ -71,7 +72,7 @@ fn lines(file: &Path, text: impl BufRead) -> Result<Log, Error> {
 
 /// A log tells nothing of a success but that it has no failure in it.
 fn of_log(log: &Log, at_hand: Option<&AtHand>) -> Result<Explained, Error> {
-    let findings = at_hand.map(|at_hand| at_hand.findings(Image::default())).transpose()?.unwrap_or_default();
+    let findings = at_hand.map(|at_hand| at_hand.findings(log, Image::default())).transpose()?.unwrap_or_default();
     let ended = match log.words() {
         Some(_) => Ended::Failed,
         None if log.waits_for_stdin() => Ended::Running,
@@ -179,8 +180,8 @@ fn of_container(
         _ => None,
     };
     let at_hand = at_hand.or(from_mount.as_ref());
-    let findings =
-        at_hand.map(|at_hand| at_hand.findings(Image::named(&executor.image))).transpose()?.unwrap_or_default();
+    let image = Image::named(&executor.image);
+    let findings = at_hand.map(|at_hand| at_hand.findings(log, image)).transpose()?.unwrap_or_default();
     let roots: Vec<String> = root.into_iter().collect();
     let causes = causes(&Observed {
         ended,
@@ -268,6 +269,7 @@ fn beginning(pod: &Pod) -> Pod {
 
 /// A build context at hand.
 struct AtHand<'a> {
+    context: BuildContext,
     directory: &'a Path,
     dockerfile: Result<TextFile, Finding>,
 }
@@ -281,18 +283,20 @@ impl<'a> AtHand<'a> {
             Err(error) if dockerfile.path().is_some() => return Err(error),
             Err(error) => Err(error.try_into()?),
         };
-        Ok(Self { directory, dockerfile })
+        let context = locate::build_context(directory, dockerfile.as_ref().ok().map(|file| &*file.path))?;
+        Ok(Self { context, directory, dockerfile })
     }
 
-    /// What is wrong with it, for an executor of this image.
-    fn findings(&self, image: Image) -> Result<Vec<Finding>, Error> {
-        let dockerfile = match &self.dockerfile {
-            Ok(dockerfile) => dockerfile,
-            Err(finding) => return Ok(vec![finding.clone()]),
-        };
-        let context = locate::build_context(self.directory, Some(&dockerfile.path))?;
-        let listing = scan(&context, Excluded::Prune)?;
-        Ok(of_sources(&context, dockerfile, &listing, &Asked { image, ..Asked::default() }, &Plan::default()))
+    /// What is wrong with it, for an executor of this image, as far as that may explain a log.
+    fn findings(&self, log: &Log, image: Image) -> Result<Vec<Finding>, Error> {
+        match &self.dockerfile {
+            Err(finding) => Ok(vec![finding.clone()]),
+            Ok(_) if log.lost_source().is_none() => Ok(vec![]),
+            Ok(dockerfile) => {
+                let listing = scan(&self.context, Excluded::Prune)?;
+                Ok(of_sources(&self.context, dockerfile, &listing, &Asked { image, ..Asked::default() }, &Plan::default()))
+            }
+        }
     }
 
     fn project<'b>(&'b self, findings: &'b [Finding]) -> Project<'b> {
@@ -303,12 +307,9 @@ impl<'a> AtHand<'a> {
 
     /// Which line of the ignore file names the Dockerfile: Docker sends it all the same, and plain archivers do not.
     fn kept_out(&self) -> Option<String> {
-        let dockerfile = &self.dockerfile.as_ref().ok()?.path;
-        let ignore_file = locate::build_context(self.directory, Some(dockerfile)).ok()?.ignore_file?;
+        let path = self.dockerfile.as_ref().ok()?.path.strip_prefix(self.directory).ok()?;
+        let ignore_file = self.context.ignore_file.as_ref()?;
         let rules = Rules::from_file(&ignore_file.content).ok()?;
-        let path = dockerfile.strip_prefix(self.directory).ok()?.as_os_str().as_bytes();
-        let judgement = rules.judge(Dialect::Docker, path);
-        let step = judgement.explanation()?.deciding().filter(|step| !step.pattern.is_exception())?;
-        Some(format!("{}:{} excludes it", ignore_file.path.display(), step.pattern.line()))
+        sources::excluding_line(&rules, &ignore_file.path, path.as_os_str().as_bytes())
     }
 }

@@ -11,6 +11,7 @@ mod list;
 mod manifest;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
 mod pack;
+mod plain;
 mod preflight;
 mod refusals;
 mod repair;

@@ -37,6 +37,18 @@ pub(super) fn of_sources(
     asked: &Asked,
     plan: &Plan,
 ) -> Vec<Finding> {
+    with_project(context, dockerfile, listing, asked, plan, sources::findings)
+}
+
+/// Has a look at the project, as it would be sent.
+pub(super) fn with_project(
+    context: &BuildContext,
+    dockerfile: &TextFile,
+    listing: &Listing,
+    asked: &Asked,
+    plan: &Plan,
+    look: impl FnOnce(&Project) -> Vec<Finding>,
+) -> Vec<Finding> {
     let ignore = context.ignore_file.as_ref();
     let content = ignore.map_or(&b""[..], |file| &file.content);
     // What cannot be read or is no text has been told otherwise.
@@ -52,13 +64,14 @@ pub(super) fn of_sources(
     arguments.extend(build_args.map(|arg| format!("--build-arg={arg}")));
     arguments.extend(plan.flags.iter().chain(asked.executor_flags).cloned());
     let environment = BTreeMap::new();
+    let mounts = [CONTEXT_VOLUME.as_bytes().to_vec()];
     let mut resolution = resolve(&Setup {
         image: asked.image,
         arguments: &arguments,
         working_directory: None,
         environment: &environment,
         stdin: Stdin::Device,
-        mounts: &[CONTEXT_VOLUME.as_bytes().to_vec()],
+        mounts: &mounts,
         files: &sent,
     });
     // It is told of the user's file.
@@ -75,7 +88,7 @@ pub(super) fn of_sources(
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
     let here = context.root.canonicalize().ok();
-    let findings = sources::findings(&Project {
+    let findings = look(&Project {
         dockerfile: &dockerfile.path,
         text,
         family: asked.image.family,
@@ -88,6 +101,7 @@ pub(super) fn of_sources(
         root: &as_sent::root(),
         links: &links,
         above: above.map(|above| above.as_os_str().as_bytes()).filter(|above| !above.is_empty()),
+        mounts: &mounts,
         here: here.as_deref(),
         plan,
     });

@@ -17,6 +17,7 @@ mod explain;
 mod faults;
 mod healthy;
 mod nodefaults;
+mod plain;
 mod pod;
 mod podfaults;
 mod process;

@@ -279,6 +279,12 @@ const EXECUTORS: &[(Code, Words, Words, Words)] = &[
         &[],
         &["--context=dir:///workspace", "--no-push"],
     ),
+    (
+        Code::RunInMount,
+        &["Dockerfile=FROM node\nWORKDIR /workspace\nCOPY . .\nRUN npm ci\n"],
+        &[],
+        &["--context=dir:///workspace", "--no-push"],
+    ),
     (Code::ArchiveTopDirectory, &["project/Dockerfile"], &[], &["--context=tar://stdin", "--no-push"]),
     (
         Code::BucketRegression,
@@ -401,6 +407,32 @@ const LOGS: &[(Code, &str)] = &[
         "error building image: deleting file system after stage 0: unlinkat //product_uuid: device or resource busy",
     ),
     (
+        Code::RegistryCertificateTime,
+        "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, \
+         and try again: checking push permission for \"registry.example.com/team/app:dev\": creating push check transport for \
+         registry.example.com failed: Get \"https://registry.example.com/v2/\": tls: failed to verify certificate: x509: \
+         certificate has expired or is not yet valid: current time 2026-11-26T21:14:17Z is after 2026-11-01T00:00:00Z",
+    ),
+    (
+        Code::RegistryCertificateName,
+        "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, \
+         and try again: checking push permission for \"10.0.0.5:5000/team/app:dev\": creating push check transport for \
+         10.0.0.5:5000 failed: Get \"https://10.0.0.5:5000/v2/\": tls: failed to verify certificate: x509: cannot validate \
+         certificate for 10.0.0.5 because it doesn't contain any IP SANs",
+    ),
+    (
+        Code::RegistryRateLimit,
+        "error building image: unable to complete operation after 0 attempts, last error: GET \
+         https://index.docker.io/v2/library/golang/manifests/1.24: TOOMANYREQUESTS: You have reached your unauthenticated pull \
+         rate limit. https://www.docker.com/increase-rate-limit",
+    ),
+    (
+        Code::RegistryLayerSize,
+        "error pushing image: failed to push to destination registry.example.com/team/app:dev: PATCH \
+         https://registry.example.com/v2/team/app/blobs/uploads/0f: unexpected status code 413 Request Entity Too Large",
+    ),
+    (Code::BaseImageMalformed, "error building image: could not parse reference: Golang:1.24"),
+    (
         Code::OtherArchitecture,
         "error building image: error building stage: failed to execute command: starting command: fork/exec /bin/sh: exec \
          format error",
@@ -409,8 +441,7 @@ const LOGS: &[(Code, &str)] = &[
 
 /// What `explain --log` prints about a log of a build that failed.
 fn of_log(text: &str) -> String {
-    let mut log = Log::default();
-    text.lines().for_each(|line| log.line(line.as_bytes()));
+    let log = Log::of(text);
     let causes = causes(&Observed {
         ended: Ended::Failed,
         is_ours: false,
@@ -488,6 +519,11 @@ const PODS: &[(&str, &str)] = &[
     ),
 ];
 
+/// A pod that pushes to Docker Hub, and has nothing to log in with.
+fn without_login() -> String {
+    pod(&GIT.replace("--no-push", "--destination=team/app:1"), "")
+}
+
 /// A container that does nothing wrong.
 const GIT: &str = "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\n";
 /// One with a login.
@@ -551,6 +587,7 @@ fn printed() -> BTreeMap<Code, String> {
     }
     printed.extend(PODS.iter().flat_map(|(container, spec)| of_manifest(&pod(container, spec))));
     printed.extend(of_manifest(&meshed()));
+    printed.extend(of_manifest(&without_login()));
     printed.extend(of_manifest(&on_docker_hub()));
     printed.extend(
         EXECUTORS.iter().map(|(code, files, options, arguments)| (*code, of_executor(files, options, arguments))),
@@ -570,6 +607,7 @@ fn printed() -> BTreeMap<Code, String> {
         ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
         ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
         ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),
+        ("FROM golang\nRUN --mount=source=go.mod,target=go.mod go mod download\n", &[Code::RunMount]),
         ("FROM debian\nCOPY app.yaml /etc/\n", &[Code::CopySourceSymlink]),
         ("FROM debian\nARG TARGETARCH\n", &[Code::PlatformArgumentEmpty]),
         (

@@ -22,7 +22,8 @@ pub(super) fn find(running: &Running) -> Option<Finding> {
         running
             .finding(
                 Code::ForeignExecutorImage,
-                Severity::Warning,
+                // Some build such images with care.
+                Severity::Advice,
                 Some(place),
                 format!("`/kaniko/executor` runs in `{image}`, which does not look like an image of Kaniko"),
             )

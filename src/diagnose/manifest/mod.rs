@@ -14,6 +14,7 @@ mod foreign_executor_image;
 mod group;
 mod image_without_shell;
 mod kaniko_dir_mounted;
+mod login_missing;
 mod login_shadowed;
 mod logins;
 mod mount_in_image_path;
@@ -60,6 +61,7 @@ const RULES: &[Rule] = &[
     registry_config_directory::find,
     registry_config_name::find,
     docker_hub_key::find,
+    login_missing::find,
     login_shadowed::find,
 ];
 

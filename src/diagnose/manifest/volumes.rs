@@ -3,7 +3,7 @@
 
 use super::super::tree::Tree;
 use super::super::{Finding, Severity};
-use super::container::Container;
+use super::container::{Container, context_root};
 use super::group::Form;
 use super::{members, text_of};
 use crate::code::Code;
@@ -67,7 +67,7 @@ fn implied<'a>(container: &Container<'a>) -> Vec<Mounted<'a>> {
 }
 
 /// Whether something is mounted at a path that is not known.
-fn mounts_somewhere(container: &Container) -> bool {
+pub(super) fn mounts_somewhere(container: &Container) -> bool {
     let group = container.group;
     let paths = container.members("volumeMounts").chain(group.inputs());
     let workspaces = members(group.node, "workspaces").map(|node| &node.value);
@@ -96,11 +96,30 @@ pub(super) fn findings(container: &Container, resolution: &Resolution) -> Vec<Fi
         // Another container may have copied the executor there.
         .find(|mounted| mounted.path == b"/kaniko" && !is_shared(container, mounted))
         .map(|mounted| over_executor(container, &mounted));
-    let of_context = resolution
-        .directory_context()
-        .filter(|context| local(container.mounts, &context.absolute).is_none())
-        .and_then(|context| of_context(container, &context.absolute));
+    let context = match resolution.directory_context() {
+        Some(context) => Some(context.absolute.clone()),
+        // It did not come to the sub-path, of which nobody knows whether it is there.
+        None => context_root(container).filter(|_| is_sub_path_of_directory(resolution)),
+    };
+    let of_context = context
+        .filter(|context| local(container.mounts, context).is_none())
+        .and_then(|context| of_context(container, resolution, &context));
     over.into_iter().chain(of_context).collect()
+}
+
+fn is_sub_path_of_directory(resolution: &Resolution) -> bool {
+    resolution.flags.as_ref().is_some_and(|flags| {
+        flags.text("context", "").starts_with("dir://") && !flags.text("context-sub-path", "").is_empty()
+    })
+}
+
+/// What the executor says where the context `shown` is empty.
+fn words_without_context(resolution: &Resolution, shown: &str) -> String {
+    let sub_path = resolution.flags.as_ref().map_or("", |flags| flags.text("context-sub-path", ""));
+    match is_sub_path_of_directory(resolution) {
+        true => format!("Error: error resolving source context: stat {shown}/{sub_path}: no such file or directory"),
+        false => NO_DOCKERFILE.to_owned(),
+    }
 }
 
 /// A volume over the executor itself (kaniko#2380).
@@ -118,9 +137,10 @@ fn over_executor(container: &Container, mounted: &Mounted) -> Finding {
     }
 }
 
-fn of_context(container: &Container, path: &[u8]) -> Option<Finding> {
+fn of_context(container: &Container, resolution: &Resolution, path: &[u8]) -> Option<Finding> {
     let shown = String::from_utf8_lossy(path).into_owned();
-    let Some(mounted) = covering(container, path) else { return not_mounted(container, path, &shown) };
+    let words = words_without_context(resolution, &shown);
+    let Some(mounted) = covering(container, path) else { return not_mounted(container, path, &shown, &words) };
     let volume = mounted.volume?;
     let place = |field: &str| volume.place_of(field).map(|place| container.span(place)).into_iter().collect();
     if let Some(host) = volume.get("hostPath") {
@@ -132,7 +152,7 @@ fn of_context(container: &Container, path: &[u8]) -> Option<Finding> {
             spans: place("hostPath"),
             notes: vec![
                 "`hostPath` is a directory of whichever node the pod runs on, not of your machine".to_owned(),
-                format!("where the node has nothing there, the executor ends with `{NO_DOCKERFILE}`"),
+                format!("where the node has nothing there, the executor ends with `{words}`"),
             ],
             help: Some(SEND.to_owned()),
         });
@@ -157,7 +177,7 @@ fn of_context(container: &Container, path: &[u8]) -> Option<Finding> {
         spans: place("emptyDir"),
         notes: vec![
             format!("no other container of the pod can put anything into `{}`", mounted.name),
-            format!("the executor ends with `{NO_DOCKERFILE}`"),
+            format!("the executor ends with `{words}`"),
         ],
         help: Some(SEND.to_owned()),
     })
@@ -165,7 +185,7 @@ fn of_context(container: &Container, path: &[u8]) -> Option<Finding> {
 
 /// No volume at all. What is below the executor's own directory may be put there in other ways, and an image of somebody's
 /// own may hold its context.
-fn not_mounted(container: &Container, path: &[u8], shown: &str) -> Option<Finding> {
+fn not_mounted(container: &Container, path: &[u8], shown: &str, words: &str) -> Option<Finding> {
     let is_known = Image::is_published(container.image()) && !mounts_somewhere(container);
     if gopath::below(path, b"/kaniko").is_some() || !is_known {
         return None;
@@ -178,7 +198,7 @@ fn not_mounted(container: &Container, path: &[u8], shown: &str) -> Option<Findin
         spans: place.map(|place| container.span(place)).into_iter().collect(),
         notes: vec![
             format!("container `{}` sees its image and its volumes, and nothing of your machine", container.name()),
-            format!("the executor ends with `{NO_DOCKERFILE}`"),
+            format!("the executor ends with `{words}`"),
         ],
         help: Some(SEND.to_owned()),
     })
@@ -216,6 +236,17 @@ mod tests {
     fn a_directory_of_the_node_is_not_one_of_this_machine() {
         let volume = "  volumes:\n  - name: source\n    hostPath:\n      path: /home/me/project\n";
         assert_eq!(found(ARGUMENTS, MOUNT, volume, &[]), [(Code::ContextOnNode, 13)]);
+    }
+
+    #[test]
+    fn a_sub_path_does_not_hide_where_the_context_is() {
+        let arguments = "[\"--context=dir:///workspace\", \"--context-sub-path=api\", \"--no-push\"]";
+        let on_node = "  volumes:\n  - name: source\n    hostPath:\n      path: /home/me/project\n";
+        let empty = "  volumes:\n  - name: source\n    emptyDir: {}\n";
+        assert_eq!(found(arguments, MOUNT, on_node, &[]), [(Code::ContextOnNode, 13)]);
+        assert_eq!(found(arguments, MOUNT, empty, &[]), [(Code::ContextVolumeEmpty, 13)]);
+        let unpacked = "[\"--context=git://example.com/a/b.git\", \"--context-sub-path=api\", \"--no-push\"]";
+        assert_eq!(found(unpacked, MOUNT, on_node, &[]), []);
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl Case {
             mounts: &[],
             files: &files,
         });
+        let mounts = [b"/workspace".to_vec()];
         let none = Rules::from_file(b"").unwrap();
         let (ignore, rules) = ignore.unwrap_or((b"", &none));
         findings(&Project {
@@ -174,6 +175,7 @@ impl Case {
             root,
             links,
             above: None,
+            mounts: if self.place == Place::Sent { &[] } else { &mounts },
             here: self.here.map(Path::new),
             plan: &Plan { empty: self.empty.clone(), ..Plan::default() },
         })

@@ -15,6 +15,8 @@ use crate::gopath;
 
 /// Paths that a note names.
 const NAMED: usize = 3;
+/// Paths that are counted: of a set-up that is only imagined, not all of them are looked for.
+const COUNTED: usize = 100;
 
 /// One for each line that lets something in.
 pub(super) fn find(project: &Project) -> Vec<Finding> {
@@ -56,6 +58,7 @@ fn told(project: &Project, content: &[u8], line: usize, pattern: &str, paths: &[
     let named: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{}`", shown(path))).collect();
     let more = match paths.len().saturating_sub(NAMED) {
         0 => String::new(),
+        COUNTED.. => " and many more".to_owned(),
         more => format!(" and {more} more"),
     };
     let stricter = format!("{}/**", pattern.trim().trim_end_matches('/'));

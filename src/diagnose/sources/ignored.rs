@@ -1,5 +1,7 @@
 //! A source that is there, and that the ignore file keeps out (kaniko#3416): to the executor it is missing.
 
+use std::path::Path;
+
 use super::{Lost, shown};
 use crate::code::Code;
 use crate::context::dockerignore::{Dialect, Rules};
@@ -9,17 +11,22 @@ use crate::diagnose::Finding;
 pub(super) fn find(lost: &Lost) -> Option<Finding> {
     let project = lost.project;
     let path = lost.path.as_ref().filter(|path| project.is_on_disk(path))?;
-    let judgement = project.rules.judge(Dialect::Docker, path);
-    let step = judgement.explanation()?.deciding().filter(|step| !step.pattern.is_exception())?;
     let file = project.ignore_file();
+    let line = excluding_line(project.rules, &file, path)?;
     let name = shown(path);
     let mut finding = lost.error(Code::CopySourceIgnored, format!("`{name}` is kept out of the build context"));
-    let line = format!("{}:{} excludes it: `{}`", file.display(), step.pattern.line(), shown(step.pattern.original()));
     finding.notes.insert(0, line);
     let exception = format!("!{name}");
     finding.help = is_let_in(project.ignore, &exception, path)
         .then(|| format!("add `{exception}` at the end of `{}`", file.display()));
     Some(finding)
+}
+
+/// Which line of the ignore file keeps a path out with Docker, if one does.
+pub fn excluding_line(rules: &Rules, file: &Path, path: &[u8]) -> Option<String> {
+    let judgement = rules.judge(Dialect::Docker, path);
+    let step = judgement.explanation()?.deciding().filter(|step| !step.pattern.is_exception())?;
+    Some(format!("{}:{} excludes it: `{}`", file.display(), step.pattern.line(), shown(step.pattern.original())))
 }
 
 /// Whether one more line at the end of the ignore file lets `path` in.

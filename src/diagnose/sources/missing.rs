@@ -27,6 +27,13 @@ pub(super) fn find(lost: &Lost) -> Option<Finding> {
         finding.help = Some(format!("write `{}`", shown(&inside)));
         return Some(finding);
     }
+    // A backslash is an escape to every builder, unless the Dockerfile says otherwise (devspace-sh/devspace#2412).
+    let with_slashes = lost.source.typed.replace('\\', "/");
+    if with_slashes != lost.source.typed && project.is_sent(with_slashes.as_bytes()) {
+        finding.notes.insert(0, format!("there is `{with_slashes}`, and `\\` is no separator of a Dockerfile"));
+        finding.help = Some(format!("write `{with_slashes}`"));
+        return Some(finding);
+    }
     if let Some(near) = typed_alike(project, path).or_else(|| moved(project, path)) {
         finding.notes.insert(0, format!("there is `{}`", shown(&near)));
     } else if lost.source.path.starts_with(b"/") {

@@ -10,7 +10,10 @@ mod letter_case;
 mod missing;
 mod outside;
 mod platform_argument;
+pub mod plain;
 mod run_heredoc;
+mod run_in_mount;
+mod run_mount;
 mod special_file;
 mod symlink;
 mod symlink_loop;
@@ -18,6 +21,8 @@ mod unmatched;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+pub use ignored::excluding_line;
 
 use super::facts::shown;
 use super::{Finding, Place, Severity, Span};
@@ -32,6 +37,7 @@ use crate::gopath;
 use crate::repair::Plan;
 
 /// What is known of a project.
+#[derive(Clone, Copy)]
 pub struct Project<'a> {
     /// The Dockerfile, as a user would name it.
     pub dockerfile: &'a Path,
@@ -57,6 +63,8 @@ pub struct Project<'a> {
     pub links: &'a [Vec<u8>],
     /// The Dockerfile's directory, relative to the context, if it is in a directory of it.
     pub above: Option<&'a [u8]>,
+    /// Where something is mounted in the pod.
+    pub mounts: &'a [Vec<u8>],
     /// The context's directory on this machine, absolute and without symlinks.
     pub here: Option<&'a Path>,
     /// What is changed before it is built.
@@ -90,6 +98,8 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     };
     let mut findings = run_heredoc::find(project, &stages);
     findings.extend(platform_argument::find(project, &stages));
+    findings.extend(run_mount::find(project, &stages));
+    findings.extend(run_in_mount::find(project, &stages));
     findings.extend(project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)));
     findings.extend(symlink_loop::find(project));
     findings.extend(ignore_weaker::find(project));

@@ -34,7 +34,7 @@ fn told(project: &Project, link: &[u8]) -> Option<Finding> {
 }
 
 /// Whether a source is the link or a directory that it is in.
-fn takes(source: &[u8], is_pattern: bool, link: &[u8]) -> bool {
+pub(super) fn takes(source: &[u8], is_pattern: bool, link: &[u8]) -> bool {
     let mut above = gopath::join(&[b"/", link]);
     loop {
         if is(source, is_pattern, &above) {
