@@ -22,7 +22,20 @@ macro_rules! codes {
 
             /// Whether it is about a difference to `docker build`, and not about a build that fails.
             pub fn is_of_fidelity(self) -> bool {
-                matches!(self, Self::RunHeredoc | Self::CopySourceSymlink | Self::PlatformArgumentEmpty)
+                matches!(
+                    self,
+                    Self::RunHeredoc
+                        | Self::CopySourceSymlink
+                        | Self::PlatformArgumentEmpty
+                        | Self::ImageFilesMissing
+                        | Self::ImageFilesAdded
+                        | Self::ImageFilesDiffer
+                        | Self::ImageModesDiffer
+                        | Self::ImageOwnersDiffer
+                        | Self::ImageSettingsDiffer
+                        | Self::ImageHoldsExecutor
+                        | Self::DockerBuildFails
+                )
             }
 
             /// What it says of itself above, in a sentence.
@@ -140,6 +153,22 @@ codes! {
     IgnorePatternWeaker = "ignore-pattern-weaker",
     /// A socket or a FIFO that is copied.
     ContextSpecialFile = "context-special-file",
+    /// Something that `docker build` puts into the image is not there with Kaniko.
+    ImageFilesMissing = "image-files-missing",
+    /// Something is in the image that `docker build` does not put there.
+    ImageFilesAdded = "image-files-added",
+    /// Something in the image is not what `docker build` makes of it.
+    ImageFilesDiffer = "image-files-differ",
+    /// Something in the image has other permission bits than with `docker build`.
+    ImageModesDiffer = "image-modes-differ",
+    /// Something in the image has another owner than with `docker build`.
+    ImageOwnersDiffer = "image-owners-differ",
+    /// What the image is run with is not what `docker build` sets.
+    ImageSettingsDiffer = "image-settings-differ",
+    /// The executor's own files come into the image.
+    ImageHoldsExecutor = "image-holds-executor",
+    /// `docker build` fails where Kaniko goes on.
+    DockerBuildFails = "docker-build-fails",
     /// `RUN` of a text that stands in the Dockerfile.
     RunHeredoc = "run-heredoc",
     /// `ARG TARGETARCH` and the like without a value: `docker build` sets them, Kaniko does not.

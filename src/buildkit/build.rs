@@ -22,8 +22,8 @@ pub struct Asked<'a> {
     pub given: Values,
     /// `--target`.
     pub target: Option<&'a str>,
-    /// What is built for.
-    pub platform: Platform,
+    /// What is built for; if that is not known, its arguments are empty.
+    pub platform: Option<Platform>,
     /// The build context as it is sent.
     pub context: &'a RootFs,
     /// What is in its files.
@@ -64,7 +64,7 @@ pub fn build(file: &Dockerfile, asked: &Asked) -> End {
     let Some(target) = stages.target(asked.target) else { return End::Unknown };
     let name =
         asked.target.filter(|name| !name.is_empty()).or(stages.stages[target].name.as_ref().map(|name| &*name.text));
-    let globals = Globals::new(asked.given.clone(), &stages.meta_args, &asked.platform, name, file.escape);
+    let globals = Globals::new(asked.given.clone(), &stages.meta_args, asked.platform.as_ref(), name, file.escape);
     let Ok(globals) = globals else { return End::Unknown };
     let bases = stages.stages.iter().map(|stage| globals.expand(&stage.base.text)).collect::<Result<Vec<_>, _>>();
     let Ok(bases) = bases else { return End::Unknown };

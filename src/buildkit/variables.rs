@@ -26,18 +26,23 @@ pub struct Globals {
 }
 
 impl Globals {
-    /// Of `--build-arg` values, the `ARG`s before the first stage, and the name of the stage that is built, if it has one.
+    /// Of `--build-arg` values, the `ARG`s before the first stage, the platform, whose arguments are empty if it is not known,
+    /// and the name of the stage that is built, if it has one.
     ///
     /// # Errors
     /// A default that cannot be expanded.
     pub fn new(
         given: Values,
         args: &[Arg],
-        platform: &Platform,
+        platform: Option<&Platform>,
         target: Option<&str>,
         escape: Escape,
     ) -> Result<Self, ExpandError> {
-        let mut globals = Self { known: platform.arguments(target), given, escape };
+        let known = match platform {
+            Some(platform) => platform.arguments(target),
+            None => Platform::default().arguments(target).into_keys().map(|name| (name, String::new())).collect(),
+        };
+        let mut globals = Self { known, given, escape };
         for (name, value) in &mut globals.known {
             if let Some(given) = globals.given.get(name) {
                 value.clone_from(given);
@@ -188,7 +193,8 @@ mod tests {
         let file = dockerfile::parse(dockerfile).unwrap();
         let stages = file.stages(Channel::Labs).unwrap();
         let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let globals = Globals::new(given, &stages.meta_args, &Platform::default(), Some("end"), file.escape).unwrap();
+        let globals =
+            Globals::new(given, &stages.meta_args, Some(&Platform::default()), Some("end"), file.escape).unwrap();
         let mut scope = globals.scope(true);
         for stage in &stages.stages {
             if stage.base.text != "scratch" && stage.base.text != "s" {
@@ -252,7 +258,7 @@ mod tests {
 
     #[test]
     fn in_a_heredoc_quotes_are_kept() {
-        let globals = Globals::new(Values::new(), &[], &Platform::default(), None, Escape::Backslash).unwrap();
+        let globals = Globals::new(Values::new(), &[], Some(&Platform::default()), None, Escape::Backslash).unwrap();
         let mut scope = globals.scope(true);
         scope.known.insert("A".to_owned(), "1".to_owned());
         assert_eq!(scope.expand_text("'$A' \"$A\" \\$A ${B:-2}\n").unwrap().unwrap(), "'1' \"1\" $A 2\n");

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::listing::{Entry, Kind as Sent, Listing};
-use crate::executor::files::{Kind, PodFiles};
-use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace};
+use crate::executor::files::{Attributes, Kind, PodFiles};
+use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace, MOUNTED_DIRECTORIES, MOUNTED_FILES};
 use crate::gopath;
+use crate::rootfs::DIRECTORY_MODE;
 
 /// What is in the pod, by path; and the names in its directories.
 #[derive(Debug)]
 pub struct AsSent<'a> {
-    kinds: HashMap<Vec<u8>, Kind>,
+    kinds: HashMap<Vec<u8>, (Kind, u32)>,
     names: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     dockerfile: &'a [u8],
 }
@@ -21,13 +22,19 @@ impl<'a> AsSent<'a> {
     pub fn new(listing: &Listing, dockerfile: &'a [u8], beside: &[Entry]) -> Self {
         let mut pod = Self { kinds: HashMap::with_capacity(listing.entries.len()), names: HashMap::new(), dockerfile };
         let root = root();
-        pod.add(b"/".to_vec(), Kind::Directory);
+        pod.add(b"/".to_vec(), Kind::Directory, DIRECTORY_MODE);
         for directory in [&b"/kaniko"[..], b"/workspace", CONTEXT_VOLUME.as_bytes(), &root] {
-            pod.add(directory.to_vec(), Kind::Directory);
+            pod.add(directory.to_vec(), Kind::Directory, DIRECTORY_MODE);
+        }
+        for directory in MOUNTED_DIRECTORIES.into_iter().chain(["/etc"]) {
+            pod.add(directory.as_bytes().to_vec(), Kind::Directory, DIRECTORY_MODE);
+        }
+        for file in MOUNTED_FILES {
+            pod.add(file.as_bytes().to_vec(), Kind::File, 0o644);
         }
         let place = ContextPlace::Volume;
         for beside in [place.dockerfile().to_owned(), place.dockerfile_ignore()] {
-            pod.add(gopath::join(&[CONTEXT_VOLUME.as_bytes(), beside.as_bytes()]), Kind::File);
+            pod.add(gopath::join(&[CONTEXT_VOLUME.as_bytes(), beside.as_bytes()]), Kind::File, 0o644);
         }
         let inside = listing.entries.iter().map(|entry| (entry, &root[..]));
         for (entry, above) in beside.iter().map(|entry| (entry, CONTEXT_VOLUME.as_bytes())).chain(inside) {
@@ -36,18 +43,24 @@ impl<'a> AsSent<'a> {
                 Sent::Directory => Kind::Directory,
                 Sent::Symlink { target } => Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
             };
-            pod.add(gopath::join(&[above, entry.path.as_os_str().as_bytes()]), kind);
+            pod.add(gopath::join(&[above, entry.path.as_os_str().as_bytes()]), kind, entry.mode);
         }
         pod
     }
 
-    fn add(&mut self, path: Vec<u8>, kind: Kind) {
+    fn add(&mut self, path: Vec<u8>, kind: Kind, mode: u32) {
         if path != b"/" {
             let name = gopath::file_name(&path).to_vec();
             self.names.entry(gopath::parent(&path)).or_default().push(name);
         }
-        self.kinds.insert(path, kind);
+        self.kinds.insert(path, (kind, mode));
     }
+}
+
+/// Where something is mounted in the pod.
+pub fn mounts() -> Vec<Vec<u8>> {
+    let all = MOUNTED_DIRECTORIES.into_iter().chain(MOUNTED_FILES).chain([CONTEXT_VOLUME]);
+    all.map(|path| path.as_bytes().to_vec()).collect()
 }
 
 /// Where the context is in the pod.
@@ -57,13 +70,19 @@ pub fn root() -> Vec<u8> {
 
 impl PodFiles for AsSent<'_> {
     fn kind(&self, path: &[u8]) -> Option<Kind> {
-        self.kinds.get(path).cloned()
+        self.kinds.get(path).map(|(kind, _)| kind.clone())
     }
 
     fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
         let mut names = self.names.get(directory).cloned().unwrap_or_default();
         names.sort();
         names
+    }
+
+    /// Everything is sent as root's.
+    fn attributes(&self, path: &[u8]) -> Attributes {
+        let mode = self.kinds.get(path).map_or(DIRECTORY_MODE, |(_, mode)| *mode);
+        Attributes { mode, ..Attributes::DIRECTORY }
     }
 
     /// Of the two files that decide what is built.

@@ -1,6 +1,7 @@
 //! Findings: what is wrong, or may be, as data. Pure.
 
 pub mod facts;
+pub mod fidelity;
 mod finding;
 pub mod manifest;
 mod near;

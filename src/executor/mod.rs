@@ -24,6 +24,13 @@ pub const HELPER_IMAGE: &str = "gcr.io/kaniko-project/executor:v1.24.0-debug";
 /// (kaniko v1.24.0 `pkg/util/fs_util.go`, the ignore list), and a mount here is safe in every release.
 pub const CONTEXT_VOLUME: &str = "/kaniko/buildcontext";
 
+/// Files that a kubelet mounts into every container (Kubernetes v1.33 `pkg/kubelet/kubelet_pods.go` `makeMounts`, and the
+/// container runtimes): whatever an image has there does not show, and does not come into an image that is built there.
+pub const MOUNTED_FILES: [&str; 4] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log"];
+
+/// Directories that are mounts in every container.
+pub const MOUNTED_DIRECTORIES: [&str; 3] = ["/dev", "/proc", "/sys"];
+
 /// The build context below [`CONTEXT_VOLUME`].
 pub const CONTEXT_DIRECTORY: &str = "context";
 

@@ -28,7 +28,7 @@ use crate::executor::image::Image;
 use crate::executor::log::Log;
 use crate::repair::Plan;
 use crate::report::{self, LogForm, Progress, Style};
-use crate::request::{DockerfileSource, ExplainRequest, Remains};
+use crate::request::{DockerfileSource, ExplainRequest, Fidelity, Remains};
 
 /// Writes the causes to standard output and returns whether anything failed.
 ///
@@ -294,7 +294,13 @@ impl<'a> AtHand<'a> {
             Ok(_) if log.lost_source().is_none() => Ok(vec![]),
             Ok(dockerfile) => {
                 let listing = scan(&self.context, Excluded::Prune)?;
-                Ok(of_sources(&self.context, dockerfile, &listing, &Asked { image, ..Asked::default() }, &Plan::default()))
+                Ok(of_sources(
+                    &self.context,
+                    dockerfile,
+                    &listing,
+                    &Asked { image, fidelity: Fidelity::Off, ..Asked::default() },
+                    &Plan::default(),
+                ))
             }
         }
     }

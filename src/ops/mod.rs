@@ -7,6 +7,7 @@ mod build;
 mod check;
 #[expect(clippy::disallowed_methods, reason = "edge: reads a log")]
 mod explain;
+mod fidelity;
 mod list;
 mod manifest;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::fidelity::{self, Compared};
 use crate::context::as_sent::{self, AsSent};
 use crate::context::dockerignore::Rules;
 use crate::context::listing::{Kind, Listing};
 use crate::context::locate::{BuildContext, TextFile};
 use crate::context::mounts::Mounts;
-use crate::diagnose::Finding;
 use crate::diagnose::sources::{self, Project};
+use crate::diagnose::{Finding, Severity};
+use crate::executor::ContextPlace;
 use crate::executor::files::Mount;
 use crate::executor::image::Image;
 use crate::executor::resolve::{Setup, Stdin, resolve};
-use crate::executor::{CONTEXT_VOLUME, ContextPlace};
 use crate::repair::Plan;
 use crate::request::Fidelity;
 
@@ -54,6 +55,7 @@ pub(super) fn with_project(
     // What cannot be read or is no text has been told otherwise.
     let (Ok(rules), Ok(text)) = (Rules::from_file(content), str::from_utf8(&dockerfile.content)) else { return vec![] };
     let copy = plan.edits.apply(text);
+    let all = listing;
     let listing = &*plan.listing(listing);
     let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside);
     let mut arguments = ContextPlace::Volume.args();
@@ -64,7 +66,7 @@ pub(super) fn with_project(
     arguments.extend(build_args.map(|arg| format!("--build-arg={arg}")));
     arguments.extend(plan.flags.iter().chain(asked.executor_flags).cloned());
     let environment = BTreeMap::new();
-    let mounts = [CONTEXT_VOLUME.as_bytes().to_vec()];
+    let mounts = as_sent::mounts();
     let mut resolution = resolve(&Setup {
         image: asked.image,
         arguments: &arguments,
@@ -88,7 +90,7 @@ pub(super) fn with_project(
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
     let here = context.root.canonicalize().ok();
-    let findings = look(&Project {
+    let mut findings = look(&Project {
         dockerfile: &dockerfile.path,
         text,
         family: asked.image.family,
@@ -105,6 +107,19 @@ pub(super) fn with_project(
         here: here.as_deref(),
         plan,
     });
+    // Where nothing is built, nothing differs.
+    if asked.fidelity != Fidelity::Off && findings.iter().all(|finding| finding.severity < Severity::Error) {
+        findings.extend(fidelity::findings(&Compared {
+            root: &context.root,
+            dockerfile: &dockerfile.path,
+            text,
+            listing: all,
+            plan,
+            resolution: &resolution,
+            build_args: asked.build_args,
+            target: asked.target,
+        }));
+    }
     told(findings, asked.fidelity)
 }
 

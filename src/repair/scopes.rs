@@ -84,8 +84,14 @@ impl Project<'_> {
                     variant: Some((*variant).to_owned()),
                 };
                 let given = self.given.clone();
-                Globals::new(given, &self.stages.meta_args, &platform, self.target_name.as_deref(), self.file.escape)
-                    .ok()
+                Globals::new(
+                    given,
+                    &self.stages.meta_args,
+                    Some(&platform),
+                    self.target_name.as_deref(),
+                    self.file.escape,
+                )
+                .ok()
             })
             .collect();
         for (index, stage) in self.built().enumerate() {

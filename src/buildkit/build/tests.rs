@@ -37,7 +37,7 @@ fn context(things: &[&str]) -> RootFs {
 fn built(dockerfile: &str, things: &[&str]) -> End {
     let file = dockerfile::parse(dockerfile).unwrap();
     let context = context(things);
-    let (given, platform) = (Values::new(), Platform::default());
+    let (given, platform) = (Values::new(), Some(Platform::default()));
     build(&file, &Asked { given, target: None, platform, context: &context, contents: &Nothing })
 }
 

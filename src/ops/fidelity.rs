@@ -1,0 +1,209 @@
+//! Where the image will not be the one that `docker build` makes: both models of the same Dockerfile, over what is on disk
+//! and over what is sent of it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::buildkit::{self, Asked as AskedOfDocker, Contents};
+use crate::context::listing::{Content as Packed, Entry, Kind as EntryKind, Listing};
+use crate::context::root::Root;
+use crate::context::scan::open;
+use crate::diagnose::{Finding, fidelity};
+use crate::dockerfile::{self, Channel};
+use crate::executor::CONTEXT_VOLUME;
+use crate::executor::resolve::{End, Resolution};
+use crate::gopath;
+use crate::repair::Plan;
+use crate::rootfs::{Content, Kind, Node, RootFs};
+
+/// What is compared.
+pub(super) struct Compared<'a> {
+    /// The context's directory.
+    pub root: &'a Path,
+    /// The Dockerfile, as a user would name it.
+    pub dockerfile: &'a Path,
+    /// What is in it.
+    pub text: &'a str,
+    /// What is sent, before anything is repaired.
+    pub listing: &'a Listing,
+    /// What is repaired.
+    pub plan: &'a Plan,
+    /// What the executor does with it.
+    pub resolution: &'a Resolution,
+    /// Build arguments, each `KEY=VALUE`; those of the plan come on top.
+    pub build_args: &'a [String],
+    /// The stage that was asked for.
+    pub target: Option<&'a str>,
+}
+
+/// Files up to this size are looked into whole.
+const TEXT: u64 = 1 << 20;
+
+/// The findings, if both builders get to an image; or if only the executor does.
+pub(super) fn findings(compared: &Compared) -> Vec<Finding> {
+    let (End::Built, Some(made)) = (&compared.resolution.end, &compared.resolution.made) else { return vec![] };
+    let Ok(file) = dockerfile::parse(compared.text) else { return vec![] };
+    let Ok(stages) = file.stages(Channel::Any) else { return vec![] };
+    let Ok(root) = open(compared.root) else { return vec![] };
+    let disk = Disk { root, packed: packed(compared.plan) };
+    let given = compared.build_args.iter().chain(&compared.plan.build_args);
+    let given = given.filter_map(|given| given.split_once('='));
+    let asked = AskedOfDocker {
+        given: given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        target: compared.target,
+        // What of it the executor is told is among the arguments, and what is not is told elsewhere.
+        platform: None,
+        context: &rootfs(compared.listing),
+        contents: &disk,
+    };
+    let docker = match buildkit::build(&file, &asked) {
+        buildkit::End::Built(built) => built,
+        buildkit::End::Failed { by, words } => {
+            return vec![fidelity::fails(by, &words, compared.dockerfile, compared.text, &stages, &file)];
+        }
+        buildkit::End::Unknown => return vec![],
+    };
+    let images = fidelity::Images {
+        docker: &docker,
+        kaniko: made,
+        original: &|at| compared.plan.edits.original(&(at..at)).start,
+        same: &|theirs, ours| disk.is_same(theirs, ours),
+    };
+    fidelity::findings(&images, compared.dockerfile, compared.text, &stages, &file)
+}
+
+/// The context as `docker build` has it: all of it is root's.
+fn rootfs(listing: &Listing) -> RootFs {
+    let mut rootfs = RootFs::default();
+    for entry in &listing.entries {
+        let path = entry.path.as_os_str().as_bytes();
+        let kind = match &entry.kind {
+            EntryKind::Directory => Kind::Directory,
+            EntryKind::File { .. } => Kind::File(Content::Context(path.to_vec())),
+            EntryKind::Symlink { target } => Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
+        };
+        rootfs.put(gopath::join(&[b"/", path]), Node { kind, mode: entry.mode, ..Node::directory(0) });
+    }
+    rootfs
+}
+
+/// Where what is packed in the place of something else, or beside the context, comes from.
+fn packed(plan: &Plan) -> HashMap<Vec<u8>, Content> {
+    let instead = plan.replaced.iter().flat_map(|replaced| &replaced.with);
+    let root = crate::context::as_sent::root();
+    let beside = plan.beside.iter().map(|entry| (gopath::join(&[CONTEXT_VOLUME.as_bytes(), path(entry)]), entry));
+    let within = instead.map(|entry| (gopath::join(&[&root, path(entry)]), entry));
+    beside.chain(within).filter_map(|(pod, entry)| Some((pod, content(entry)?))).collect()
+}
+
+fn path(entry: &Entry) -> &[u8] {
+    entry.path.as_os_str().as_bytes()
+}
+
+fn content(entry: &Entry) -> Option<Content> {
+    let EntryKind::File { content, .. } = &entry.kind else { return None };
+    Some(match content {
+        Packed::Disk => Content::Context(path(entry).to_vec()),
+        Packed::At(path) => Content::Context(path.as_os_str().as_bytes().to_vec()),
+        Packed::Memory(bytes) => match str::from_utf8(bytes) {
+            Ok(text) => Content::Text(text.to_owned()),
+            Err(_) => Content::Unknown,
+        },
+        Packed::Spooled(_) => Content::Unknown,
+    })
+}
+
+/// What is in the context's files.
+struct Disk {
+    root: Root,
+    /// By path in the pod.
+    packed: HashMap<Vec<u8>, Content>,
+}
+
+impl Disk {
+    /// What the executor finds, in terms of what is on disk.
+    fn real(&self, content: &Content) -> Content {
+        let pod = match content {
+            Content::Pod(path) => path.clone(),
+            Content::Context(path) => gopath::join(&[&crate::context::as_sent::root(), path]),
+            other => return other.clone(),
+        };
+        self.packed.get(&pod).unwrap_or(content).clone()
+    }
+
+    fn is_same(&self, docker: &Content, kaniko: &Content) -> bool {
+        match (docker, &self.real(kaniko)) {
+            (theirs, ours) if theirs == ours => true,
+            (Content::Text(theirs), Content::Text(ours)) => theirs == ours,
+            (theirs, ours) => match (self.open(theirs), self.open(ours)) {
+                (Some(theirs), Some(ours)) => is_same(theirs, ours),
+                _ => false,
+            },
+        }
+    }
+
+    fn open(&self, content: &Content) -> Option<File> {
+        let Content::Context(path) = content else { return None };
+        let path: PathBuf = std::ffi::OsStr::from_bytes(path).into();
+        self.root.open_file(&path).ok()
+    }
+}
+
+/// Whether two files hold the same.
+fn is_same(mut one: File, mut other: File) -> bool {
+    let size = |file: &File| file.metadata().map(|metadata| metadata.len()).ok();
+    if size(&one) != size(&other) {
+        return false;
+    }
+    let (mut first, mut second) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let Ok(read) = one.read(&mut first) else { return false };
+        if other.read_exact(&mut second[..read]).is_err() || first[..read] != second[..read] {
+            return false;
+        }
+        if read == 0 {
+            return true;
+        }
+    }
+}
+
+impl Contents for Disk {
+    fn text(&self, content: &Content) -> Option<Vec<u8>> {
+        if let Content::Text(text) = content {
+            return Some(text.clone().into_bytes());
+        }
+        let mut bytes = Vec::new();
+        self.open(content)?.take(TEXT).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// What is compressed may hold an archive.
+    fn is_archive(&self, content: &Content) -> Option<bool> {
+        if let Content::Text(_) = content {
+            return Some(false);
+        }
+        let mut start = Vec::new();
+        self.open(content)?.take(512).read_to_end(&mut start).ok()?;
+        const COMPRESSED: [&[u8]; 4] =
+            [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
+        if COMPRESSED.iter().any(|magic| start.starts_with(magic)) {
+            return None;
+        }
+        Some(is_tar_header(&start))
+    }
+}
+
+/// Whether a block is the header of a tar archive: its checksum says so.
+fn is_tar_header(block: &[u8]) -> bool {
+    let Some(field) = block.get(148..156) else { return false };
+    let digits: Vec<u8> = field.iter().copied().filter(u8::is_ascii_digit).collect();
+    let Some(told) = str::from_utf8(&digits).ok().and_then(|text| u64::from_str_radix(text, 8).ok()) else {
+        return false;
+    };
+    let blank = |at: usize, byte: u8| if (148..156).contains(&at) { b' ' } else { byte };
+    let sum: u64 = block.iter().enumerate().map(|(at, &byte)| u64::from(blank(at, byte))).sum();
+    block.len() == 512 && sum == told
+}
