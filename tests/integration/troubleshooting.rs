@@ -610,6 +610,13 @@ fn printed() -> BTreeMap<Code, String> {
         ("FROM golang\nRUN --mount=source=go.mod,target=go.mod go mod download\n", &[Code::RunMount]),
         ("FROM debian\nCOPY app.yaml /etc/\n", &[Code::CopySourceSymlink]),
         ("FROM debian\nARG TARGETARCH\n", &[Code::PlatformArgumentEmpty]),
+        ("FROM scratch\nLABEL a=b\nCOPY conf/v2.yaml /etc/hosts\n", &[Code::ImageFilesMissing]),
+        ("FROM scratch AS s\nCOPY bin /bin\nFROM scratch\nCOPY --from=s /bin /\n", &[Code::ImageModesDiffer]),
+        ("FROM scratch AS s\nCOPY bin /bin\nFROM scratch\nCOPY --from=s /bin/run /app\n", &[Code::ImageFilesDiffer]),
+        ("FROM scratch\nWORKDIR /app\nCOPY --chown=1:2 conf .\n", &[Code::ImageOwnersDiffer]),
+        ("FROM debian\nEXPOSE 3000-3001\n", &[Code::ImageSettingsDiffer]),
+        ("FROM scratch\nCOPY conf /f\nCOPY opt* /o/\n", &[Code::ImageHoldsExecutor]),
+        ("FROM scratch\nCOPY gone /o\n", &[Code::DockerBuildFails]),
         (
             "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
              build /w\n",
@@ -631,10 +638,16 @@ fn printed() -> BTreeMap<Code, String> {
             .file("loops/a", "")
             .file("conf/v2.yaml", "")
             .link("app.yaml", "conf/v2.yaml")
+            .link("gone", "no")
+            .link("bin/run", "su")
+            .of_mode("bin/su", "", 0o4755)
             .link("loops/self", "self");
         let text = Tool::new(&["check", "--fidelity=warn"]).within(tree.path()).run().stdout().to_owned();
         printed.extend(codes.iter().map(|code| (*code, text.clone())));
     }
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY * /w/\n").file("src/App.java", "");
+    let text = Tool::new(&["check"]).within(tree.path()).run().stdout().to_owned();
+    printed.insert(Code::ImageFilesAdded, text);
     printed
 }
 

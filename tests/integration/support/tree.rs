@@ -33,8 +33,13 @@ impl Tree {
 
     #[must_use]
     pub fn executable(self, path: &str, content: &str) -> Self {
+        self.of_mode(path, content, 0o755)
+    }
+
+    #[must_use]
+    pub fn of_mode(self, path: &str, content: &str, mode: u32) -> Self {
         let path = self.write(path, content);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         self
     }
 
