@@ -187,6 +187,9 @@ fn failed(observed: &Observed) -> Cause {
     let dockerfile = observed.project.as_ref().and_then(|project| project.dockerfile);
     if let Some((ran, found)) = Ran::last_of(log.failed_runs(), dockerfile.map(|(_, text)| text)) {
         finding.notes.extend(output());
+        finding.notes.extend(needs_mount(&ran.text).then(|| {
+            "upstream's executor passes over `--mount`, and runs the command without it; the fork's does not".to_owned()
+        }));
         finding.spans.extend(found.zip(dockerfile).map(|(found, (file, text))| span(file, text, &found)));
         finding.message = format!("`{}` failed", shortened(&ran.text));
     }
@@ -203,6 +206,12 @@ fn failed(observed: &Observed) -> Cause {
         _ => Sure::Certain,
     };
     Cause { finding, sure }
+}
+
+/// Whether a `RUN` mounts what its command may not do without.
+fn needs_mount(run: &str) -> bool {
+    let mut mounts = run.split_whitespace().filter_map(|word| word.strip_prefix("--mount="));
+    mounts.any(|mount| !mount.contains("type=cache") && !mount.contains("type=tmpfs"))
 }
 
 /// A source that was not there, as the build context at hand explains it.
@@ -595,6 +604,20 @@ mod tests {
         let other = the_one(&Observed { project: project("FROM golang:1\nRUN other\n", &[]), ..of(&log) });
         assert_eq!(other.finding.spans, [], "another Dockerfile");
         assert_eq!(the_one(&of(&log)).finding.spans, []);
+    }
+
+    #[test]
+    fn a_command_that_wants_a_mount_may_fail_for_want_of_it() {
+        let notes = |run: &str| {
+            let log = Log::of(&format!(
+                "INFO[0000] Building stage 'node' [idx: '0', base-idx: '-1']\nINFO[0001] RUN {run}\nINFO[0001] Running: [/bin/sh -c x]\n\
+                 error building image: error building stage: failed to execute command: waiting for process to exit: exit status 1"
+            ));
+            the_one(&of(&log)).finding.notes.len()
+        };
+        assert_eq!(notes("--mount=type=secret,id=npmrc npm ci"), 2);
+        assert_eq!(notes("--mount=type=cache,target=/root/.npm npm ci"), 1);
+        assert_eq!(notes("npm ci"), 1);
     }
 
     #[test]

@@ -165,6 +165,29 @@ fn an_init_container_that_fails_ends_the_build_at_once() {
     }
 }
 
+/// What the findings `run-in-mount` and `run-mount` rest upon.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn what_run_writes_to_a_mount_is_not_in_the_image_and_what_copy_puts_there_is() {
+    let namespace = Namespace::new();
+    let elsewhere = Tree::new();
+    let template = elsewhere.write(
+        "pod.yaml",
+        "spec:\n  containers:\n  - name: kaniko\n    volumeMounts: [{name: out, mountPath: /out}]\n  volumes: [{name: out, emptyDir: {}}]\n",
+    );
+    let dockerfile = format!(
+        "FROM {}\nWORKDIR /out\nCOPY x copied\nRUN cp copied made && cp copied /beside\n\
+         RUN --mount=type=bind,source=x,target=/there test ! -e /there\n",
+        base_image()
+    );
+    let tree = Tree::small().file("Dockerfile", dockerfile);
+    let finished = namespace.build(&tree).arg("--pod-template").arg(&template).run();
+    let image = Image::pull(finished.reference());
+    assert_eq!((image.text("out/copied"), image.text("beside")), ("x\n", "x\n"));
+    assert!(!image.paths().contains(&"out/made"), "{:?}", image.paths());
+    assert!(finished.stderr.contains("warning[run-mount]: "), "{}", finished.stderr);
+}
+
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
 fn a_template_that_breaks_the_build_makes_no_pod() {

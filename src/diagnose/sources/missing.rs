@@ -125,6 +125,18 @@ mod tests {
         assert_eq!(notes("FROM scratch\nCOPY app.jar /\n", &["/a/app.jar", "/b/app.jar"]), Vec::<String>::new());
     }
 
+    /// devspace-sh/devspace#2412.
+    #[test]
+    fn a_backslash_is_no_separator() {
+        let case = Case::of("FROM scratch\nCOPY src\\app.js /\n", &["/src/app.js"]);
+        let finding = case.finding(Code::CopySourceMissing);
+        assert_eq!(finding.help.as_deref(), Some("write `src/app.js`"));
+        assert_eq!(finding.notes[0], "there is `src/app.js`, and `\\` is no separator of a Dockerfile");
+        let other = Case::of("FROM scratch\nCOPY src\\app.js /\n", &["/lib/x"]).finding(Code::CopySourceMissing);
+        assert_eq!(other.help, None);
+        Case::of("# escape=`\nFROM scratch\nCOPY src/app.js C:\\\\app\\\\\n", &["/src/app.js"]).no_findings();
+    }
+
     /// kaniko#1723: it is meant from the image.
     #[test]
     fn a_leading_slash_is_the_contexts_root() {
