@@ -461,6 +461,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_sent_can_be_named_without_a_look_at_it() {
+        let root =
+            tree("a\n!a/b/keep\n*.log\nd\n", &["a/b/keep", "a/b/drop", "a/c/drop", "d/x/y", "d/z", "e.log", "f"]);
+        let (listing, names) = scan_naming(&locate::build_context(root.path(), None).unwrap()).unwrap();
+        assert_eq!(listing.entries, list(root.path(), Excluded::Prune).entries);
+        assert_eq!(listing.excluded, Totals::default());
+        assert_eq!(names, ["a/b/drop", "a/c", "d", "e.log"].map(Path::new));
+    }
+
+    #[test]
     fn modes_and_link_targets_are_taken_as_they_are() {
         let root = tree("", &["run"]);
         fs::set_permissions(root.path().join("run"), fs::Permissions::from_mode(0o4751)).unwrap();
