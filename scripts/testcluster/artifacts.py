@@ -1,4 +1,4 @@
-"""The built things: two Go programs and the image archives, made once and cached.
+"""The built things: Go programs and the image archives, made once and cached.
 
 The name of each holds a hash of all it is made from, so a change of a pinned version
 makes a new one and nothing has to be invalidated. Each is written under a temporary
@@ -17,10 +17,12 @@ from typing import Callable
 import host
 import images
 from report import Failure, elapsed, say
-from settings import (ARCHITECTURE, KANIKO_MODULE, KANIKO_SOURCE, KANIKO_VERSION, KUBERNETES_SOURCE,
-                      KUBERNETES_VERSION, PATH, SOURCE, cache)
+from settings import (ARCHITECTURE, BUILDKIT_MODULE, BUILDKIT_SOURCE, BUILDKIT_VERSION, KANIKO_MODULE,
+                      KANIKO_SOURCE, KANIKO_VERSION, KUBERNETES_SOURCE, KUBERNETES_VERSION, PATH, SOURCE, cache)
 
 GO_PATIENCE = 20 * 60
+# Prefixes of what is not complete. The oracle is built without the cluster's lock: each clears its own away only.
+UNFINISHED, ORACLE_UNFINISHED = ".building-", ".oracle-"
 
 
 @dataclass
@@ -34,17 +36,26 @@ class Artifacts:
 def provide() -> Artifacts:
     """All artefacts, those that are missing built first."""
     cache().mkdir(parents=True, exist_ok=True)
-    for abandoned in cache().glob(".building-*"):
+    for abandoned in cache().glob(f"{UNFINISHED}*"):
         shutil.rmtree(abandoned)
-    kubernetes = _go_program("kubernetes", KUBERNETES_SOURCE, ".", _kubernetes_version_flags())
-    executor = _go_program("executor", KANIKO_SOURCE, f"{KANIKO_MODULE}/cmd/executor",
-                           f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")
+    kubernetes = _go_programs("kubernetes", KUBERNETES_SOURCE, ["."], _kubernetes_version_flags())
+    executor = _go_programs("executor", KANIKO_SOURCE, [f"{KANIKO_MODULE}/cmd/executor"],
+                            f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")
     busybox = _cached("busybox", _digest(ARCHITECTURE, host.BUSYBOX_RELEASE), host.unpack_busybox)
     recipe = _digest(executor.name, hashlib.sha256(busybox.read_bytes()).hexdigest(),
                      host.package_version("ca-certificates"), (SOURCE / "images.py").read_text())
     node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor, busybox))
     base_image = _cached("base-image.tar", recipe, lambda out: images.write_base_image(out, busybox))
     return Artifacts(kubernetes, executor, node_images, base_image)
+
+
+def provide_oracle() -> Path:
+    """The directory of buildkitd and buildctl, built first if it is not there."""
+    for abandoned in cache().glob(f"{ORACLE_UNFINISHED}*"):
+        shutil.rmtree(abandoned)
+    packages = [f"{BUILDKIT_MODULE}/cmd/{name}" for name in ("buildkitd", "buildctl")]
+    return _go_programs("buildkit", BUILDKIT_SOURCE, packages, f"-X {BUILDKIT_MODULE}/version.Version={BUILDKIT_VERSION}",
+                        prefix=ORACLE_UNFINISHED)
 
 
 def _kubernetes_version_flags() -> str:
@@ -54,7 +65,8 @@ def _kubernetes_version_flags() -> str:
     return " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in variables.items())
 
 
-def _go_program(name: str, source: Path, package: str, version_flags: str) -> Path:
+def _go_programs(name: str, source: Path, packages: list[str], version_flags: str, prefix: str = UNFINISHED) -> Path:
+    """A program, or the directory of several."""
     sources = [path.read_text() for path in sorted(source.iterdir()) if path.suffix in (".go", ".mod", ".sum")]
     flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {version_flags}"]
 
@@ -62,10 +74,12 @@ def _go_program(name: str, source: Path, package: str, version_flags: str) -> Pa
         go = shutil.which("go", path=PATH)
         if not go:
             raise Failure(f"Go 1.24 or newer is needed to build {name} and is not on PATH")
+        if len(packages) > 1:
+            out.mkdir()
         env = {**os.environ, "PATH": PATH, "CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": ARCHITECTURE}
-        _logged([go, "build", *flags, "-o", str(out), package], cwd=source, env=env, log=cache() / f"{name}.log")
+        _logged([go, "build", *flags, "-o", str(out), *packages], cwd=source, env=env, log=cache() / f"{name}.log")
 
-    return _cached(name, _digest(ARCHITECTURE, package, *flags, *sources), build)
+    return _cached(name, _digest(ARCHITECTURE, *packages, *flags, *sources), build, prefix)
 
 
 def _logged(argv: list[str], log: Path, **options) -> None:
@@ -85,7 +99,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
+def _cached(name: str, key: str, make: Callable[[Path], None], prefix: str = UNFINISHED) -> Path:
     """The artefact of that name and key, made first if it is not there."""
     stem, dot, suffix = name.partition(".")
     final = cache() / f"{stem}-{key}{dot}{suffix}"
@@ -94,7 +108,7 @@ def _cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
     say(f"building {name}")
     began = elapsed()
     # A directory of its own, so that an interrupted build leaves one thing to delete.
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=cache()) as directory:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=cache()) as directory:
         out = Path(directory) / name
         make(out)
         out.rename(final)

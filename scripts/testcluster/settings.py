@@ -15,6 +15,8 @@ SOURCE = Path(__file__).resolve().parent
 KUBERNETES_SOURCE = SOURCE / "kubernetes"
 KANIKO_SOURCE = SOURCE / "kaniko"
 KANIKO_MODULE = "github.com/GoogleContainerTools/kaniko"
+BUILDKIT_SOURCE = SOURCE / "buildkit"
+BUILDKIT_MODULE = "github.com/moby/buildkit"
 
 # Everything of the running cluster. Short, because UNIX socket paths below it must
 # stay under 108 bytes.
@@ -78,6 +80,7 @@ def module_version(source: Path, module: str) -> str:
 
 KUBERNETES_VERSION = module_version(KUBERNETES_SOURCE, "k8s.io/kubernetes")
 KANIKO_VERSION = module_version(KANIKO_SOURCE, KANIKO_MODULE)
+BUILDKIT_VERSION = module_version(BUILDKIT_SOURCE, BUILDKIT_MODULE)
 EXECUTOR_IMAGE = f"gcr.io/kaniko-project/executor:{KANIKO_VERSION}"
 EXECUTOR_DEBUG_IMAGE = f"{EXECUTOR_IMAGE}-debug"
 
