@@ -104,3 +104,10 @@ bring_cluster_up() {
 	exports=$("$root/scripts/cluster" env) || exit
 	eval "$exports"
 }
+
+# BuildKit, which says what image Docker would have built, and the variable that names it.
+provide_oracle() {
+	[ -z "${KANIKO_LOCAL_TEST_ORACLE:-}" ] || return 0
+	KANIKO_LOCAL_TEST_ORACLE=$("$root/scripts/oracle") || exit
+	export KANIKO_LOCAL_TEST_ORACLE
+}

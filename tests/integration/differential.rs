@@ -19,39 +19,11 @@ use kaniko_local::executor::resolve::{End, Resolution, Setup, Stdin, resolve};
 use kaniko_local::rootfs::{Id, Owner};
 
 use crate::support::executor::{self, Ran, Root};
+use crate::support::random::{self, Random};
 
 /// Cases and the first seed, in CI.
 const CASES: (u64, u64) = (300, 1);
 const VARIABLE: &str = "KANIKO_LOCAL_DIFFERENTIAL";
-
-/// A small generator of numbers (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap()
-    }
-
-    fn one_in(&mut self, chances: usize) -> bool {
-        self.below(chances) == 0
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
-    }
-
-    fn of_numbers(&mut self, choices: &[u32]) -> u32 {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// What is in the root, and what the executor is told.
 #[derive(Debug)]
@@ -243,7 +215,7 @@ const IGNORED: [&str; 18] = [
 
 impl Case {
     fn of(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::from_seed(seed);
         if random.one_in(3) { Self::of_paths(&mut random) } else { Self::of_copies(&mut random) }
     }
 
@@ -592,7 +564,7 @@ fn after(before: &Tree, disk: &Disk, resolution: &Resolution) -> Tree {
 }
 
 fn of_executor(root: &Root, ran: &Ran) -> Seen {
-    let plain = without_colours(&ran.said);
+    let plain = ran.plain();
     let failed = ran.code != Some(0);
     let said = plain.lines().find(|line| line.starts_with("Error: ") || line.starts_with("error "));
     let ignore_file = plain.lines().find_map(|line| line.split_once("Using dockerignore file: "));
@@ -602,17 +574,6 @@ fn of_executor(root: &Root, ran: &Ran) -> Seen {
         ignore_file: if failed { None } else { ignore_file.map(|(_, path)| path.trim_end().to_owned()) },
         files: (!failed).then(|| tree(root.path())),
     }
-}
-
-/// Without the colours of its log.
-fn without_colours(said: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = said;
-    while let Some((before, after)) = rest.split_once('\u{1b}') {
-        plain.push_str(before);
-        rest = after.find('m').map_or("", |end| &after[end + 1..]);
-    }
-    plain + rest
 }
 
 /// None if the model says that it cannot know.
@@ -649,7 +610,7 @@ fn compare(program: &Path, seed: u64) -> Result<Compared, String> {
     let root = Root::new(program);
     drop(fs::create_dir(root.path().join(case.directory.trim_start_matches('/'))));
     case.things.iter().for_each(|thing| place(root.path(), thing));
-    dress(&root.path().join("ctx"), &mut Random(!seed));
+    dress(&root.path().join("ctx"), &mut Random::from_seed(!seed));
     let before = tree(root.path());
     let resolution = resolve(&Setup {
         image: Image::default(),
@@ -674,7 +635,7 @@ fn compare(program: &Path, seed: u64) -> Result<Compared, String> {
     if seen == expected {
         return Ok(seen.failure.map_or(Compared::Built, Compared::Failed));
     }
-    let plain = without_colours(&ran.said);
+    let plain = ran.plain();
     let said: Vec<&str> = plain.lines().filter(|line| !line.starts_with([' ', 'U'])).take(30).collect();
     Err(format!("seed {seed}: {case:#?}\nexecutor: {seen}\nmodel: {expected}\n{}", said.join("\n")))
 }
@@ -683,13 +644,7 @@ fn compare(program: &Path, seed: u64) -> Result<Compared, String> {
 #[ignore = "needs root and the executor: scripts/test"]
 fn the_model_and_the_executor_agree() {
     let program = executor::program();
-    let (cases, first) = match std::env::var(VARIABLE) {
-        Ok(given) => {
-            let (cases, seed) = given.split_once(':').expect("CASES:SEED");
-            (cases.parse().unwrap(), seed.parse().unwrap())
-        }
-        Err(_) => CASES,
-    };
+    let (cases, first) = random::cases(VARIABLE, CASES);
     let next = AtomicU64::new(first);
     let compared = Mutex::new(BTreeMap::<String, u64>::new());
     let work = || {

@@ -15,6 +15,7 @@ mod differential;
 mod dockerfile;
 mod explain;
 mod faults;
+mod fidelity;
 mod healthy;
 mod nodefaults;
 mod plain;

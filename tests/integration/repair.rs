@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::cluster::{Namespace, base_image};
-use crate::support::double::{Ask, Double, Fault, Started, What};
+use crate::support::double::{Double, Started, nodes};
 use crate::support::executor::{self, Root};
 use crate::support::image::{Image, Node};
 use crate::support::tool::{Finished, Tool};
@@ -32,16 +32,6 @@ impl Built {
     fn told(&self) -> Option<&str> {
         self.tool.stderr.lines().find(|line| line.contains("to docker build"))
     }
-}
-
-/// Nodes of one platform.
-fn nodes(architecture: &str) -> Fault {
-    let info = json!({
-        "architecture": architecture, "operatingSystem": "linux", "bootID": "", "containerRuntimeVersion": "",
-        "machineID": "", "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "osImage": "", "systemUUID": "",
-    });
-    let node: Value = json!({"metadata": {}, "status": {"nodeInfo": info}});
-    Fault::always(Ask::Nodes, What::Answers(json!({"metadata": {}, "items": [node]})))
 }
 
 fn build(tree: &Tree, arguments: &[&str]) -> Built {

@@ -1,5 +1,6 @@
 //! The real executor, in a root directory of its own: it deletes what it finds in its.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,12 @@ use tempfile::TempDir;
 /// A bound on hanging, not a measurement.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// The fork's program, where somebody has one: osscontainertools/kaniko is not on Go's module proxy, so no script builds it.
+pub fn fork() -> Option<PathBuf> {
+    let executor = std::env::var("KANIKO_LOCAL_TEST_FORK_EXECUTOR").ok()?;
+    Some(Path::new(&executor).canonicalize().unwrap())
+}
+
 /// The executor's program, as scripts/test gives it.
 pub fn program() -> PathBuf {
     let executor = std::env::var("KANIKO_LOCAL_TEST_EXECUTOR").expect("run the tests with scripts/test");
@@ -20,6 +27,14 @@ pub fn program() -> PathBuf {
 /// What an executor sees as `/`.
 pub struct Root(TempDir);
 
+/// What is around an executor besides.
+#[derive(Default)]
+pub struct Surroundings<'a> {
+    pub environment: BTreeMap<String, String>,
+    /// Paths that are mounts, as a pod's volumes are: the executor leaves them alone.
+    pub mounts: &'a [&'a str],
+}
+
 /// What an executor did.
 #[derive(Debug)]
 pub struct Ran {
@@ -27,6 +42,19 @@ pub struct Ran {
     pub code: Option<i32>,
     /// What it wrote to standard error.
     pub said: String,
+}
+
+impl Ran {
+    /// What it wrote, without colours.
+    pub fn plain(&self) -> String {
+        let mut plain = String::new();
+        let mut rest = &self.said[..];
+        while let Some((before, after)) = rest.split_once('\u{1b}') {
+            plain.push_str(before);
+            rest = after.find('m').map_or("", |end| &after[end + 1..]);
+        }
+        plain + rest
+    }
 }
 
 impl Root {
@@ -50,16 +78,32 @@ impl Root {
 
     /// Runs it to its end in `directory`.
     pub fn run(&self, directory: &str, arguments: &[String], stdin: impl Into<Stdio>) -> Ran {
-        let script =
-            "mount -t proc proc \"$0/proc\" && exec unshare --root=\"$0\" --wd=\"$1\" /kaniko/executor \"${@:2}\"";
+        self.run_in(&Surroundings::default(), directory, arguments, stdin)
+    }
+
+    /// The same, with more around it.
+    pub fn run_in(
+        &self,
+        surroundings: &Surroundings<'_>,
+        directory: &str,
+        arguments: &[String],
+        stdin: impl Into<Stdio>,
+    ) -> Ran {
+        let mounts: String =
+            surroundings.mounts.iter().map(|path| format!("mount --bind \"$0{path}\" \"$0{path}\" && ")).collect();
+        let script = format!(
+            "mount -t proc proc \"$0/proc\" && {mounts} \
+             exec unshare --root=\"$0\" --wd=\"$1\" /kaniko/executor \"${{@:2}}\""
+        );
         let mut child = Command::new("unshare")
-            .args(["--mount", "--pid", "--fork", "--kill-child", "--net", "bash", "-c", script])
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--net", "bash", "-c", &script])
             .arg(self.path())
             .arg(directory)
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap())
             .env("USER", "root")
+            .envs(&surroundings.environment)
             .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -9,7 +9,9 @@ pub mod double;
 pub mod executor;
 pub mod image;
 pub mod node;
+pub mod oracle;
 pub mod proxy;
+pub mod random;
 pub mod tool;
 pub mod tree;
 

@@ -151,6 +151,16 @@ pub struct Started {
     pub environment: BTreeMap<String, String>,
 }
 
+/// The cluster's nodes are of this architecture.
+pub fn nodes(architecture: &str) -> Fault {
+    let info = json!({
+        "architecture": architecture, "operatingSystem": "linux", "bootID": "", "containerRuntimeVersion": "",
+        "machineID": "", "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "osImage": "", "systemUUID": "",
+    });
+    let node = json!({"metadata": {}, "status": {"nodeInfo": info}});
+    Fault::always(Ask::Nodes, What::Answers(json!({"metadata": {}, "items": [node]})))
+}
+
 /// A running double; its threads end with the test's process.
 pub struct Double {
     address: SocketAddr,
@@ -235,6 +245,11 @@ impl Double {
         Tool::new(&["check", "--ask-cluster"]).within(tree.path()).env("KUBECONFIG", file)
     }
 
+    /// Any call against it.
+    pub fn call(&self, arguments: &[&str]) -> Tool {
+        Tool::new(arguments).env("KUBECONFIG", self.kubeconfig(&json!({"token": "any"})))
+    }
+
     fn kubeconfig(&self, user: &Value) -> PathBuf {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "double",
@@ -259,9 +274,9 @@ impl Double {
         Some(files)
     }
 
-    /// What the executor had to go by; none if it never started.
+    /// What the executor had to go by; none if it did not start since this was last asked.
     pub fn executor(&self) -> Option<Started> {
-        let (name, spec) = self.world.state().started.clone()?;
+        let (name, spec) = self.world.state().started.take()?;
         let container = &spec["containers"][0];
         let environment = container["env"].as_array().unwrap().iter();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
