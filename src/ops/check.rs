@@ -13,6 +13,7 @@ use crate::context::facts::{self, Files};
 use crate::context::listing::Listing;
 use crate::context::locate::{self, TextFile};
 use crate::context::mounts::{self, Mounts};
+use crate::context::root::Root;
 use crate::context::scan::scan_naming;
 use crate::diagnose::facts::{Facts, Here};
 use crate::diagnose::sources::Project;
@@ -21,7 +22,7 @@ use crate::error::{Error, UsageError};
 use crate::executor::files::{self, Mount, Pod, PodFiles};
 use crate::executor::resolve::{Resolution, Setup, Stdin, context_directory, resolve};
 use crate::gopath;
-use crate::repair::{Build, Plan, Platforms};
+use crate::repair::{Build, Contents, Plan, Platforms, Unseen};
 use crate::report;
 use crate::request::{
     CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, Fidelity, FindingsForm, Mounted,
@@ -141,7 +142,9 @@ fn of_directory<'a>(
                     fidelity: request.fidelity,
                     ..Asked::default()
                 };
-                let plan = planned(dockerfile, &listing, &asked, request.pod.as_ref());
+                let root = Root::open(&context.root).ok();
+                let files = Files { root: root.as_ref(), spool: None };
+                let plan = planned(dockerfile, &listing, &asked, request.pod.as_ref(), &files);
                 let found = with_project(&context, dockerfile, &listing, &asked, &plan, |project| {
                     let found = sources::findings(project);
                     // First things first.
@@ -163,7 +166,13 @@ fn of_directory<'a>(
 }
 
 /// What `build` would change. For which platform, it may know: of that nothing is said here.
-fn planned(dockerfile: &TextFile, listing: &Listing, asked: &Asked, pod: Option<&PodRequest>) -> Plan {
+fn planned(
+    dockerfile: &TextFile,
+    listing: &Listing,
+    asked: &Asked,
+    pod: Option<&PodRequest>,
+    contents: &dyn Contents,
+) -> Plan {
     let target = pod.and_then(|pod| pod.platform.as_ref()).and_then(|platform| platform.parse().ok());
     let mut plan = repair::of_fidelity(
         asked.fidelity,
@@ -175,6 +184,7 @@ fn planned(dockerfile: &TextFile, listing: &Listing, asked: &Asked, pod: Option<
             build_args: asked.build_args,
             executor_flags: asked.executor_flags,
             platforms: Platforms { target, own: None },
+            contents,
         },
     );
     if asked.fidelity == Fidelity::Repair {
@@ -216,6 +226,7 @@ fn of_sources_in_pod(
             build_args: &[],
             executor_flags: setup.arguments,
             platforms: Platforms::default(),
+            contents: &Unseen,
         },
     );
     let findings = sources::findings(&Project {

@@ -26,6 +26,7 @@ const ARCHITECTURE: &str = "kubernetes.io/arch";
 /// What is changed for the build of `request`, where `own` is the node's platform, if that is known.
 pub(super) fn plan(sent: &SentContext, request: &PodRequest, own: Option<Platform>) -> Plan {
     let platform = |own| Platforms { target: request.platform.as_ref().and_then(|asked| asked.parse().ok()), own };
+    let files = sent.files();
     let build = |platforms| Build {
         text: sent.dockerfile(),
         listing: sent.listing(),
@@ -34,6 +35,7 @@ pub(super) fn plan(sent: &SentContext, request: &PodRequest, own: Option<Platfor
         build_args: &request.build_args,
         executor_flags: &request.executor_flags,
         platforms,
+        contents: &files,
     };
     of_fidelity(request.fidelity, build(platform(own)))
 }

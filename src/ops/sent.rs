@@ -18,9 +18,10 @@ use crate::context::root::Root;
 use crate::context::scan::{Excluded, open, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::context::tarball::inside;
+use crate::context::unpack;
 use crate::error::{ContextError, Error, UsageError};
 use crate::executor::{CONTEXT_DIRECTORY, ContextPlace};
-use crate::repair::Plan;
+use crate::repair::{Plan, Unpack};
 use crate::report;
 use crate::request::{ContextRequest, ContextSource, DockerfileSource, PodRequest};
 
@@ -63,9 +64,34 @@ impl SentContext {
     }
 
     /// Changes what is packed, and what is asked of the executor with it.
-    pub(super) fn repair(&mut self, plan: Plan, request: &mut PodRequest) {
+    pub(super) fn repair(&mut self, mut plan: Plan, request: &mut PodRequest) {
+        for unpack in plan.unpack.clone() {
+            match self.unpack(&unpack) {
+                Ok(entry) => plan.unpacked(&unpack, entry),
+                // Docker would fail over it, too.
+                Err(error) => tracing::debug!(path = ?unpack.path, %error, "the archive is sent as it is"),
+            }
+        }
         plan.ask(request);
         self.plan = plan;
+    }
+
+    /// The file without its compression, kept with what came over standard input.
+    fn unpack(&mut self, unpack: &Unpack) -> std::io::Result<Entry> {
+        let found = self.listing.entries.iter().find(|entry| entry.path == unpack.path);
+        let entry = found.ok_or(std::io::ErrorKind::NotFound)?.clone();
+        let kept = match &self.spool {
+            Some(spool) => spool.try_clone()?,
+            None => tempfile::tempfile()?,
+        };
+        let (start, size) = unpack::decode(self.files(), &entry, unpack.by, &kept)?;
+        self.spool.get_or_insert(kept);
+        Ok(Entry { kind: Kind::File { size, content: Content::Spooled(start) }, ..entry })
+    }
+
+    /// Where the content of files is.
+    pub(super) fn files(&self) -> Files<'_> {
+        Files { root: self.root.as_ref(), spool: self.spool.as_ref() }
     }
 
     /// The Dockerfile that the executor gets.
@@ -83,8 +109,7 @@ impl SentContext {
 
     /// What of it looks like a secret.
     pub(super) fn secrets(&self) -> Vec<Exposed> {
-        let files = Files { root: self.root.as_ref(), spool: self.spool.as_ref() };
-        facts::secrets(files, &self.listing)
+        facts::secrets(self.files(), &self.listing)
     }
 
     fn of_directory(root: &Path, dockerfile: &DockerfileSource) -> Result<Self, Error> {

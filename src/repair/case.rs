@@ -1,6 +1,6 @@
 //! A build for the tests of repairs.
 
-use super::{Build, Plan, Platforms};
+use super::{Build, Compressed, Compression, Contents, Plan, Platforms};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::executor::image::{Family, Image, Version};
 
@@ -12,6 +12,24 @@ pub(super) struct Case {
     build_args: Vec<String>,
     flags: Vec<String>,
     platforms: Platforms,
+}
+
+/// Files that are what their names say.
+struct ByName;
+
+impl Contents for ByName {
+    fn compressed(&self, entry: &Entry) -> Option<Compressed> {
+        let name = entry.path.to_str()?;
+        let (name, suffix) = name.rsplit_once('.')?;
+        let by = match suffix {
+            "gz" => Compression::Gzip,
+            "xz" => Compression::Xz,
+            "zst" => Compression::Zstd,
+            "bz2" => return Some(Compressed { by: Compression::Bzip2, holds_archive: None }),
+            _ => return None,
+        };
+        Some(Compressed { by, holds_archive: Some(name.ends_with(".tar")) })
+    }
 }
 
 impl Case {
@@ -115,6 +133,7 @@ impl Case {
             build_args: &self.build_args,
             executor_flags: &self.flags,
             platforms: self.platforms.clone(),
+            contents: &ByName,
         })
     }
 }

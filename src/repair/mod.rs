@@ -5,6 +5,7 @@
 //! stays as it is: the executor is given a copy. Everything that a plan changes is in it, so that the archive, the
 //! executor's arguments and the Pod agree.
 
+mod archive;
 mod context;
 mod edits;
 mod fork;
@@ -49,6 +50,45 @@ pub struct Build<'a> {
     pub executor_flags: &'a [String],
     /// For which platform, and on which.
     pub platforms: Platforms,
+    /// What is in the context's files.
+    pub contents: &'a dyn Contents,
+}
+
+/// Looks into files of the context.
+pub trait Contents {
+    /// How a file is compressed; none if it is not, or cannot be read.
+    fn compressed(&self, entry: &Entry) -> Option<Compressed>;
+}
+
+/// A compressed file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compressed {
+    /// What it is compressed with.
+    pub by: Compression,
+    /// Whether an archive is in it, if that is known.
+    pub holds_archive: Option<bool>,
+}
+
+/// What files are compressed with, of what Docker unpacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// gzip.
+    Gzip,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// Zstandard.
+    Zstd,
+}
+
+/// Contents that nobody can look into.
+pub struct Unseen;
+
+impl Contents for Unseen {
+    fn compressed(&self, _: &Entry) -> Option<Compressed> {
+        None
+    }
 }
 
 /// What is changed.
@@ -60,6 +100,8 @@ pub struct Plan {
     pub beside: Vec<Entry>,
     /// What takes the place of entries of the context.
     pub replaced: Vec<Replaced>,
+    /// Files that are to be sent without their compression.
+    pub unpack: Vec<Unpack>,
     /// More build arguments, each `KEY=VALUE`.
     pub build_args: Vec<String>,
     /// More flags for the executor.
@@ -79,6 +121,17 @@ pub struct Replaced {
     pub path: PathBuf,
     /// What is there instead, a directory before what it holds.
     pub with: Vec<Entry>,
+}
+
+/// A file that is to be sent without its compression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpack {
+    /// The file.
+    pub path: PathBuf,
+    /// What it is compressed with.
+    pub by: Compression,
+    /// What takes it.
+    pub span: Range<usize>,
 }
 
 /// A listing with entries in the place of others.
@@ -115,9 +168,20 @@ impl Plan {
         heredoc::repair(&project, &mut plan);
         run_heredoc::repair(&project, &mut plan);
         link::repair(&project, &mut plan);
+        archive::repair(&project, &mut plan);
         fork::repair(&project, &mut plan);
         plan.told.sort_by_key(|repaired| repaired.span.start);
         plan
+    }
+
+    /// Takes note that a file is sent without its compression, as `entry`.
+    pub fn unpacked(&mut self, unpack: &Unpack, entry: Entry) {
+        self.tell(
+            unpack.span.clone(),
+            format!("the archive `{}` is sent without its compression", unpack.path.display()),
+        );
+        self.told.sort_by_key(|repaired| repaired.span.start);
+        self.replaced.push(Replaced { path: unpack.path.clone(), with: vec![entry] });
     }
 
     /// The context as it is packed.

@@ -1,6 +1,7 @@
 //! Differences to `docker build` that `build` repairs: what it sends and asks, given to the real executor.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -223,4 +224,55 @@ fn the_forks_switches_are_in_its_environment() {
     assert_eq!(manifest(&[fork]), ["container", "FF_KANIKO_COPY_AS_ROOT"]);
     assert_eq!(manifest(&[fork, "--fidelity=off"]), ["container"]);
     assert_eq!(manifest(&[]), ["container"]);
+    let double = Double::start(vec![]);
+    double.build(&tree).args(&[fork]).run();
+    assert_eq!(double.executor().unwrap().environment["FF_KANIKO_COPY_AS_ROOT"], "1");
+}
+
+/// What a program makes of bytes.
+fn piped(program: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(bytes).unwrap();
+    std::io::Seek::rewind(&mut input).unwrap();
+    Command::new(program).arg("-c").stdin(input).output().unwrap().stdout
+}
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn compressed_files_are_copied_and_archives_unpacked_whatever_they_are_compressed_with() {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(4);
+    header.set_mode(0o640);
+    archive.append_data(&mut header, "in/side", &b"text"[..]).unwrap();
+    let archive = archive.into_inner().unwrap();
+    let dockerfile =
+        "FROM scratch\nADD --chmod=600 dump.gz /dump\nADD t.tar.xz /xz/\nADD d/t.tar.zst plain.xz t.tar.gz /more/\n";
+    let dump = piped("gzip", b"no archive");
+    let tree = Tree::new()
+        .file("Dockerfile", dockerfile)
+        .file("dump.gz", &dump)
+        .file("plain.xz", piped("xz", b"no archive"))
+        .file("t.tar.gz", piped("gzip", &archive))
+        .file("t.tar.xz", piped("xz", &archive))
+        .file("d/t.tar.zst", piped("zstd", &archive));
+    for transport in ["exec", "stdin"] {
+        let built = build(&tree, &[&*format!("--transport={transport}")]);
+        let image = built.image();
+        assert!(matches!(image.node("dump"), Node::File { mode: 0o600, .. }));
+        assert_eq!(image.content("dump"), dump);
+        assert_eq!(image.content("more/plain.xz"), piped("xz", b"no archive"));
+        for path in ["xz/in/side", "more/in/side"] {
+            assert!(matches!(image.node(path), Node::File { mode: 0o640, content, .. } if content == b"text"));
+        }
+        assert_eq!(image.paths().iter().filter(|path| path.contains("t.tar")).count(), 0);
+        assert!(built.told().unwrap().contains("repaired 4 differences"), "{}", built.tool.stderr);
+    }
+    let of_archive = Command::new("tar").arg("-C").arg(tree.path()).args(["-c", "."]).output().unwrap().stdout;
+    let double = Double::start(vec![]);
+    let tool = double.build_on_stdin().input(of_archive).run();
+    let image = double.executor().map(|started| run(&started, false));
+    assert_eq!(image.unwrap_or(Err(tool.stderr)).unwrap().text("xz/in/side"), "text");
+    let off = build(&tree, &["--fidelity=off"]);
+    assert!(off.image.unwrap_err().contains("unpacking local tar"));
 }

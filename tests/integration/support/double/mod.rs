@@ -233,6 +233,12 @@ impl Double {
         self.build_as(&json!({"token": "any"}), tree)
     }
 
+    /// The same, of an archive on standard input.
+    pub fn build_on_stdin(&self) -> Tool {
+        let file = self.kubeconfig(&json!({"token": "any"}));
+        Tool::new(&["build", "-t", "r.example.com/app", "-"]).env("KUBECONFIG", file)
+    }
+
     /// The same, as this user of a kubeconfig.
     pub fn build_as(&self, user: &Value, tree: &Tree) -> Tool {
         let file = self.kubeconfig(user);
