@@ -230,13 +230,15 @@ impl<'d> Build<'_, 'd> {
     /// `dispatchWorkdir`: what it makes belongs to the user.
     fn change_directory(&self, typed: &str, state: &mut State, by: usize) -> Result<(), Stop> {
         let expanded = state.scope.expand(typed).map_err(|error| Stop::Failed(error.to_string()))?;
+        let said = expanded.clone().filter(|said| said.starts_with('/'));
         let directory = expanded.and_then(|expanded| under(state.working_directory.as_deref(), expanded.as_bytes()));
         state.working_directory.clone_from(&directory);
         let Some(directory) = directory else {
             state.built.untold.insert(by);
             return Ok(());
         };
-        let text = String::from_utf8_lossy(&directory).into_owned();
+        // From the root it stays as it is typed.
+        let text = said.unwrap_or_else(|| String::from_utf8_lossy(&directory).into_owned());
         state.set(Setting::WorkingDirectory, String::new(), text, by);
         let user = match &state.user {
             Some(user) if user.is_empty() => None,

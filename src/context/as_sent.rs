@@ -10,17 +10,25 @@ use crate::gopath;
 use crate::rootfs::DIRECTORY_MODE;
 
 /// What is in the pod, by path; and the names in its directories.
-#[derive(Debug)]
 pub struct AsSent<'a> {
     kinds: HashMap<Vec<u8>, (Kind, u32)>,
     names: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     dockerfile: &'a [u8],
+    start: Option<Start<'a>>,
 }
+
+/// Gives the first bytes of the file at a path in the pod.
+type Start<'a> = &'a dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
 impl<'a> AsSent<'a> {
     /// A pod with this context and this Dockerfile, and these beside them.
     pub fn new(listing: &Listing, dockerfile: &'a [u8], beside: &[Entry]) -> Self {
-        let mut pod = Self { kinds: HashMap::with_capacity(listing.entries.len()), names: HashMap::new(), dockerfile };
+        let mut pod = Self {
+            kinds: HashMap::with_capacity(listing.entries.len()),
+            names: HashMap::new(),
+            dockerfile,
+            start: None,
+        };
         let root = root();
         pod.add(b"/".to_vec(), Kind::Directory, DIRECTORY_MODE);
         for directory in [&b"/kaniko"[..], b"/workspace", CONTEXT_VOLUME.as_bytes(), &root] {
@@ -46,6 +54,11 @@ impl<'a> AsSent<'a> {
             pod.add(gopath::join(&[above, entry.path.as_os_str().as_bytes()]), kind, entry.mode);
         }
         pod
+    }
+
+    /// With somebody who can look into files.
+    pub fn looking(self, start: Start<'a>) -> Self {
+        Self { start: Some(start), ..self }
     }
 
     fn add(&mut self, path: Vec<u8>, kind: Kind, mode: u32) {
@@ -77,6 +90,10 @@ impl PodFiles for AsSent<'_> {
         let mut names = self.names.get(directory).cloned().unwrap_or_default();
         names.sort();
         names
+    }
+
+    fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
+        self.start?(file)
     }
 
     /// Everything is sent as root's.

@@ -38,6 +38,12 @@ pub trait PodFiles {
     fn names(&self, directory: &[u8]) -> Vec<Vec<u8>>;
     /// What is in a regular file; none if it cannot be read.
     fn content(&self, file: &[u8]) -> Option<Vec<u8>>;
+    /// The first bytes of a regular file, [`START`] of them if there are so many; none if it cannot be read.
+    fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
+        let mut content = self.content(file)?;
+        content.truncate(START);
+        Some(content)
+    }
     /// The mode and the owner of what is at `path`. As this tool sends things they are root's.
     fn attributes(&self, path: &[u8]) -> Attributes {
         match self.kind(path) {
@@ -46,6 +52,9 @@ pub trait PodFiles {
         }
     }
 }
+
+/// Bytes that tell an archive from other files: a block of a tar archive.
+pub const START: usize = 512;
 
 /// The mode and the owner of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,6 +314,15 @@ impl<'a> Pod<'a> {
             Some(Written::File(source)) => self.files.content(source),
             Some(_) => None,
             None => self.files.content(file),
+        }
+    }
+
+    /// The first bytes of a regular file that was found.
+    pub fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
+        match self.written.get(file) {
+            Some(Written::File(source)) => self.files.start(source),
+            Some(_) => None,
+            None => self.files.start(file),
         }
     }
 

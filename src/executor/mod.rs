@@ -1,5 +1,6 @@
 //! What is known about Kaniko's executor: its images, its arguments and where it finds things. Pure.
 
+pub mod archive;
 mod args;
 mod failure;
 pub mod files;

@@ -14,6 +14,8 @@ use crate::context::scan::open;
 use crate::diagnose::{Finding, fidelity};
 use crate::dockerfile::{self, Channel};
 use crate::executor::CONTEXT_VOLUME;
+use crate::executor::archive::{Held, held};
+use crate::executor::files::START;
 use crate::executor::resolve::{End, Resolution};
 use crate::gopath;
 use crate::repair::Plan;
@@ -22,7 +24,7 @@ use crate::rootfs::{Content, Kind, Node, RootFs};
 /// What is compared.
 pub(super) struct Compared<'a> {
     /// The context's directory.
-    pub root: &'a Path,
+    pub disk: &'a Disk,
     /// The Dockerfile, as a user would name it.
     pub dockerfile: &'a Path,
     /// What is in it.
@@ -47,8 +49,7 @@ pub(super) fn findings(compared: &Compared) -> Vec<Finding> {
     let (End::Built, Some(made)) = (&compared.resolution.end, &compared.resolution.made) else { return vec![] };
     let Ok(file) = dockerfile::parse(compared.text) else { return vec![] };
     let Ok(stages) = file.stages(Channel::Any) else { return vec![] };
-    let Ok(root) = open(compared.root) else { return vec![] };
-    let disk = Disk { root, packed: packed(compared.plan) };
+    let disk = compared.disk;
     let given = compared.build_args.iter().chain(&compared.plan.build_args);
     let given = given.filter_map(|given| given.split_once('='));
     let asked = AskedOfDocker {
@@ -57,7 +58,7 @@ pub(super) fn findings(compared: &Compared) -> Vec<Finding> {
         // What of it the executor is told is among the arguments, and what is not is told elsewhere.
         platform: None,
         context: &rootfs(compared.listing),
-        contents: &disk,
+        contents: disk,
     };
     let docker = match buildkit::build(&file, &asked) {
         buildkit::End::Built(built) => built,
@@ -117,13 +118,21 @@ fn content(entry: &Entry) -> Option<Content> {
 }
 
 /// What is in the context's files.
-struct Disk {
+pub(super) struct Disk {
     root: Root,
+    /// Archives that are sent without their compression.
+    unpacked: Vec<Vec<u8>>,
     /// By path in the pod.
     packed: HashMap<Vec<u8>, Content>,
 }
 
 impl Disk {
+    /// Of a context's directory, for what is sent by this plan.
+    pub(super) fn new(root: &Path, plan: &Plan) -> Option<Self> {
+        let unpacked = plan.unpack.iter().map(|unpack| unpack.path.as_os_str().as_bytes().to_vec()).collect();
+        Some(Self { root: open(root).ok()?, unpacked, packed: packed(plan) })
+    }
+
     /// What the executor finds, in terms of what is on disk.
     fn real(&self, content: &Content) -> Content {
         let pod = match content {
@@ -143,6 +152,26 @@ impl Disk {
                 _ => false,
             },
         }
+    }
+
+    /// The first bytes of a file in the pod; none of an archive that is sent without its compression.
+    pub(super) fn start(&self, pod: &[u8]) -> Option<Vec<u8>> {
+        let context = crate::context::as_sent::root();
+        let content = match gopath::below(pod, &context) {
+            Some(path) => Content::Context(path.to_vec()),
+            None => Content::Pod(pod.to_vec()),
+        };
+        match self.real(&content) {
+            Content::Text(text) => Some(text.into_bytes()),
+            Content::Context(path) if self.unpacked.contains(&path) => None,
+            content => self.start_of(&content),
+        }
+    }
+
+    fn start_of(&self, content: &Content) -> Option<Vec<u8>> {
+        let mut start = Vec::new();
+        self.open(content)?.take(START as u64).read_to_end(&mut start).ok()?;
+        Some(start)
     }
 
     fn open(&self, content: &Content) -> Option<File> {
@@ -185,25 +214,10 @@ impl Contents for Disk {
         if let Content::Text(_) = content {
             return Some(false);
         }
-        let mut start = Vec::new();
-        self.open(content)?.take(512).read_to_end(&mut start).ok()?;
-        const COMPRESSED: [&[u8]; 4] =
-            [&[0x1f, 0x8b], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]];
-        if COMPRESSED.iter().any(|magic| start.starts_with(magic)) {
-            return None;
+        match held(&self.start_of(content)?) {
+            Held::Nothing => Some(false),
+            Held::Archive => Some(true),
+            Held::Compressed | Held::Unreadable => None,
         }
-        Some(is_tar_header(&start))
     }
-}
-
-/// Whether a block is the header of a tar archive: its checksum says so.
-fn is_tar_header(block: &[u8]) -> bool {
-    let Some(field) = block.get(148..156) else { return false };
-    let digits: Vec<u8> = field.iter().copied().filter(u8::is_ascii_digit).collect();
-    let Some(told) = str::from_utf8(&digits).ok().and_then(|text| u64::from_str_radix(text, 8).ok()) else {
-        return false;
-    };
-    let blank = |at: usize, byte: u8| if (148..156).contains(&at) { b' ' } else { byte };
-    let sum: u64 = block.iter().enumerate().map(|(at, &byte)| u64::from(blank(at, byte))).sum();
-    block.len() == 512 && sum == told
 }

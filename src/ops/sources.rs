@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::fidelity::{self, Compared};
+use super::fidelity::{self, Compared, Disk};
 use crate::context::as_sent::{self, AsSent};
 use crate::context::dockerignore::Rules;
 use crate::context::listing::{Kind, Listing};
@@ -57,7 +57,9 @@ pub(super) fn with_project(
     let copy = plan.edits.apply(text);
     let all = listing;
     let listing = &*plan.listing(listing);
-    let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside);
+    let disk_of_context = Disk::new(&context.root, plan);
+    let start = |path: &[u8]| disk_of_context.as_ref()?.start(path);
+    let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside).looking(&start);
     let mut arguments = ContextPlace::Volume.args();
     // Some flags want one; which it is has no say in what is copied.
     arguments.push("--destination=registry.example.com/any".to_owned());
@@ -108,9 +110,10 @@ pub(super) fn with_project(
         plan,
     });
     // Where nothing is built, nothing differs.
-    if asked.fidelity != Fidelity::Off && findings.iter().all(|finding| finding.severity < Severity::Error) {
+    let is_built = findings.iter().all(|finding| finding.severity < Severity::Error);
+    if let (true, Some(disk)) = (asked.fidelity != Fidelity::Off && is_built, &disk_of_context) {
         findings.extend(fidelity::findings(&Compared {
-            root: &context.root,
+            disk,
             dockerfile: &dockerfile.path,
             text,
             listing: all,

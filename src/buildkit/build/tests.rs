@@ -208,7 +208,7 @@ fn settings_are_what_the_dockerfile_says() {
             "Port 80/udp=",
             "Volume /v2=",
             "User =2:3",
-            "WorkingDirectory =/x",
+            "WorkingDirectory =/w/../x",
             "HealthCheck start-interval=2s",
         ]
     );

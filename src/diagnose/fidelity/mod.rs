@@ -33,6 +33,7 @@ pub fn findings(images: &Images, dockerfile: &Path, text: &str, stages: &Stages,
     }
     let telling = Telling { dockerfile, text, stages, file };
     let mut findings: Vec<Finding> = leak.map(|by| telling.leak(by)).into_iter().collect();
+    findings.extend(images.kaniko.unheeded.iter().map(|by| telling.unheeded((images.original)(*by))));
     findings.extend(groups.iter().map(|((by, group), differences)| telling.finding(*by, *group, differences)));
     findings
 }
@@ -162,6 +163,20 @@ impl Telling<'_> {
                     .to_owned(),
             ],
             help: Some("drop the instruction, or name a file in it that is sure to be there".to_owned()),
+        }
+    }
+
+    fn unheeded(&self, by: usize) -> Finding {
+        Finding {
+            code: Code::ImageOwnersDiffer,
+            severity: Severity::Warning,
+            message: "what this `ADD` unpacks will have another owner than with docker build".to_owned(),
+            spans: self.span(by),
+            notes: vec![
+                "docker build gives it the owner of `--chown`, Kaniko leaves it the one that the archive says"
+                    .to_owned(),
+            ],
+            help: Some("pack the archive with that owner, or have a `RUN chown` behind it".to_owned()),
         }
     }
 

@@ -14,6 +14,7 @@ use super::variables::{self, BuildArguments, Environment, expand};
 use super::{Made, Stop, Unknown, path_error, save, users};
 use crate::context::dockerignore::Rules;
 use crate::dockerfile::{self, Arguments, Channel, Command, Instruction, Keyword, Pair, Stage, Stages, Word};
+use crate::executor::archive::{Held, held};
 use crate::executor::files::{Attributes, Errno, Follow, Kind, Pod};
 use crate::executor::flags::Flags;
 use crate::executor::image::Family;
@@ -503,23 +504,25 @@ impl<'d> State<'_, 'd> {
         let like = self.like(copy, is_add, variables, disk.pod);
         let like = like.map_err(|why| format!("failed to execute command: {why}"))?;
         let by = copied.span.start;
-        let unpacked: Vec<Vec<u8>> = resolved
-            .sources
-            .iter()
-            .filter(|source| is_add && may_be_unpacked(source, context, disk.pod))
-            .cloned()
-            .collect();
+        let sources = resolved.sources.iter().filter(|_| is_add);
+        let held: Vec<(Vec<u8>, Held)> =
+            sources.map(|source| (source.clone(), held_by(source, context, disk.pod))).collect();
+        if held.iter().any(|(_, held)| *held == Held::Unreadable) {
+            let why = "failed to execute command: unpacking local tar: path does not lead to local tar archive";
+            return Err(why.to_owned());
+        }
+        let unpacked: Vec<Vec<u8>> =
+            held.into_iter().filter(|(_, held)| *held != Held::Nothing).map(|(source, _)| source).collect();
         if !unpacked.is_empty() {
             self.untold(by);
+            if like.owner.is_some_and(|owner| owner != Owner::ROOT) {
+                self.here.made.unheeded.insert(by);
+            }
         }
-        resolved.sources.retain(|source| !is_add || !is_url(&String::from_utf8_lossy(source)));
+        // They are unpacked one by one, and the others are copied then.
+        resolved.sources.retain(|source| !unpacked.contains(source));
         let wrapped = if is_add { "executing copy command: " } else { "" };
         let result = self.place(&resolved, context, like, by, disk, &mut copied.taken);
-        // Of these an archive comes, not the link.
-        copied
-            .taken
-            .links
-            .retain(|link| !unpacked.iter().any(|source| context.path(source) == context.path(&link.path)));
         let meets_socket = copied.taken.special.iter().any(|(_, kind)| *kind == Kind::Socket);
         match result {
             // What else is in the image may make way for it, but not for what cannot be read.
@@ -568,6 +571,9 @@ impl<'d> State<'_, 'd> {
         }
         let mut made = copies::execute(resolved, context, directory, like, disk.pod, taken)?;
         let (root, image) = (self.plan.build.root, &mut self.here.made.rootfs);
+        if resolved.sources.is_empty() && self.here.made.untold.contains(&by) {
+            return Ok(());
+        }
         if made.is_empty() && !self.here.made.untold.contains(&by) {
             self.here.made.leak.get_or_insert(by);
             snapshot::take_everything(&disk.ignored, root, by, disk.pod, image);
@@ -672,14 +678,15 @@ impl<'d> State<'_, 'd> {
     }
 }
 
-/// Whether `ADD` may make more of a source than the file it is: of an archive, of an address.
-fn may_be_unpacked(source: &[u8], context: &FileContext, pod: &Pod) -> bool {
+/// What `ADD` takes a source for; what cannot be looked into may be an archive, and so may what is behind an address.
+fn held_by(source: &[u8], context: &FileContext, pod: &Pod) -> Held {
     if is_url(&String::from_utf8_lossy(source)) {
-        return true;
+        return Held::Archive;
     }
-    let Ok(found) = pod.find(&context.path(source), b"/", Follow::All) else { return false };
-    let is_text = |content: Vec<u8>| str::from_utf8(&content).is_ok_and(|text| !text.contains('\0'));
-    found.kind == Kind::File && !pod.content(&found.path).is_some_and(is_text)
+    match pod.find(&context.path(source), b"/", Follow::All) {
+        Ok(found) if found.kind == Kind::File => pod.start(&found.path).map_or(Held::Archive, |start| held(&start)),
+        _ => Held::Nothing,
+    }
 }
 
 /// Everything that is neither the executor's own nor mounted goes after a stage that is not the last (`DeleteFilesystem`).

@@ -578,6 +578,9 @@ fn copy_file(
             pod.write_file(there.path, &found.path, attributes);
             Ok(true)
         }
+        Err(Errno::NoEntry) if is_of_kernel(onto) => {
+            Err(format!("creating file: {}", path_error("open", onto, Errno::NoEntry)))
+        }
         Err(Errno::NoEntry) => {
             let place = created_at(place, pod);
             let place = place.ok_or_else(|| format!("creating file: {}", path_error("open", onto, Errno::NoEntry)))?;
@@ -605,7 +608,10 @@ fn parent_for(path: &[u8], owner: Owner, pod: &mut Pod) -> Result<Vec<u8>, Strin
         Ok(found) if matches!(found.kind, Kind::Symlink(_)) => Err("destination cannot be a symlink".to_owned()),
         Ok(found) => Ok(gopath::join(&[&found.path, gopath::file_name(path)])),
         Err(Errno::NoEntry) => {
-            make_all(&parent, Attributes { owner, ..Attributes::DIRECTORY }, pod)?;
+            // It does not look whether it could.
+            if !is_of_kernel(path) {
+                make_all(&parent, Attributes { owner, ..Attributes::DIRECTORY }, pod)?;
+            }
             Ok(path.to_vec())
         }
         // It goes on, and fails when it creates the file.
@@ -642,6 +648,11 @@ pub(super) fn make_directories(path: &[u8], attributes: Attributes, pod: &mut Po
 /// What is never given to a new directory: the executor's umask.
 const UMASK: u32 = 0o022;
 
+/// Whether nobody can make anything there.
+fn is_of_kernel(path: &[u8]) -> bool {
+    path.starts_with(b"/proc/")
+}
+
 /// `os.MkdirAll`: gives the directory's own path.
 pub(super) fn make_all(path: &[u8], attributes: Attributes, pod: &mut Pod) -> Result<Vec<u8>, String> {
     let mut here = b"/".to_vec();
@@ -651,6 +662,7 @@ pub(super) fn make_all(path: &[u8], attributes: Attributes, pod: &mut Pod) -> Re
             Ok(found) if found.kind == Kind::Directory => here = found.path,
             Ok(_) => return Err(path_error("mkdir", &next, Errno::NotADirectory)),
             Err(_) if pod.exists(&next, b"/") => return Err(format!("{}: file exists", shown("mkdir", &next))),
+            Err(_) if is_of_kernel(&next) => return Err(path_error("mkdir", &next, Errno::NoEntry)),
             Err(_) => {
                 pod.make_directory(next.clone(), attributes);
                 here = next;

@@ -95,6 +95,9 @@ pub struct Made {
     pub settings: Settings,
     /// Instructions of which nobody knows what they put there, by their place in the Dockerfile in bytes.
     pub untold: BTreeSet<usize>,
+    /// `ADD`s of archives whose `--chown` does nothing: what is unpacked keeps its owners (kaniko v1.24.0
+    /// `pkg/commands/add.go`).
+    pub unheeded: BTreeSet<usize>,
     /// The first instruction that copies nothing, by its place: the executor then takes everything it has for what was
     /// copied, its own files too (kaniko v1.24.0 `pkg/executor/build.go` `takeSnapshot`).
     pub leak: Option<usize>,

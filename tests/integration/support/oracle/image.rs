@@ -209,6 +209,18 @@ impl Image {
         Self { files, config: settings(&config["config"]) }
     }
 
+    /// Whether it is the empty directory that Kaniko makes of a volume, or above it: that does no harm, and is left out.
+    fn is_of_volume(&self, path: &[u8]) -> bool {
+        let volumes = self.config.get("Volumes").and_then(Value::as_object);
+        let mut volumes = volumes.into_iter().flat_map(Map::keys).map(|volume| volume.trim_matches('/').as_bytes());
+        let prefix = [path, b"/"].concat();
+        let is_directory = |entry: &Entry| entry.kind == Kind::Directory;
+        let below = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        volumes.any(|volume| volume == path || volume.starts_with(&prefix))
+            && self.files.get(path).is_some_and(is_directory)
+            && below.into_iter().all(|(_, entry)| is_directory(entry))
+    }
+
     /// What is different in the other one, in the order of paths.
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -217,6 +229,7 @@ impl Image {
             match (self.files.get(path), other.files.get(path)) {
                 (Some(here), Some(there)) => found.extend(here.differences(path, there)),
                 (Some(_), None) => found.push(Difference::Missing { path: path.clone() }),
+                (None, Some(_)) if other.is_of_volume(path) => {}
                 (None, _) => found.push(Difference::Extra { path: path.clone() }),
             }
         }
