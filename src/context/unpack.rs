@@ -12,6 +12,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::facts::Files;
 use super::listing::{Content, Entry, Kind};
+use super::tarball::RECORD;
 use crate::repair::{Compressed, Compression, Contents};
 
 /// Memory for what `xz -9` makes, twice.
@@ -67,16 +68,46 @@ pub fn decode(files: Files<'_>, entry: &Entry, by: Compression, mut out: &File) 
     let source = open(files, entry).ok_or(io::ErrorKind::NotFound)?;
     let decoded = decoder(source, by).ok_or(io::ErrorKind::Unsupported)?;
     let start = out.seek(SeekFrom::End(0))?;
-    let size = calm(|| {
-        let mut out = io::BufWriter::with_capacity(1 << 17, out);
-        let size = io::copy(&mut decoded.take(LIMIT + 1), &mut out)?;
-        out.flush()?;
-        Ok(size)
-    })?;
+    let mut size = 0;
+    let ended = calm(|| copy(decoded.take(LIMIT + 1), out, &mut size));
     if size > LIMIT {
         return Err(io::Error::other("it is too long"));
     }
-    Ok((start, size))
+    match ended {
+        Ok(()) => Ok((start, size)),
+        // Nobody reads on behind the end of an archive; programs fill up their last block.
+        Err(error) if is_about_rest(&error) && is_whole(Part { file: out, at: start, end: start + size })? => {
+            Ok((start, size))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn copy(mut from: impl Read, mut to: &File, size: &mut u64) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 17];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                to.write_all(&buffer[..count])?;
+                *size += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether there is an archive up to the record of zeros that ends it.
+fn is_whole(part: Part<'_>) -> io::Result<bool> {
+    let (file, start) = (part.file, part.at);
+    let mut end = 0;
+    for entry in tar::Archive::new(part).entries()?.raw(true) {
+        let Ok(entry) = entry else { return Ok(false) };
+        end = entry.raw_file_position() + entry.size().next_multiple_of(RECORD as u64);
+    }
+    let mut record = [1; RECORD];
+    Ok(file.read_exact_at(&mut record, start + end).is_ok() && record == [0; RECORD])
 }
 
 /// A decoder that panics over what it reads has no more to say than one that fails.
@@ -138,13 +169,24 @@ struct Frames<R> {
     source: R,
     decoder: FrameDecoder,
     is_within: bool,
+    /// Whether one is behind us, and intact.
+    has_frame: bool,
+}
+
+/// What follows whole frames and is none.
+#[derive(Debug, thiserror::Error)]
+#[error("something follows that is not zstd")]
+struct Rest;
+
+fn is_about_rest(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Rest>())
 }
 
 impl<R: Read> Frames<R> {
     fn new(source: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(ZSTD_WINDOW);
-        Self { source, decoder, is_within: false }
+        Self { source, decoder, is_within: false, has_frame: false }
     }
 
     /// Whether there is another frame; those that hold nothing are passed over.
@@ -156,8 +198,11 @@ impl<R: Read> Frames<R> {
             }
             let is_skipped = magic.len() == 4 && magic[0] & 0xf0 == 0x50 && magic[1..] == [0x2a, 0x4d, 0x18];
             if !is_skipped {
-                self.decoder.init(magic.chain(&mut self.source)).map_err(io::Error::other)?;
-                return Ok(true);
+                return match self.decoder.init(magic.chain(&mut self.source)) {
+                    Ok(()) => Ok(true),
+                    Err(_) if self.has_frame => Err(io::Error::other(Rest)),
+                    Err(error) => Err(io::Error::other(error)),
+                };
             }
             let mut length = [0; 4];
             self.source.read_exact(&mut length)?;
@@ -192,7 +237,7 @@ impl<R: Read> Read for Frames<R> {
                     self.decoder.decode_blocks(&mut self.source, some).map_err(io::Error::other)?;
                 }
                 0 if !self.is_intact() => return Err(io::ErrorKind::InvalidData.into()),
-                0 => self.is_within = false,
+                0 => (self.is_within, self.has_frame) = (false, true),
                 count => return Ok(count),
             }
         }
@@ -281,6 +326,19 @@ mod tests {
         }
         let skipped = [&b"\x5f\x2a\x4d\x18\x03\0\0\0abc"[..], &piped("zstd", &["-c"], b"text")].concat();
         assert_eq!(decoded(&skipped, Compression::Zstd).unwrap(), b"text");
+    }
+
+    /// bsdtar writes whole blocks where it does not write to a file.
+    #[test]
+    fn what_follows_an_archive_in_zstd_is_no_matter() {
+        let once = piped("zstd", &["-c"], &archive());
+        let filled = [&once[..], &[0; 512]].concat();
+        assert_eq!(decoded(&filled, Compression::Zstd).unwrap(), archive());
+        // An archive that ends in the middle is none.
+        let half = [piped("zstd", &["-c"], &archive()[..1024]), vec![0; 512]].concat();
+        assert!(decoded(&half, Compression::Zstd).is_err());
+        let without_end = &archive()[..archive().len() - 1024];
+        assert!(decoded(&[piped("zstd", &["-c"], without_end), vec![0; 512]].concat(), Compression::Zstd).is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod scopes;
 mod unused_stages;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -165,6 +165,7 @@ impl Plan {
         platform::repair(&project, &mut plan);
         project.give(&plan.build_args);
         unused_stages::repair(&project, &mut plan);
+        project.skipped = unused_stages::skipped(&project, &plan);
         heredoc::repair(&project, &mut plan);
         run_heredoc::repair(&project, &mut plan);
         link::repair(&project, &mut plan);
@@ -257,6 +258,8 @@ struct Project<'a> {
     given: BTreeMap<String, String>,
     /// What each stage builds on, its variables expanded; none if that is not known.
     bases: Vec<Option<String>>,
+    /// The stages that the executor passes over.
+    skipped: BTreeSet<usize>,
 }
 
 impl<'a> Project<'a> {
@@ -271,7 +274,8 @@ impl<'a> Project<'a> {
         let target = stages.target(target_name.as_deref())?;
         let of_flags: Vec<String> = flags.all("build-arg").map(str::to_owned).collect();
         let given = BTreeMap::new();
-        let mut project = Self { build, file, stages, flags, target, target_name, given, bases: vec![] };
+        let mut project =
+            Self { build, file, stages, flags, target, target_name, given, bases: vec![], skipped: BTreeSet::new() };
         project.give(build.build_args);
         project.give(&of_flags);
         Some(project)

@@ -72,7 +72,7 @@ impl Here {
 }
 
 impl Project<'_> {
-    /// Walks the instructions of the stages that are built; tells what is known before each.
+    /// Walks the instructions of the stages that the executor builds; tells what is known before each.
     pub(super) fn walk(&self, mut see: impl FnMut(&Step, &Here)) {
         let mut ends: Vec<Here> = Vec::new();
         let globals: Vec<Globals> = ANY
@@ -113,7 +113,9 @@ impl Project<'_> {
             };
             here.scopes.iter_mut().for_each(|(_, scope)| scope.enter());
             for step in &stage.steps {
-                see(step, &here);
+                if !self.skipped.contains(&index) {
+                    see(step, &here);
+                }
                 here.pass(step);
             }
             ends.push(here);

@@ -4,11 +4,42 @@
 //! What it takes for unused is not what BuildKit takes for it (kaniko v1.24.0 `pkg/dockerfile/dockerfile.go`
 //! `skipUnusedStages`), so it is told only where it keeps every stage that is needed.
 
+use std::collections::BTreeSet;
+
 use super::{Plan, Project};
+use crate::dockerfile::Stage;
 use crate::executor::image::Family;
 use crate::executor::resolve::used_stages;
 
 const FLAG: &str = "--skip-unused-stages";
+
+/// The stages that the executor passes over with that plan.
+pub(super) fn skipped(project: &Project, plan: &Plan) -> BTreeSet<usize> {
+    let is_asked = project.flags.is_on("skip-unused-stages") || plan.flags.iter().any(|flag| flag == FLAG);
+    let built = match project.build.image.family {
+        Family::Fork => needed(project),
+        _ if is_asked => used(project),
+        _ => None,
+    };
+    built.map(|built| (0..=project.target).filter(|index| !built.contains(index)).collect()).unwrap_or_default()
+}
+
+fn bases(project: &Project) -> Option<Vec<String>> {
+    project.bases.iter().cloned().collect()
+}
+
+/// What BuildKit builds, and the fork.
+fn needed(project: &Project) -> Option<BTreeSet<usize>> {
+    let (stages, bases) = (&project.stages, bases(project)?);
+    let position =
+        |stage: &Stage| stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default();
+    Some(stages.needed(project.target, |stage| bases[position(stage)].clone()))
+}
+
+/// What upstream's executor builds with the flag.
+fn used(project: &Project) -> Option<BTreeSet<usize>> {
+    Some(used_stages(project.stages, &bases(project)?, project.target, project.target_name.is_none()))
+}
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
     // The fork leaves them out by itself; of others nobody knows.
@@ -16,12 +47,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
         return;
     }
     let (stages, target) = (&project.stages, project.target);
-    let Some(bases) = project.bases.iter().cloned().collect::<Option<Vec<String>>>() else { return };
-    let position = |stage: &crate::dockerfile::Stage| {
-        stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default()
-    };
-    let needed = stages.needed(target, |stage| bases[position(stage)].clone());
-    let used = used_stages(stages, &bases, target, project.target_name.is_none());
+    let (Some(needed), Some(used)) = (needed(project), used(project)) else { return };
     let skipped = (0..=target).filter(|index| !used.contains(index));
     // A number that counts stages would count those that are left.
     let is_numbered = |index: &usize| stages.stages[*index].origins().any(|from| from.parse::<usize>().is_ok());
