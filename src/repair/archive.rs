@@ -119,7 +119,8 @@ fn as_copy(project: &Project, step: &Step, copy: &Copy, class: &dyn Fn(&Word) ->
     let is_known = |flag: &Word| ["--chown=", "--chmod=", "--link"].iter().any(|name| flag.text.starts_with(name));
     let classes: Vec<Class> = words.iter().map(|word| class(word)).collect();
     let destination = text(&copy.destination.span)?;
-    if !classes.contains(&Class::Copy) || !step.instruction.flags.iter().all(is_known) {
+    let is_changed = plan.edits.touches(&step.instruction.span);
+    if is_changed || !classes.contains(&Class::Copy) || !step.instruction.flags.iter().all(is_known) {
         return None;
     }
     let is_mixed = classes.contains(&Class::Add);
@@ -209,6 +210,13 @@ mod tests {
         ] {
             assert_eq!(copy(same), same);
         }
+    }
+
+    #[test]
+    fn an_instruction_is_changed_once() {
+        let dockerfile = "FROM a\nADD k a.gz /o/\nCOPY . /p\n";
+        let plan = case(dockerfile).with(&["a.gz", "k -> a.gz"]).plan();
+        assert_eq!(plan.edits.apply(dockerfile), "FROM a\nADD ../inline/1/k a.gz /o/\nCOPY . /p\n");
     }
 
     fn unpacked(dockerfile: &str) -> Vec<String> {

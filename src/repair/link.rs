@@ -5,7 +5,7 @@
 //!
 //! So the archive gets something else in the symlink's place: what it leads to, a file, or a directory with all it holds;
 //! or a symlink that leads there from where it is. Only if no instruction takes a directory in which it is: there BuildKit
-//! keeps it as it is.
+//! keeps it as it is. Then what it leads to is sent beside the context, and named there in the copy of the Dockerfile.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,8 +13,9 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::context::{Sources, Tree};
-use super::{Plan, Project, Replaced, with};
+use super::context::{Sources, Taken, Tree};
+use super::heredoc::plain;
+use super::{INLINE, Plan, Project, Replaced, with};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::gopath;
 
@@ -38,6 +39,40 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
         );
         plan.replaced.push(replaced);
     }
+    for source in sources.iter() {
+        let _ = beside(project, source, &sources, &tree, plan);
+    }
+}
+
+/// Names what a symlink leads to beside the context, where the symlink itself has to stay.
+fn beside(project: &Project, source: &Taken, sources: &Sources, tree: &Tree, plan: &mut Plan) -> Option<()> {
+    let links = tree.links_on_the_way(&source.path);
+    let (link, _) = links.iter().find(|(_, is_last)| *is_last)?;
+    let typed = project.build.text.get(source.span.clone())?;
+    // Of several the executor compares all with what is in the context, if there is a pattern among them.
+    let is_pattern = |source: &Taken| source.path.iter().any(|byte| b"*?[\\".contains(byte));
+    let together = sources.iter().filter(|other| other.instruction == source.instruction);
+    let is_plain = !typed.contains(['"', '\'', '\\', '\n']) && !together.into_iter().any(is_pattern);
+    let is_done = plan.replaced.iter().any(|replaced| replaced.path == below_root(link));
+    if is_done || !is_plain || plan.edits.touches(&source.span) {
+        return None;
+    }
+    let name = plain(str::from_utf8(gopath::file_name(&source.path)).ok()?)?;
+    let followed = followed(project.build.listing, link, &tree.end(link)?)?;
+    let directory = format!("{INLINE}/{}", plan.inline());
+    let place = Path::new(&directory).join(name);
+    let mut made = vec![Entry::made_directory(&directory)];
+    for entry in followed.with {
+        let path = match entry.path.strip_prefix(&followed.path).ok()? {
+            rest if rest.as_os_str().is_empty() => place.clone(),
+            rest => place.join(rest),
+        };
+        made.push(Entry { path, ..entry });
+    }
+    plan.beside(made);
+    plan.edits.replace(project.build.text, source.span.clone(), format!("../{directory}/{name}"));
+    plan.tell(source.span.clone(), format!("the symlink `{typed}` is followed"));
+    Some(())
 }
 
 /// None where one of them would change what another is.
@@ -175,6 +210,18 @@ mod tests {
             let links = replaced(dockerfile, &files);
             let named = if dockerfile.contains("c/l") { "c/l" } else { "l" };
             assert!(!links.iter().any(|link| link.starts_with(&format!("{named} "))), "{dockerfile}: {links:?}");
+        }
+        // It is named where nothing takes it along.
+        let dockerfile = "FROM a\nCOPY f c/l ld /o/\nCOPY . /app\n";
+        let plan = Case::of(dockerfile).with(&["c/", "c/l -> ../f", "d/", "d/a", "f", "ld -> d"]).plan();
+        assert_eq!(plan.edits.apply(dockerfile), "FROM a\nCOPY f ../inline/1/l ../inline/2/ld /o/\nCOPY . /app\n");
+        assert_eq!(
+            plan.beside.iter().map(Case::told).collect::<Vec<_>>(),
+            ["inline/", "inline/1/", "inline/1/l = f", "inline/2/", "inline/2/ld/", "inline/2/ld/a = d/a"]
+        );
+        assert_eq!((plan.told.len(), plan.replaced.len(), plan.told[0].span.clone()), (2, 0, 14..17));
+        for same in ["FROM a\nCOPY l* /o/\nCOPY . /app\n", "FROM a\nCOPY [\"l\", \"/o\"]\nCOPY . /app\n"] {
+            assert!(Case::of(same).with(&["f", "l -> f"]).plan().edits.is_empty(), "{same}");
         }
         // What is behind one is copied as it is.
         let files = ["d/", "d/k -> ../f", "f", "l -> d"];

@@ -173,8 +173,7 @@ fn texts_are_run_and_copied_on_a_base_image() {
 #[test]
 #[ignore = "needs root and the executor: scripts/test"]
 fn symlinks_that_are_named_are_followed_within_the_context() {
-    let dockerfile =
-        "FROM scratch\nCOPY l /o\nCOPY --chmod=600 c/g* x /g/\nCOPY ld /d/\nADD etc/hosts /hosts\nCOPY kept /kept\n";
+    let dockerfile = "FROM scratch\nCOPY l /o\nCOPY --chmod=600 c/g* x /g/\nCOPY ld /d/\nADD etc/hosts /hosts\nCOPY kept /kept\nCOPY kept/k k\n";
     let tree = Tree::new()
         .file("Dockerfile", dockerfile)
         .executable("releases/7/run", "run it")
@@ -189,7 +188,8 @@ fn symlinks_that_are_named_are_followed_within_the_context() {
         .link("ld", "/releases/7")
         .link("releases/7/b", "a")
         .link("etc", "/conf")
-        .link("kept/l", "/gone");
+        .link("kept/l", "/gone")
+        .link("kept/k", "a");
     let built = build(&tree, &[]);
     let image = built.image();
     assert!(matches!(image.node("o"), Node::File { mode: 0o755, content, .. } if content == b"run it"));
@@ -200,7 +200,8 @@ fn symlinks_that_are_named_are_followed_within_the_context() {
     assert_eq!(image.node("d/b"), &Node::Link { target: "a".to_owned() });
     assert_eq!(image.text("hosts"), "the context's");
     assert_eq!(image.node("kept/l"), &Node::Link { target: "/gone".to_owned() });
-    assert!(built.told().unwrap().contains("repaired 4 differences"), "{}", built.tool.stderr);
+    assert_eq!((image.node("kept/k"), image.text("k")), (&Node::Link { target: "a".to_owned() }, "a"));
+    assert!(built.told().unwrap().contains("repaired 5 differences"), "{}", built.tool.stderr);
     assert!(!built.tool.stderr.contains("copy-source-symlink"), "{}", built.tool.stderr);
     let off = build(&tree, &["--fidelity=off", "--no-check"]);
     assert!(off.image.is_err(), "{}", off.tool.stderr);
