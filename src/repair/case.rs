@@ -63,6 +63,16 @@ impl Case {
         self
     }
 
+    /// With something of this mode in the context.
+    pub(super) fn mode(mut self, path: &str, mode: u32) -> Self {
+        self.listing
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.path.as_os_str() == path)
+            .for_each(|entry| entry.mode = mode);
+        self
+    }
+
     pub(super) fn target(self, target: &'static str) -> Self {
         Self { target: Some(target), ..self }
     }

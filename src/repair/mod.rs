@@ -7,6 +7,7 @@
 
 mod archive;
 mod context;
+mod directory_mode;
 mod edits;
 mod fork;
 mod heredoc;
@@ -170,6 +171,7 @@ impl Plan {
         run_heredoc::repair(&project, &mut plan);
         link::repair(&project, &mut plan);
         archive::repair(&project, &mut plan);
+        directory_mode::repair(&project, &mut plan);
         fork::repair(&project, &mut plan);
         plan.told.sort_by_key(|repaired| repaired.span.start);
         plan

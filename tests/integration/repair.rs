@@ -277,3 +277,20 @@ fn compressed_files_are_copied_and_archives_unpacked_whatever_they_are_compresse
     let off = build(&tree, &["--fidelity=off"]);
     assert!(off.image.unwrap_err().contains("unpacking local tar"));
 }
+
+#[test]
+#[ignore = "needs root and the executor: scripts/test"]
+fn a_directory_that_is_a_source_hands_on_no_mode() {
+    let dockerfile = "FROM scratch\nCOPY d /o\nCOPY e/ /p/\nCOPY t /t\n";
+    let tree = Tree::new().file("Dockerfile", dockerfile).file("d/a", "a").file("e/s/b", "b").file("t/s/c", "c");
+    for (path, mode) in [("d", 0o700), ("e", 0o2750), ("e/s", 0o700), ("t/s", 0o711)] {
+        fs::set_permissions(tree.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let built = build(&tree, &[]);
+    let modes = ["o", "p", "p/s", "t", "t/s"].map(|path| match built.image().node(path) {
+        Node::Directory { mode } => *mode,
+        other => panic!("{path} is {other:?}"),
+    });
+    assert_eq!(modes, [0o755, 0o755, 0o700, 0o755, 0o711]);
+    assert!(built.told().unwrap().contains("repaired 2 differences"), "{}", built.tool.stderr);
+}
