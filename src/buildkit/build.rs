@@ -362,6 +362,9 @@ impl<'d> Build<'_, 'd> {
                 (None, From::Stage(stage)) => match &self.done[stage] {
                     Some(stage) => {
                         state.built.untold.extend(&stage.built.untold);
+                        if !stage.is_known {
+                            state.built.untold.insert(by);
+                        }
                         (&stage.built.rootfs, stage.is_known)
                     }
                     None => return Err(Stop::Unknown),

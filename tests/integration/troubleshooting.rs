@@ -639,8 +639,8 @@ fn printed() -> BTreeMap<Code, String> {
             .file("conf/v2.yaml", "")
             .link("app.yaml", "conf/v2.yaml")
             .link("gone", "no")
-            .link("bin/run", "su")
             .of_mode("bin/su", "", 0o4755)
+            .link("bin/run", "su")
             .link("loops/self", "self");
         let text = Tool::new(&["check", "--fidelity=warn"]).within(tree.path()).run().stdout().to_owned();
         printed.extend(codes.iter().map(|code| (*code, text.clone())));

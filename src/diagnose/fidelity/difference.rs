@@ -73,7 +73,7 @@ pub fn differences(images: &Images) -> Vec<Difference> {
         }
     }
     for (path, node) in kaniko.rootfs.iter() {
-        if docker.rootfs.get(path).is_none() && !is_of_volume(path, node, images) {
+        if docker.rootfs.get(path).is_none() && !is_of_volume(path, node, images) && !is_of_pod(path, node, images) {
             let by = (images.original)(node.by);
             found.push(Difference { subject: Subject::Path(path.to_vec()), what: What::Added, by });
         }
@@ -91,11 +91,8 @@ fn of_nodes(images: &Images, docker: &Node, kaniko: &Node) -> Option<What> {
         Kind::Symlink(target) => format!("a symlink to `{}`", String::from_utf8_lossy(target)),
     };
     match (&docker.kind, &kaniko.kind) {
-        (Kind::File(theirs), Kind::File(ours)) => {
-            if *theirs != Content::Unknown && *ours != Content::Unknown && !(images.same)(theirs, ours) {
-                return Some(What::Other(content(theirs), content(ours)));
-            }
-        }
+        (Kind::File(theirs), Kind::File(ours)) if !is_known_to_differ(images, theirs, ours) => {}
+        (Kind::File(theirs), Kind::File(ours)) => return Some(What::Other(content(theirs), content(ours))),
         (theirs, ours) if theirs != ours => return Some(What::Other(told(docker), told(kaniko))),
         _ => {}
     }
@@ -104,6 +101,10 @@ fn of_nodes(images: &Images, docker: &Node, kaniko: &Node) -> Option<What> {
         return Some(What::Mode(docker.mode, kaniko.mode));
     }
     is_other(docker.owner, kaniko.owner).then_some(What::Owner(docker.owner, kaniko.owner))
+}
+
+fn is_known_to_differ(images: &Images, docker: &Content, kaniko: &Content) -> bool {
+    *docker != Content::Unknown && *kaniko != Content::Unknown && !(images.same)(docker, kaniko)
 }
 
 fn content(content: &Content) -> String {
@@ -129,6 +130,12 @@ fn is_of_volume(path: &[u8], node: &Node, images: &Images) -> bool {
             let volume = gopath::absolute(name.as_bytes(), b"/");
             *setting == Setting::Volume && gopath::below(&volume, path).is_some()
         })
+}
+
+/// A directory of the executor's own image, empty in ours: it comes along where a symlink leads to it.
+fn is_of_pod(path: &[u8], node: &Node, images: &Images) -> bool {
+    const OWN: [&[u8]; 5] = [b"/etc", b"/dev", b"/proc", b"/sys", b"/workspace"];
+    node.is_directory() && OWN.contains(&path) && images.kaniko.rootfs.below(path).next().is_none()
 }
 
 fn of_settings(images: &Images) -> Vec<Difference> {

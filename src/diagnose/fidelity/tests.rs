@@ -116,6 +116,8 @@ fn equal_images_have_no_findings() {
     }
     let stages = "FROM scratch AS s\nCOPY d /d\nFROM s\nCOPY a /a\nFROM scratch\nCOPY --from=s /d /o\nCOPY --from=1 /a /d/x /o/\n";
     assert_eq!(codes(stages, &["a", "d/", "d/x"]), NONE);
+    let built = "FROM maven AS s\nCOPY a /a\nRUN mvn package\nFROM debian\nCOPY --from=s /target/*.jar /app.jar\n";
+    assert_eq!(codes(built, &["a"]), NONE);
     assert_eq!(codes("FROM debian\nWORKDIR x\nCOPY --chown=app a b\nCOPY --from=s /x /y\n", &["a"]), NONE);
 }
 

@@ -592,9 +592,10 @@ impl<'d> State<'_, 'd> {
             return Ok(());
         };
         let source_known = left.all_known;
-        if !left.made.untold.is_empty() || !source_known {
-            self.here.made.untold.extend(&left.made.untold);
-            self.here.all_known = false;
+        self.here.made.untold.extend(&left.made.untold);
+        if !source_known {
+            // What else is there is not known, nor what a pattern matches of it.
+            self.untold(by);
         }
         let context = FileContext::of_stage(save::directory(self.plan.position(stage).unwrap_or_default()));
         let variables = self.arguments.variables(&self.here.environment);
