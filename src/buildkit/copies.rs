@@ -45,6 +45,8 @@ pub(super) fn copy(from: &RootFs, to: &mut RootFs, request: &Request, contents: 
     };
     for source in sources {
         if request.unpack && is_archive(from, &source, contents)? {
+            let destination = to.resolve(&request.destination)?;
+            make_directories(to, &destination, DIRECTORY_MODE, request.owner, request.by)?;
             return Err(Stop::Unknown);
         }
         copy_one(from, &source, to, request)?;

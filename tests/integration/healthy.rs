@@ -77,8 +77,9 @@ fn healthy_projects_have_no_findings() {
     }
 }
 
-/// The same in a volume, with executors that read the ignore file themselves. `PROJECT.mounted` has the warnings that are
-/// due: what their reading of it lets in.
+/// The same in a volume, with executors that read the ignore file themselves, and nobody who repairs anything.
+/// `PROJECT.mounted` has what is due then: what their reading of the ignore file lets in, and archives that they cannot
+/// read.
 #[test]
 fn healthy_projects_in_a_volume_have_no_other_findings() {
     for project in projects() {

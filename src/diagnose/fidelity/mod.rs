@@ -33,6 +33,7 @@ pub fn findings(images: &Images, dockerfile: &Path, text: &str, stages: &Stages,
     }
     let telling = Telling { dockerfile, text, stages, file };
     let mut findings: Vec<Finding> = leak.map(|by| telling.leak(by)).into_iter().collect();
+    findings.extend(images.kaniko.lost.iter().map(|by| telling.lost((images.original)(*by))));
     findings.extend(images.kaniko.unheeded.iter().map(|by| telling.unheeded((images.original)(*by))));
     findings.extend(groups.iter().map(|((by, group), differences)| telling.finding(*by, *group, differences)));
     findings
@@ -177,6 +178,17 @@ impl Telling<'_> {
                     .to_owned(),
             ],
             help: Some("pack the archive with that owner, or have a `RUN chown` behind it".to_owned()),
+        }
+    }
+
+    fn lost(&self, by: usize) -> Finding {
+        Finding {
+            code: Code::ImageFilesMissing,
+            severity: Severity::Error,
+            message: "what this `ADD` unpacks will be missing in the image".to_owned(),
+            spans: self.span(by),
+            notes: vec!["there is no `WORKDIR` before it, and the executor then looks for it elsewhere".to_owned()],
+            help: Some("write the destination from the root, with a `/` before it".to_owned()),
         }
     }
 

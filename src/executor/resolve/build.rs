@@ -48,6 +48,9 @@ struct Left<'d> {
     from_scratch: bool,
     /// Whether nothing is in it but what was copied from the context.
     all_known: bool,
+    /// Whether there may be anything in it: of an image, of a `RUN`, of the web. What is not known otherwise came out of an
+    /// archive of the context.
+    is_open: bool,
     /// What is in its image.
     made: Made,
     /// What `ONBUILD` keeps for stages that build on it.
@@ -57,11 +60,12 @@ struct Left<'d> {
 impl Left<'_> {
     fn of_image(from_scratch: bool) -> Self {
         Self {
-            environment: variables::scratch(),
+            environment: if from_scratch { variables::scratch() } else { Environment::new() },
             working_directory: from_scratch.then(Vec::new),
             user: from_scratch.then(String::new),
             from_scratch,
             all_known: from_scratch,
+            is_open: !from_scratch,
             ..Self::default()
         }
     }
@@ -336,7 +340,10 @@ impl<'d> State<'_, 'd> {
             },
             Command::Add(copy) => self.copy(copy, true, span.clone(), disk)?,
             // What is made there may be anything.
-            Command::Run(_) => self.here.all_known = false,
+            Command::Run(_) => {
+                self.here.all_known = false;
+                self.here.is_open = true;
+            }
             Command::Env(pairs) => {
                 let from_scratch = self.here.from_scratch;
                 let set = variables::set(&mut self.here.environment, pairs, self.arguments, from_scratch);
@@ -441,6 +448,13 @@ impl<'d> State<'_, 'd> {
     /// Nobody knows what the instruction at `by` puts into the image.
     fn untold(&mut self, by: usize) {
         self.here.all_known = false;
+        self.here.is_open = true;
+        self.here.made.untold.insert(by);
+    }
+
+    /// The same, but that it comes out of an archive.
+    fn unpacked(&mut self, by: usize) {
+        self.here.all_known = false;
         self.here.made.untold.insert(by);
     }
 
@@ -514,7 +528,15 @@ impl<'d> State<'_, 'd> {
         let unpacked: Vec<Vec<u8>> =
             held.into_iter().filter(|(_, held)| *held != Held::Nothing).map(|(source, _)| source).collect();
         if !unpacked.is_empty() {
-            self.untold(by);
+            self.unpacked(by);
+            let above = self.here.working_directory.as_deref().unwrap_or_default();
+            let directory = gopath::absolute(&resolved.destination, &gopath::join(&[b"/", above]));
+            // Whether that can be, the unpacking will tell.
+            let _ = copies::make_all(&directory, Attributes::DIRECTORY, disk.pod);
+            // It is unpacked where the executor is, and then not found where it is looked for.
+            if !gopath::is_absolute(&resolved.destination) && self.here.working_directory.as_deref() == Some(b"") {
+                self.here.made.lost.insert(by);
+            }
             if like.owner.is_some_and(|owner| owner != Owner::ROOT) {
                 self.here.made.unheeded.insert(by);
             }
@@ -593,7 +615,8 @@ impl<'d> State<'_, 'd> {
         };
         let source_known = left.all_known;
         self.here.made.untold.extend(&left.made.untold);
-        if !source_known {
+        self.here.all_known &= source_known;
+        if left.is_open {
             // What else is there is not known, nor what a pattern matches of it.
             self.untold(by);
         }

@@ -98,6 +98,9 @@ pub struct Made {
     /// `ADD`s of archives whose `--chown` does nothing: what is unpacked keeps its owners (kaniko v1.24.0
     /// `pkg/commands/add.go`).
     pub unheeded: BTreeSet<usize>,
+    /// `ADD`s of archives that are unpacked where no snapshot looks: to a relative path while there is no working directory
+    /// (kaniko v1.24.0 `pkg/commands/add.go`).
+    pub lost: BTreeSet<usize>,
     /// The first instruction that copies nothing, by its place: the executor then takes everything it has for what was
     /// copied, its own files too (kaniko v1.24.0 `pkg/executor/build.go` `takeSnapshot`).
     pub leak: Option<usize>,

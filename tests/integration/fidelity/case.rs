@@ -119,6 +119,13 @@ pub struct Laid<'a> {
 }
 
 impl Case {
+    /// Whether an archive is unpacked.
+    pub fn adds_archive(&self) -> bool {
+        self.dockerfile
+            .lines()
+            .any(|line| line.trim_start().to_ascii_uppercase().starts_with("ADD") && line.contains(" t."))
+    }
+
     pub fn lay(&self) -> Laid<'_> {
         let home = tempfile::Builder::new().prefix("case-").tempdir().unwrap();
         // Not the temporary directory itself: what is beside the context is seen by nobody.

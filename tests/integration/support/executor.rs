@@ -61,7 +61,7 @@ impl Root {
     /// As in the executor's image.
     pub fn new(executor: &Path) -> Self {
         let root = Self(tempfile::Builder::new().prefix("root-").tempdir().unwrap());
-        for directory in ["kaniko", "workspace", "proc", "dev", "tmp"] {
+        for directory in ["kaniko", "workspace", "proc", "dev", "etc"] {
             fs::create_dir(root.path().join(directory)).unwrap();
         }
         File::create(root.path().join("dev/null")).unwrap();
@@ -74,6 +74,13 @@ impl Root {
 
     pub fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// Puts a file of the pod's there.
+    pub fn place(&self, file: &str) {
+        let file = self.path().join(file.trim_start_matches('/'));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "the pod's\n").unwrap();
     }
 
     /// Runs it to its end in `directory`.

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use kaniko_local::executor::MOUNTED_FILES;
+
 use super::{Asked, Image};
 use crate::support::double::{Double, Fate, nodes};
 use crate::support::executor::{Ran, Root, Surroundings};
@@ -40,10 +42,7 @@ pub fn with_mounts(
         Place::BuildContext => "/kaniko/buildcontext",
     };
     let inside = |path: &str| root.path().join(path.trim_start_matches('/'));
-    for file in mounts {
-        fs::create_dir_all(inside(file).parent().unwrap()).unwrap();
-        fs::write(inside(file), "the pod's\n").unwrap();
-    }
+    mounts.iter().for_each(|file| root.place(file));
     fs::create_dir_all(inside(directory)).unwrap();
     let copied = Command::new("cp").arg("-a").arg(asked.context.join(".")).arg(inside(directory)).status();
     assert!(copied.unwrap().success());
@@ -122,7 +121,10 @@ impl Through {
             let moved = Command::new("mv").arg(&started.volume).arg(&context).status();
             assert!(moved.unwrap().success());
         }
-        let surroundings = Surroundings { environment: started.environment, mounts: &["/kaniko/buildcontext"] };
+        // As a kubelet does.
+        let mounts: Vec<&str> = MOUNTED_FILES.into_iter().chain(["/kaniko/buildcontext"]).collect();
+        MOUNTED_FILES.iter().for_each(|file| root.place(file));
+        let surroundings = Surroundings { environment: started.environment, mounts: &mounts };
         Tooled::Ran(built(&root, started.arguments, &surroundings))
     }
 }
