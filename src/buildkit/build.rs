@@ -53,6 +53,8 @@ pub struct Built {
     pub rootfs: RootFs,
     /// What it is run with.
     pub settings: Settings,
+    /// Whether there is no image below it, and nothing was run in it.
+    pub is_known: bool,
     /// Instructions of which nobody knows what they put there, by their place in the Dockerfile in bytes.
     pub untold: BTreeSet<usize>,
 }
@@ -86,7 +88,7 @@ pub fn build(file: &Dockerfile, asked: &Asked) -> End {
         done[index] = Some(state);
     }
     match done.swap_remove(target) {
-        Some(state) => End::Built(state.built),
+        Some(state) => End::Built(Built { is_known: state.is_known, ..state.built }),
         None => End::Unknown,
     }
 }
@@ -239,6 +241,8 @@ impl<'d> Build<'_, 'd> {
         };
         // From the root it stays as it is typed.
         let text = said.unwrap_or_else(|| String::from_utf8_lossy(&directory).into_owned());
+        // Nobody minds a slash at its end.
+        let text = if text.len() > 1 { text.trim_end_matches('/').to_owned() } else { text };
         state.set(Setting::WorkingDirectory, String::new(), text, by);
         let user = match &state.user {
             Some(user) if user.is_empty() => None,
@@ -249,7 +253,14 @@ impl<'d> Build<'_, 'd> {
             }
         };
         let path = state.built.rootfs.resolve(&directory)?;
-        make_directories(&mut state.built.rootfs, &path, DIRECTORY_MODE, user, by)
+        match make_directories(&mut state.built.rootfs, &path, DIRECTORY_MODE, user, by) {
+            // What was taken for a file may have gone into a directory of the image.
+            Err(Stop::Failed(_)) if !state.is_known => {
+                state.built.untold.insert(by);
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     fn copy(&self, copy: &dockerfile::Copy, is_add: bool, step: &Step, state: &mut State) -> Result<(), Stop> {

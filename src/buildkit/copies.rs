@@ -1,6 +1,8 @@
 //! What `COPY` and `ADD` put where: BuildKit v0.34.2 `solver/llbsolver/file/backend.go` (`docopy`) and fsutil's `copy`
 //! package, which it calls. Both file systems are data here.
 
+use std::collections::HashSet;
+
 use super::Contents;
 use crate::gopath;
 use crate::rootfs::{DIRECTORY_MODE, Kind, Node, Owner, RootFs};
@@ -66,11 +68,14 @@ pub(super) fn matching(from: &RootFs, source: &[u8]) -> Result<Vec<Vec<u8>>, Sto
         return Err(Stop::Failed(format!("lstat {}: no such file or directory", String::from_utf8_lossy(&directory))));
     }
     let mut matched: Vec<Vec<u8>> = Vec::new();
+    let mut within: HashSet<&[u8]> = HashSet::new();
     for (path, _) in from.below(&directory) {
         // What is in a directory that matches goes with it.
-        let is_within = matched.iter().any(|above| gopath::below(path, above).is_some());
+        let mut slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+        let is_within = slashes.any(|(at, _)| within.contains(&path[..at]));
         let rest = gopath::below(path, &directory).unwrap_or(path);
         if !is_within && gopath::matches(&pattern, rest).unwrap_or(false) {
+            within.insert(path);
             matched.push(path.to_vec());
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::listing::{Entry, Kind as Sent, Listing};
-use crate::executor::files::{Attributes, Kind, PodFiles};
+use crate::executor::files::{Attributes, Kind, PodFiles, START};
 use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace, MOUNTED_DIRECTORIES, MOUNTED_FILES};
 use crate::gopath;
 use crate::rootfs::DIRECTORY_MODE;
@@ -14,11 +14,14 @@ pub struct AsSent<'a> {
     kinds: HashMap<Vec<u8>, (Kind, u32)>,
     names: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     dockerfile: &'a [u8],
-    start: Option<Start<'a>>,
+    look: Option<Look<'a>>,
 }
 
-/// Gives the first bytes of the file at a path in the pod.
-type Start<'a> = &'a dyn Fn(&[u8]) -> Option<Vec<u8>>;
+/// Gives the first bytes of the file at a path in the pod, as many as are wanted.
+type Look<'a> = &'a dyn Fn(&[u8], usize) -> Option<Vec<u8>>;
+
+/// Files larger than this are not looked into.
+const TEXT: usize = 1 << 20;
 
 impl<'a> AsSent<'a> {
     /// A pod with this context and this Dockerfile, and these beside them.
@@ -27,7 +30,7 @@ impl<'a> AsSent<'a> {
             kinds: HashMap::with_capacity(listing.entries.len()),
             names: HashMap::new(),
             dockerfile,
-            start: None,
+            look: None,
         };
         let root = root();
         pod.add(b"/".to_vec(), Kind::Directory, DIRECTORY_MODE);
@@ -57,8 +60,8 @@ impl<'a> AsSent<'a> {
     }
 
     /// With somebody who can look into files.
-    pub fn looking(self, start: Start<'a>) -> Self {
-        Self { start: Some(start), ..self }
+    pub fn looking(self, look: Look<'a>) -> Self {
+        Self { look: Some(look), ..self }
     }
 
     fn add(&mut self, path: Vec<u8>, kind: Kind, mode: u32) {
@@ -93,7 +96,7 @@ impl PodFiles for AsSent<'_> {
     }
 
     fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
-        self.start?(file)
+        self.look?(file, START)
     }
 
     /// Everything is sent as root's.
@@ -102,13 +105,14 @@ impl PodFiles for AsSent<'_> {
         Attributes { mode, ..Attributes::DIRECTORY }
     }
 
-    /// Of the two files that decide what is built.
+    /// Of the two files that decide what is built, and of small files of the context.
     fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
         let place = ContextPlace::Volume;
+        let look = || self.look?(file, TEXT + 1).filter(|content| content.len() <= TEXT);
         match gopath::below(file, CONTEXT_VOLUME.as_bytes())? {
             name if name == place.dockerfile().as_bytes() => Some(self.dockerfile.to_vec()),
             name if name == place.dockerfile_ignore().as_bytes() => Some(vec![]),
-            _ => None,
+            _ => look(),
         }
     }
 }

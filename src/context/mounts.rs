@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 use crate::error::UsageError;
-use crate::executor::files::{Kind, Mount, PodFiles, local};
+use crate::executor::files::{Kind, Mount, PodFiles, START, local};
 use crate::gopath;
 
 /// Whether all of it is on this disk.
@@ -99,5 +100,13 @@ impl PodFiles for Mounts<'_> {
         let local = local(self.mounts, file)?;
         fs::metadata(&local).ok().filter(fs::Metadata::is_file)?;
         fs::read(local).ok()
+    }
+
+    fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
+        let local = local(self.mounts, file)?;
+        fs::metadata(&local).ok().filter(fs::Metadata::is_file)?;
+        let mut start = Vec::new();
+        fs::File::open(local).ok()?.take(START as u64).read_to_end(&mut start).ok()?;
+        Some(start)
     }
 }

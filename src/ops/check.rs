@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::sent::{dockerfile_in, stdin_listing};
 use super::sources::{Asked, told, with_project};
 use super::{plain, repair};
+use crate::buildkit::Platform;
 use crate::context::advice::{Advice, advice};
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::context::facts::{self, Files};
@@ -165,7 +166,7 @@ fn of_directory<'a>(
     Ok(checked)
 }
 
-/// What `build` would change. For which platform, it may know: of that nothing is said here.
+/// What `build` would change, for the platform that most clusters are of, if nothing else is said: `build` may know better.
 fn planned(
     dockerfile: &TextFile,
     listing: &Listing,
@@ -174,6 +175,7 @@ fn planned(
     contents: &dyn Contents,
 ) -> Plan {
     let target = pod.and_then(|pod| pod.platform.as_ref()).and_then(|platform| platform.parse().ok());
+    let target = target.or_else(|| (asked.fidelity == Fidelity::Repair).then(Platform::default));
     let mut plan = repair::of_fidelity(
         asked.fidelity,
         Build {

@@ -155,7 +155,7 @@ impl Disk {
     }
 
     /// The first bytes of a file in the pod; none of an archive that is sent without its compression.
-    pub(super) fn start(&self, pod: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn look(&self, pod: &[u8], bytes: usize) -> Option<Vec<u8>> {
         let context = crate::context::as_sent::root();
         let content = match gopath::below(pod, &context) {
             Some(path) => Content::Context(path.to_vec()),
@@ -164,13 +164,13 @@ impl Disk {
         match self.real(&content) {
             Content::Text(text) => Some(text.into_bytes()),
             Content::Context(path) if self.unpacked.contains(&path) => None,
-            content => self.start_of(&content),
+            content => self.start_of(&content, bytes),
         }
     }
 
-    fn start_of(&self, content: &Content) -> Option<Vec<u8>> {
+    fn start_of(&self, content: &Content, bytes: usize) -> Option<Vec<u8>> {
         let mut start = Vec::new();
-        self.open(content)?.take(START as u64).read_to_end(&mut start).ok()?;
+        self.open(content)?.take(bytes as u64).read_to_end(&mut start).ok()?;
         Some(start)
     }
 
@@ -214,7 +214,7 @@ impl Contents for Disk {
         if let Content::Text(_) = content {
             return Some(false);
         }
-        match held(&self.start_of(content)?) {
+        match held(&self.start_of(content, START)?) {
             Held::Nothing => Some(false),
             Held::Archive => Some(true),
             Held::Compressed | Held::Unreadable => None,

@@ -58,8 +58,8 @@ pub(super) fn with_project(
     let all = listing;
     let listing = &*plan.listing(listing);
     let disk_of_context = Disk::new(&context.root, plan);
-    let start = |path: &[u8]| disk_of_context.as_ref()?.start(path);
-    let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside).looking(&start);
+    let into = |path: &[u8], bytes: usize| disk_of_context.as_ref()?.look(path, bytes);
+    let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside).looking(&into);
     let mut arguments = ContextPlace::Volume.args();
     // Some flags want one; which it is has no say in what is copied.
     arguments.push("--destination=registry.example.com/any".to_owned());

@@ -96,6 +96,10 @@ fn of_nodes(images: &Images, docker: &Node, kaniko: &Node) -> Option<What> {
         (theirs, ours) if theirs != ours => return Some(What::Other(told(docker), told(kaniko))),
         _ => {}
     }
+    // In an image there may be directories already that are made here on the way to something.
+    if docker.is_directory() && !images.docker.is_known && docker.by == (images.original)(kaniko.by) {
+        return None;
+    }
     let is_link = matches!(docker.kind, Kind::Symlink(_));
     if !is_link && docker.mode != kaniko.mode {
         return Some(What::Mode(docker.mode, kaniko.mode));

@@ -112,8 +112,8 @@ impl Group {
         match self {
             Self::Mode => Some("set the mode where it matters: `--chmod`, or a `RUN chmod` behind it"),
             Self::Owner => Some("set the owner where it matters: `--chown`, or a `RUN chown` behind it"),
-            Self::Missing | Self::Added | Self::Other => Some("name each file or directory that is to be copied"),
-            Self::Setting => None,
+            Self::Added => Some("name each file or directory that is to be copied"),
+            Self::Missing | Self::Other | Self::Setting => None,
         }
     }
 }
@@ -127,7 +127,12 @@ struct Telling<'a> {
 
 impl Telling<'_> {
     fn finding(&self, by: usize, group: Group, differences: &[Difference]) -> Finding {
-        let may_change = group != Group::Setting && self.is_run_after(by);
+        let may_change = match group {
+            Group::Setting => false,
+            // What something is put over may have changed before.
+            Group::Missing | Group::Other => self.is_run_after(0),
+            Group::Added | Group::Mode | Group::Owner => self.is_run_after(by),
+        };
         let severity = match (may_change, group.severity()) {
             (true, Severity::Error) => Severity::Warning,
             (true, _) => Severity::Advice,
@@ -138,7 +143,7 @@ impl Telling<'_> {
             notes.push(format!("and {} more", differences.len() - NAMED));
         }
         if may_change {
-            notes.push("a `RUN` that follows may change that".to_owned());
+            notes.push("what a `RUN` makes of it is not known".to_owned());
         }
         Finding {
             code: group.code(),
@@ -153,7 +158,7 @@ impl Telling<'_> {
     fn leak(&self, by: usize) -> Finding {
         Finding {
             code: Code::ImageHoldsExecutor,
-            severity: Severity::Error,
+            severity: Severity::Warning,
             message: format!(
                 "this `{}` copies nothing, and the executor's own files will be in the image",
                 self.name(by)

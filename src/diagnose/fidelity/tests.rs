@@ -131,6 +131,30 @@ fn a_pattern_that_matches_the_context_itself_copies_it_once_more() {
     assert_eq!(codes("FROM scratch\nCOPY d/* /w/\n", &["a", "d/", "d/x"]), NONE);
 }
 
+/// What is there in an image is not made.
+#[test]
+fn directories_on_the_way_may_be_in_the_image() {
+    for instructions in [
+        "COPY --chown=101:101 d /usr/share/nginx/html",
+        "COPY --chmod=600 a /root/.ssh/id",
+        "USER 1000\nWORKDIR /home/node/app",
+        "RUN mkdir /app\nCOPY a /app\nWORKDIR /app\nCOPY d d",
+        "ARG UID=$SOMEBODY\nUSER $UID\nENV D=$UID",
+        "WORKDIR /app/",
+    ] {
+        assert_eq!(codes(&format!("FROM debian\n{instructions}\n"), &["a", "d/", "d/x"]), NONE, "{instructions}");
+    }
+}
+
+/// A `RUN` has had everything noted, and after a stage nothing is left.
+#[test]
+fn nothing_of_the_executors_is_taken_behind_a_run_or_a_stage() {
+    let things = &["a"];
+    assert_eq!(codes("FROM node\nRUN corepack enable\nCOPY .npmrc* ./\n", things), NONE);
+    assert_eq!(codes("FROM node AS s\nRUN make\nFROM nginx\nCOPY certs* /etc/ssl/\n", things), NONE);
+    assert_eq!(codes("FROM node\nCOPY .npmrc* /app/\nRUN make\n", things), ["image-holds-executor 2"]);
+}
+
 /// Row 17.
 #[test]
 fn a_pattern_that_matches_nothing_takes_the_executors_own_files() {
@@ -220,8 +244,8 @@ fn a_link_in_the_way_is_written_through() {
 
 #[test]
 fn what_a_later_run_may_change_weighs_less() {
-    let dockerfile = "FROM debian\nCOPY d /o\nRUN chmod 755 /o\n";
-    let found = found(dockerfile, &["d/ 0700", "d/x"]);
+    let dockerfile = "FROM debian\nUSER 0\nWORKDIR /o\nCOPY --chown=1:2 d /o\nRUN chown 0:0 /o\n";
+    let found = found(dockerfile, &["d/", "d/x"]);
     assert_eq!(found[0].severity, Severity::Advice);
-    assert!(found[0].notes.contains(&"a `RUN` that follows may change that".to_owned()));
+    assert!(found[0].notes.contains(&"what a `RUN` makes of it is not known".to_owned()));
 }

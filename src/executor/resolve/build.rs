@@ -13,7 +13,9 @@ use super::snapshot::{self, Ignored};
 use super::variables::{self, BuildArguments, Environment, expand};
 use super::{Made, Stop, Unknown, path_error, save, users};
 use crate::context::dockerignore::Rules;
-use crate::dockerfile::{self, Arguments, Channel, Command, Instruction, Keyword, Pair, Stage, Stages, Word};
+use crate::dockerfile::{
+    self, Arguments, Channel, Command, Escape, Expansion, Instruction, Keyword, Pair, Stage, Stages, Word,
+};
 use crate::executor::archive::{Held, held};
 use crate::executor::files::{Attributes, Errno, Follow, Kind, Pod};
 use crate::executor::flags::Flags;
@@ -48,6 +50,8 @@ struct Left<'d> {
     from_scratch: bool,
     /// Whether nothing is in it but what was copied from the context.
     all_known: bool,
+    /// Whether something was run in this stage.
+    has_run: bool,
     /// Whether there may be anything in it: of an image, of a `RUN`, of the web. What is not known otherwise came out of an
     /// archive of the context.
     is_open: bool,
@@ -108,7 +112,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     for &index in &plan.built {
         let stage = &stages.stages[index];
         let base = match stages.base(index, &bases[index]) {
-            dockerfile::Origin::Stage(base) => left[base].clone().unwrap_or_default(),
+            dockerfile::Origin::Stage(base) => Left { has_run: false, ..left[base].clone().unwrap_or_default() },
             dockerfile::Origin::Image(name) => Left::of_image(name == "scratch"),
         };
         if plan.is_unpacked(index, &taken) {
@@ -197,7 +201,7 @@ impl Plan<'_, '_> {
             for step in &self.stages.stages[index].steps {
                 let result = match &step.command {
                     Command::Env(pairs) => variables::set(&mut environment, pairs, &arguments, from_scratch),
-                    Command::Arg(args) => arguments.declare(args, &environment),
+                    Command::Arg(args) => arguments.declare(args, &environment, from_scratch),
                     Command::Copy(copy) => {
                         let from = copy.from.as_ref().and_then(|from| self.origin(index, &from.text));
                         let Some(from) = from else { continue };
@@ -343,6 +347,7 @@ impl<'d> State<'_, 'd> {
             Command::Run(_) => {
                 self.here.all_known = false;
                 self.here.is_open = true;
+                self.here.has_run = true;
             }
             Command::Env(pairs) => {
                 let from_scratch = self.here.from_scratch;
@@ -351,7 +356,8 @@ impl<'d> State<'_, 'd> {
                 self.tell_environment(pairs, span.start);
             }
             Command::Arg(args) => {
-                let declared = self.arguments.declare(args, &self.here.environment);
+                let from_scratch = self.here.from_scratch;
+                let declared = self.arguments.declare(args, &self.here.environment, from_scratch);
                 declared.map_err(|why| self.executing(why.to_string()))?;
             }
             Command::Other => self.other(step.instruction, disk)?,
@@ -373,7 +379,14 @@ impl<'d> State<'_, 'd> {
                 }
             }
             Some(Keyword::User) => {
-                let parts = first.split(':').take(2).map(|part| self.expand(part)).collect::<Result<Vec<_>, _>>()?;
+                let part = |part: &str| {
+                    // It takes `${USER:-app}` apart at the colon, whatever the image sets.
+                    match Expansion::new(Escape::Backslash).word(part, &|_| Some(String::new())) {
+                        Err(why) => Err(format!("failed to execute command: resolving user {part}: {why}").into()),
+                        Ok(_) => self.expand(part),
+                    }
+                };
+                let parts = first.split(':').take(2).map(part).collect::<Result<Vec<_>, Trouble>>()?;
                 self.here.user = parts.into_iter().collect::<Option<Vec<_>>>().map(|parts| parts.join(":"));
                 let user = self.here.user.clone().unwrap_or_default();
                 self.set(Setting::User, String::new(), user, by);
@@ -534,10 +547,12 @@ impl<'d> State<'_, 'd> {
             // Whether that can be, the unpacking will tell.
             let _ = copies::make_all(&directory, Attributes::DIRECTORY, disk.pod);
             // It is unpacked where the executor is, and then not found where it is looked for.
-            if !gopath::is_absolute(&resolved.destination) && self.here.working_directory.as_deref() == Some(b"") {
+            let is_fetched = unpacked.iter().all(|source| is_url(&String::from_utf8_lossy(source)));
+            let is_relative = !gopath::is_absolute(&resolved.destination);
+            if !is_fetched && is_relative && self.here.working_directory.as_deref() == Some(b"") {
                 self.here.made.lost.insert(by);
             }
-            if like.owner.is_some_and(|owner| owner != Owner::ROOT) {
+            if !is_fetched && like.owner.is_some_and(|owner| owner != Owner::ROOT) {
                 self.here.made.unheeded.insert(by);
             }
         }
@@ -597,7 +612,10 @@ impl<'d> State<'_, 'd> {
             return Ok(());
         }
         if made.is_empty() && !self.here.made.untold.contains(&by) {
-            self.here.made.leak.get_or_insert(by);
+            // A `RUN` has had everything noted that was there by then, and after a stage nothing of it is left.
+            if self.plan.position(self.index) == Some(0) && !self.here.has_run {
+                self.here.made.leak.get_or_insert(by);
+            }
             snapshot::take_everything(&disk.ignored, root, by, disk.pod, image);
         } else {
             made.extend_from_slice(&disk.volumes);

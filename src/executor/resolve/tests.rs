@@ -357,3 +357,21 @@ fn what_comes_over_standard_input_is_not_known_unless_it_is_told() {
     assert_eq!(end(&[stream], &["/kaniko/buildcontext/Dockerfile"]), End::Built);
     assert_eq!(end(&[stream], &["/kaniko/buildcontext/a"]), End::Failed(NO_DOCKERFILE.to_owned()));
 }
+
+#[test]
+fn a_user_of_a_file_that_was_copied_is_known() {
+    let dockerfile =
+        "/workspace/Dockerfile=FROM scratch\nCOPY passwd /etc/passwd\nCOPY --chown=bob a /a\nUSER bob\nWORKDIR /w\n";
+    let files = [dockerfile, "/workspace/passwd=bob:x:50:60::/:\n", "/workspace/a"];
+    let made = resolution("/workspace", &["--context=/workspace"], &files).made.unwrap();
+    let owner = |path: &str| made.rootfs.get(path.as_bytes()).unwrap().owner;
+    assert_eq!((owner("/a"), owner("/w")), (crate::rootfs::Owner::new(50, 50), crate::rootfs::Owner::new(50, 50)));
+}
+
+/// It takes the word apart at the colon first.
+#[test]
+fn a_user_with_a_default_is_never_one() {
+    let end = resolution("/workspace", &[], &["/workspace/Dockerfile=FROM debian\nUSER ${UID:-1000}\n"]).end;
+    let End::Failed(words) = end else { panic!("{end:?}") };
+    assert!(words.contains("failed to execute command: resolving user ${UID: "), "{words}");
+}

@@ -15,20 +15,22 @@ pub(super) fn owner(said: &str, pod: &Pod, all_known: bool) -> Result<Owner, Str
     let mut parts = said.split(':');
     let (user, group) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let users = lines(pod, b"/etc/passwd");
+    let knows_users = all_known && users.is_some();
     let found = named(users.as_deref(), user, 0).or_else(|| named(users.as_deref(), user, 2));
     let user = match found.map_or_else(|| number(user), |fields| number(fields.get(2).map_or("", |id| id))) {
         Some(number) => Id::Known(number),
-        None if !all_known => Id::Unknown,
+        None if !knows_users => Id::Unknown,
         None => return Err(format!("user {user} is not a uid and does not exist on the system")),
     };
     if group.is_empty() {
         return Ok(Owner { user, group: user });
     }
     let groups = lines(pod, b"/etc/group");
+    let knows_groups = all_known && groups.is_some();
     let found = named(groups.as_deref(), group, 0).or_else(|| named(groups.as_deref(), group, 2));
     let group = match found.map_or_else(|| number(group), |fields| number(fields.get(2).map_or("", |id| id))) {
         Some(number) => Id::Known(number),
-        None if !all_known => Id::Unknown,
+        None if !knows_groups => Id::Unknown,
         None => return Err(format!("strconv.ParseUint: parsing {}: invalid syntax", quote(group))),
     };
     Ok(Owner { user, group })
@@ -38,8 +40,9 @@ fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
+/// The fields of each line; nothing if there is no such file, none if nobody knows what is in it.
 fn lines(pod: &Pod, path: &[u8]) -> Option<Vec<Vec<String>>> {
-    let found = pod.find(path, b"/", Follow::All).ok()?;
+    let Ok(found) = pod.find(path, b"/", Follow::All) else { return Some(vec![]) };
     let text = String::from_utf8(pod.content(&found.path)?).ok()?;
     Some(text.lines().map(|line| line.trim().split(':').map(str::to_owned).collect()).collect())
 }

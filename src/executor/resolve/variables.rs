@@ -85,13 +85,25 @@ impl BuildArguments {
         declared.chain(given.map(|(name, value)| (name.clone(), cut(value)))).collect()
     }
 
-    /// Declares what `ARG` says.
-    pub(super) fn declare(&mut self, args: &[Arg], environment: &Environment) -> Result<(), ExpandError> {
+    /// Declares what `ARG` says. In an image whose own variables are not known, a default that is made of one of those has no
+    /// value that is known.
+    pub(super) fn declare(
+        &mut self,
+        args: &[Arg],
+        environment: &Environment,
+        from_scratch: bool,
+    ) -> Result<(), ExpandError> {
         for arg in args {
             let variables = self.variables(environment);
             let name = expand(&arg.name, &|name| variables.get(name).cloned())?;
+            let is_known = Cell::new(true);
+            let lookup = |name: &str| {
+                let value = variables.get(name).cloned();
+                is_known.set(is_known.get() && (from_scratch || value.is_some()));
+                value
+            };
             let value = match &arg.default {
-                Some(text) => Some(expand(text, &|name| variables.get(name).cloned())?),
+                Some(text) => Some(expand(text, &lookup)?).filter(|_| is_known.get()),
                 None => self.value(&name, &self.declared).or_else(|| self.value(&name, &self.meta)),
             };
             self.declared.insert(name, value);

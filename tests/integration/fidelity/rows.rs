@@ -253,7 +253,8 @@ fn possible() -> Vec<Row> {
             "FROM scratch ; COPY t / ; COPY t2 /",
             Same,
         ),
-        row(53, [a()], "FROM scratch ; VOLUME /v ; COPY a /a", Differs(&["extra /v"])),
+        // An empty directory of the volume is left out of the comparison.
+        row(53, [a()], "FROM scratch ; VOLUME /v ; COPY a /a", Same),
         row(54, [tree("d/x")], "FROM scratch ; VOLUME /v ; COPY d /v/", Differs(&["missing /v/x"]))
             .more(&["--single-snapshot"]),
         row(

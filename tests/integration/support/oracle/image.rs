@@ -226,7 +226,9 @@ impl Image {
     fn is_of_executor(&self, path: &[u8]) -> bool {
         let prefix = [path, b"/"].concat();
         let has_more = self.files.range(prefix.clone()..).any(|(path, _)| path.starts_with(&prefix));
-        path == b"etc" && !has_more && self.files.get(path).is_some_and(|entry| entry.kind == Kind::Directory)
+        [&b"etc"[..], b"dev"].contains(&path)
+            && !has_more
+            && self.files.get(path).is_some_and(|entry| entry.kind == Kind::Directory)
     }
 
     /// What is different in the other one, in the order of paths.
