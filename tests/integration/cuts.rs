@@ -67,14 +67,14 @@ fn build(executor: &Path, context: &[u8]) -> Built {
     let arguments = [
         "--force".to_owned(),
         "--no-push".to_owned(),
-        "--tar-path=/tmp/image.tar".to_owned(),
+        "--tar-path=/kaniko/image.tar".to_owned(),
         "--destination=cut/cut".to_owned(),
         "--context=tar://stdin".to_owned(),
         format!("--context-sub-path={CONTEXT_DIRECTORY}"),
         format!("--dockerfile=/kaniko/buildcontext/{}", place().dockerfile()),
     ];
     let ran = root.run("/workspace", &arguments, input);
-    let files = (ran.code == Some(0)).then(|| files(&root.path().join("tmp/image.tar")));
+    let files = (ran.code == Some(0)).then(|| files(&root.path().join("kaniko/image.tar")));
     Built { files, said: ran.said }
 }
 

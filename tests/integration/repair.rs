@@ -51,7 +51,7 @@ fn run(started: &Started, on_stdin: bool) -> Result<Image, String> {
     let place = root.path().join("kaniko/buildcontext");
     let mut stdin = Stdio::null();
     if on_stdin {
-        let archive = root.path().join("tmp/context.tar.gz");
+        let archive = root.path().join("kaniko/context.tar.gz");
         let tar = Command::new("tar").arg("-C").arg(&started.volume).arg("-czf").arg(&archive).arg(".").status();
         assert!(tar.unwrap().success());
         stdin = fs::File::open(&archive).unwrap().into();
@@ -62,11 +62,12 @@ fn run(started: &Started, on_stdin: bool) -> Result<Image, String> {
     }
     let is_ours = |given: &&String| !given.starts_with("--destination=") && !given.starts_with("--digest-file=");
     let mut arguments: Vec<String> = started.arguments.iter().filter(is_ours).cloned().collect();
-    arguments
-        .extend(["--force", "--no-push", "--tar-path=/tmp/image.tar", "--destination=repair/repair"].map(Into::into));
+    arguments.extend(
+        ["--force", "--no-push", "--tar-path=/kaniko/image.tar", "--destination=repair/repair"].map(Into::into),
+    );
     let ran = root.run("/workspace", &arguments, stdin);
     match ran.code {
-        Some(0) => Ok(Image::of_tar(&root.path().join("tmp/image.tar"))),
+        Some(0) => Ok(Image::of_tar(&root.path().join("kaniko/image.tar"))),
         _ => Err(ran.said),
     }
 }
