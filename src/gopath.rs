@@ -55,6 +55,18 @@ pub fn parent(path: &[u8]) -> Vec<u8> {
     clean(&path[..end])
 }
 
+/// The components of a path, without empty ones and `.`, the first one last.
+pub fn components(path: &[u8]) -> Vec<Vec<u8>> {
+    let components = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
+    components.rev().map(<[u8]>::to_vec).collect()
+}
+
+/// The directories above an absolute, clean path, the outermost first; without `/`.
+pub fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+    slashes.map(|(at, _)| &path[..at])
+}
+
 /// What stands behind the last slash (`filepath.Split`).
 pub fn file_name(path: &[u8]) -> &[u8] {
     let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);

@@ -165,7 +165,7 @@ impl RootFs {
     pub fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, TooManyLinks> {
         let mut links = 0;
         let mut here = b"/".to_vec();
-        let mut ahead = components(&gopath::join(&[b"/", path]));
+        let mut ahead = gopath::components(&gopath::join(&[b"/", path]));
         while let Some(name) = ahead.pop() {
             let next = gopath::join(&[&here, &name]);
             match self.get(&next).map(|node| &node.kind) {
@@ -175,7 +175,7 @@ impl RootFs {
                         return Err(TooManyLinks);
                     }
                     // `..` in what a symlink says takes a name away, whatever that leads to.
-                    ahead.extend(components(&gopath::join(&[b"/", &gopath::absolute(target, &here)])));
+                    ahead.extend(gopath::components(&gopath::join(&[b"/", &gopath::absolute(target, &here)])));
                     here = b"/".to_vec();
                 }
                 _ => here = next,
@@ -183,12 +183,6 @@ impl RootFs {
         }
         Ok(here)
     }
-}
-
-/// The components of a path, the first one last.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-    parts.rev().map(<[u8]>::to_vec).collect()
 }
 
 /// What an image is run with, as far as builders differ in it.

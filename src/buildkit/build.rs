@@ -70,9 +70,8 @@ pub fn build(file: &Dockerfile, asked: &Asked) -> End {
     let Ok(globals) = globals else { return End::Unknown };
     let bases = stages.stages.iter().map(|stage| globals.expand(&stage.base.text)).collect::<Result<Vec<_>, _>>();
     let Ok(bases) = bases else { return End::Unknown };
-    let needed = needed(&stages, target, &bases);
     let mut done: Vec<Option<State>> = vec![None; stages.stages.len()];
-    for index in needed {
+    for index in stages.needed(target, &bases) {
         let mut state = match stages.base(index, &bases[index]) {
             Origin::Stage(base) => done[base].clone().unwrap_or_else(|| State::new(&globals, false)),
             Origin::Image(name) => State::new(&globals, name == "scratch"),
@@ -91,11 +90,6 @@ pub fn build(file: &Dockerfile, asked: &Asked) -> End {
         Some(state) => End::Built(Built { is_known: state.is_known, ..state.built }),
         None => End::Unknown,
     }
-}
-
-fn needed(stages: &Stages, target: usize, bases: &[String]) -> BTreeSet<usize> {
-    let position = |from| stages.stages.iter().position(|stage| std::ptr::eq(stage.from, from)).unwrap_or_default();
-    stages.needed(target, |stage| bases[position(stage.from)].clone())
 }
 
 /// A stage while it is built.
@@ -333,7 +327,7 @@ impl<'d> Build<'_, 'd> {
         for source in &copy.sources {
             let Source::Path(word) = source else { continue };
             let Some(path) = expand(&word.text)? else { return Ok(None) };
-            if path.contains("://") || path.starts_with("git@") {
+            if is_remote(&path) {
                 return Ok(None);
             }
             requests.push((request(clean_path(path.as_bytes()), true), None));
@@ -412,6 +406,11 @@ struct Prepared {
 enum From {
     Context,
     Stage(usize),
+}
+
+/// Whether a source is elsewhere than in the context: an address, or a git repository.
+pub fn is_remote(source: &str) -> bool {
+    source.contains("://") || source.starts_with("git@")
 }
 
 /// A path from the working directory; none if that is not known and counts.

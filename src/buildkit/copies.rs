@@ -71,8 +71,7 @@ pub(super) fn matching(from: &RootFs, source: &[u8]) -> Result<Vec<Vec<u8>>, Sto
     let mut within: HashSet<&[u8]> = HashSet::new();
     for (path, _) in from.below(&directory) {
         // What is in a directory that matches goes with it.
-        let mut slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-        let is_within = slashes.any(|(at, _)| within.contains(&path[..at]));
+        let is_within = gopath::above(path).any(|above| within.contains(above));
         let rest = gopath::below(path, &directory).unwrap_or(path);
         if !is_within && gopath::matches(&pattern, rest).unwrap_or(false) {
             within.insert(path);

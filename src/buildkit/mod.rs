@@ -10,13 +10,28 @@ pub mod variables;
 
 use crate::rootfs::{Content, RootFs};
 
-pub use build::{Asked, Built, End, build};
+pub use build::{Asked, Built, End, build, is_remote};
 pub use platform::Platform;
 
 /// What a source of `COPY` or `ADD` names: itself, or what its pattern matches, symlinks not followed. None if the builder
 /// fails over it.
 pub(crate) fn matching(context: &RootFs, source: &[u8]) -> Option<Vec<Vec<u8>>> {
     copies::matching(context, source).ok()
+}
+
+/// Knows nothing of any file but that it is no archive: for tests.
+#[cfg(test)]
+pub(crate) struct NoContents;
+
+#[cfg(test)]
+impl Contents for NoContents {
+    fn text(&self, _: &Content) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_archive(&self, _: &Content) -> Option<bool> {
+        Some(false)
+    }
 }
 
 /// Looks into files, where that decides what becomes of them.

@@ -225,15 +225,16 @@ impl Stages<'_> {
         }
     }
 
-    /// The stages that the stage `target` is made of, itself included. `base` gives what each stage builds on, its
-    /// variables expanded.
-    pub fn needed(&self, target: usize, base: impl Fn(&Stage<'_>) -> String) -> BTreeSet<usize> {
+    /// The stages that the stage `target` is made of, itself included. `bases` is what each stage builds on, its variables
+    /// expanded.
+    pub fn needed(&self, target: usize, bases: &[String]) -> BTreeSet<usize> {
         let mut needed = BTreeSet::new();
         let mut open = vec![target];
         while let Some(index) = open.pop() {
             let Some(stage) = self.stages.get(index).filter(|_| needed.insert(index)) else { continue };
             let origins = stage.origins().map(|from| self.origin(index, from));
-            open.extend(origins.chain([self.base(index, &base(stage))]).filter_map(|origin| match origin {
+            let base = bases.get(index).map(|base| self.base(index, base));
+            open.extend(origins.chain(base).filter_map(|origin| match origin {
                 Origin::Stage(stage) => Some(stage),
                 Origin::Image(_) => None,
             }));

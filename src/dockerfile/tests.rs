@@ -186,14 +186,15 @@ fn what_files_come_from_is_an_earlier_stage_or_an_image() {
 fn a_target_needs_what_it_builds_on_and_copies_from() {
     let dockerfile = parsed(STAGES);
     let stages = dockerfile.stages(Channel::Stable).unwrap();
+    let bases: Vec<String> = stages.stages.iter().map(|stage| stage.base.text.clone()).collect();
     let needed = |target: Option<&str>| {
         let target = stages.target(target).unwrap();
-        Vec::from_iter(stages.needed(target, |stage| stage.base.text.clone()))
+        Vec::from_iter(stages.needed(target, &bases))
     };
     assert_eq!(needed(None), [0, 4]);
     assert_eq!(needed(Some("Three")), [0, 1, 2]);
     assert_eq!(needed(Some("one")), [0]);
-    assert_eq!(Vec::from_iter(stages.needed(3, |stage| stage.base.text.clone())), [0, 1, 2, 3]);
+    assert_eq!(Vec::from_iter(stages.needed(3, &bases)), [0, 1, 2, 3]);
     assert_eq!(stages.target(Some("none")), None);
 }
 

@@ -209,8 +209,7 @@ impl<'a> Pod<'a> {
 
     /// Whether something that was written lies over everything that was at `path`.
     fn is_hidden(&self, path: &[u8]) -> bool {
-        let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-        slashes.map(|(at, _)| &path[..at]).any(|above| self.written.contains_key(above))
+        gopath::above(path).any(|above| self.written.contains_key(above))
     }
 
     /// Follows `path`, relative to `directory`, as the kernel does.

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use super::context::{Sources, Tree};
 use super::scopes::Here;
 use super::{Compressed, Compression, Plan, Project, Unpack};
+use crate::buildkit::is_remote;
 use crate::dockerfile::{Arguments, Command, Copy, Source, Step, Word};
 use crate::gopath;
 
@@ -58,7 +59,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
 
 /// The things that a source names; none if that is not known.
 fn matched(word: &Word, here: &Here, tree: &Tree) -> Option<Vec<Vec<u8>>> {
-    let path = here.word(&word.text).filter(|path| !path.contains("://") && !path.starts_with("git@"))?;
+    let path = here.word(&word.text).filter(|path| !is_remote(path))?;
     tree.matching(&gopath::join(&[b"/", path.as_bytes()]))
 }
 

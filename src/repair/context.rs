@@ -51,7 +51,7 @@ impl Sources {
                     is_known = false;
                     continue;
                 };
-                if is_add && (path.contains("://") || path.starts_with("git@")) {
+                if is_add && buildkit::is_remote(&path) {
                     continue;
                 }
                 sources.0.push(Taken {

@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, Project};
-use crate::dockerfile::Stage;
 use crate::executor::image::Family;
 use crate::executor::resolve::used_stages;
 
@@ -30,10 +29,7 @@ fn bases(project: &Project) -> Option<Vec<String>> {
 
 /// What BuildKit builds, and the fork.
 fn needed(project: &Project) -> Option<BTreeSet<usize>> {
-    let (stages, bases) = (&project.stages, bases(project)?);
-    let position =
-        |stage: &Stage| stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default();
-    Some(stages.needed(project.target, |stage| bases[position(stage)].clone()))
+    Some(project.stages.needed(project.target, &bases(project)?))
 }
 
 /// What upstream's executor builds with the flag.

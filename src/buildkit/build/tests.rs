@@ -3,19 +3,8 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::buildkit::NoContents;
 use crate::rootfs::Id;
-
-struct Nothing;
-
-impl Contents for Nothing {
-    fn text(&self, _: &Content) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn is_archive(&self, _: &Content) -> Option<bool> {
-        Some(false)
-    }
-}
 
 /// A build context, each thing as `path`, `path/`, `path -> target`, with ` mode` behind it if it is not the usual one.
 fn context(things: &[&str]) -> RootFs {
@@ -38,7 +27,7 @@ fn built(dockerfile: &str, things: &[&str]) -> End {
     let file = dockerfile::parse(dockerfile).unwrap();
     let context = context(things);
     let (given, platform) = (Values::new(), Some(Platform::default()));
-    build(&file, &Asked { given, target: None, platform, context: &context, contents: &Nothing })
+    build(&file, &Asked { given, target: None, platform, context: &context, contents: &NoContents })
 }
 
 /// What is in the image, a thing a word: its path, ` -> ` or ` = `, and what is not as usual.

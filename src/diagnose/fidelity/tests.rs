@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::buildkit::{self, Asked, Contents, Platform};
+use crate::buildkit::{self, Asked, NoContents, Platform};
 use crate::context::as_sent::{self, AsSent};
 use crate::context::listing::{Entry, Kind as EntryKind, Listing};
 use crate::dockerfile::{self, Channel};
@@ -12,18 +12,6 @@ use crate::executor::ContextPlace;
 use crate::executor::image::Image;
 use crate::executor::resolve::{End, Setup, Stdin, resolve};
 use crate::rootfs::{Content, Kind, Node, RootFs};
-
-struct Nothing;
-
-impl Contents for Nothing {
-    fn text(&self, _: &Content) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn is_archive(&self, _: &Content) -> Option<bool> {
-        Some(false)
-    }
-}
 
 /// `path`, `path/`, `path -> target`, each with ` 0700` and the like behind it.
 fn listing(things: &[&str]) -> Listing {
@@ -62,7 +50,7 @@ fn found(dockerfile: &str, things: &[&str]) -> Vec<Finding> {
         target: None,
         platform: Some(Platform::default()),
         context: &context,
-        contents: &Nothing,
+        contents: &NoContents,
     };
     let mut arguments = ContextPlace::Volume.args();
     arguments.push("--no-push".to_owned());

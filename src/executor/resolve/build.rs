@@ -99,7 +99,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
     let rules = ignore_rules(build.ignore_file, pod)?;
     let built: BTreeSet<usize> = match build.family {
-        Family::Fork => stages.needed(target_index, |stage| bases[position(&stages, stage)].clone()),
+        Family::Fork => stages.needed(target_index, &bases),
         _ if build.flags.is_on("skip-unused-stages") => used_stages(&stages, &bases, target_index, target.is_empty()),
         _ => (0..=target_index).collect(),
     };
@@ -257,10 +257,6 @@ pub fn used_stages(stages: &Stages, bases: &[String], target: usize, is_last: bo
     let mut used: BTreeSet<usize> = (0..target).filter(|_| !wanted.is_empty()).filter(is_used).collect();
     used.insert(target);
     used
-}
-
-fn position(stages: &Stages, stage: &Stage) -> usize {
-    stages.stages.iter().position(|other| std::ptr::eq(other.from, stage.from)).unwrap_or_default()
 }
 
 /// Which flags an executor knows: the fork takes those of later syntax and passes over them.

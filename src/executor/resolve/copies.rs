@@ -432,7 +432,7 @@ fn through_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
 /// a link leads to, with some `..` in it.
 pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
     let mut here = b"/".to_vec();
-    let mut ahead: Vec<Vec<u8>> = components(path);
+    let mut ahead: Vec<Vec<u8>> = gopath::components(path);
     let mut links = 0;
     while let Some(component) = ahead.pop() {
         let next = [here.strip_suffix(b"/").unwrap_or(&here), b"/", &component].concat();
@@ -450,7 +450,7 @@ pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, Strin
                 if gopath::is_absolute(&target) {
                     here = b"/".to_vec();
                 }
-                ahead.extend(components(&target));
+                ahead.extend(gopath::components(&target));
             }
             Kind::Directory => here = next,
             _ if ahead.is_empty() => here = next,
@@ -462,12 +462,6 @@ pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, Strin
 
 /// Symlinks that Go follows in one path.
 const LINKS: usize = 255;
-
-/// The components of a path, the first one last.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let components = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-    components.rev().map(<[u8]>::to_vec).collect()
-}
 
 /// `--chmod`, none if it is not given (`GetChmod`). Of the number the executor heeds the permission bits alone, as Go has
 /// others elsewhere.

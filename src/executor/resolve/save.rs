@@ -33,8 +33,7 @@ pub(super) fn save(patterns: &[Vec<u8>], stage: usize, pod: &mut Pod) -> Result<
     }
     // What is in another goes with it.
     let is_within = |path: &Vec<u8>| {
-        let mut slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-        path != b"/" && (found.contains(&b"/"[..]) || slashes.any(|(at, _)| found.contains(&path[..at])))
+        path != b"/" && (found.contains(&b"/"[..]) || gopath::above(path).any(|above| found.contains(above)))
     };
     let roots: Vec<&Vec<u8>> = found.iter().filter(|path| !is_within(path)).collect();
     let to = directory(stage);
