@@ -21,7 +21,8 @@ fuzz_target!(|text: &str| {
             Ok(stages) => {
                 let target = stages.target(None);
                 assert_eq!(target, stages.stages.len().checked_sub(1));
-                let needed = target.map(|target| stages.needed(target, |stage| stage.base.text.clone()));
+                let bases: Vec<_> = stages.stages.iter().map(|stage| stage.base.text.clone()).collect();
+                let needed = target.map(|target| stages.needed(target, &bases));
                 assert!(needed.is_none_or(|needed| needed.last().copied() == target));
             }
             Err(error) => check_error(text, &error),
