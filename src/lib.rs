@@ -47,6 +47,7 @@ pub mod error;
 pub mod event;
 pub mod executor;
 pub mod gopath;
+pub mod members;
 pub mod ops;
 pub mod quantity;
 pub mod reference;

@@ -76,6 +76,9 @@ impl Default for Id {
     }
 }
 
+/// The bit that what is made in a directory inherits its group by, and a directory the bit too (Linux `inode_init_owner`).
+pub const SETGID: u32 = 0o2000;
+
 /// The mode of a directory that is made on the way.
 pub const DIRECTORY_MODE: u32 = 0o755;
 
@@ -118,6 +121,11 @@ impl RootFs {
     /// The same, to change it.
     pub fn get_mut(&mut self, path: &[u8]) -> Option<&mut Node> {
         self.nodes.get_mut(path)
+    }
+
+    /// The bits of a directory that is made at a path, with the one it inherits from what it is in.
+    pub fn inherited(&self, path: &[u8], mode: u32) -> u32 {
+        mode | self.get(&gopath::parent(path)).map_or(0, |above| above.mode & SETGID)
     }
 
     /// Whether a directory is at a path.

@@ -81,6 +81,9 @@ pub fn build(file: &Dockerfile, asked: &Asked) -> End {
         if let Err((by, stop)) = build.stage(&mut state) {
             return match stop {
                 Stop::Failed(words) => End::Failed { by, words },
+                Stop::NotFound(path) => {
+                    End::Failed { by, words: format!("{}: not found", String::from_utf8_lossy(&path)) }
+                }
                 Stop::Unknown => End::Unknown,
             };
         }
@@ -377,12 +380,10 @@ impl<'d> Build<'_, 'd> {
             };
             match copy(from, to, request, self.asked.contents) {
                 Ok(()) => {}
-                Err(Stop::Failed(words)) if is_known && state.is_known => return Err(Stop::Failed(words)),
+                Err(stop @ (Stop::Failed(_) | Stop::NotFound(_))) if is_known && state.is_known => return Err(stop),
                 // What is missing may be in what is not known, and what is in the way may not be there.
-                Err(Stop::Failed(words)) if matches!(prepared.from, From::Context) && words.ends_with("not found") => {
-                    return Err(Stop::Failed(words));
-                }
-                Err(Stop::Failed(_) | Stop::Unknown) => drop(state.built.untold.insert(by)),
+                Err(stop @ Stop::NotFound(_)) if is_known => return Err(stop),
+                Err(_) => drop(state.built.untold.insert(by)),
             }
         }
         // Over what is there, as a layer lies over others.

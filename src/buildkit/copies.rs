@@ -4,8 +4,10 @@
 use std::collections::HashSet;
 
 use super::Contents;
+use super::unpack::unpack;
 use crate::gopath;
-use crate::rootfs::{DIRECTORY_MODE, Kind, Node, Owner, RootFs};
+use crate::members::Found;
+use crate::rootfs::{Content, DIRECTORY_MODE, Kind, Node, Owner, RootFs};
 
 /// One source and where it goes.
 pub(super) struct Request {
@@ -29,6 +31,8 @@ pub(super) struct Request {
 pub(super) enum Stop {
     /// It fails, in words that are near the builder's.
     Failed(String),
+    /// It fails over a source that is not there.
+    NotFound(Vec<u8>),
     /// That depends on something nobody knows.
     Unknown,
 }
@@ -46,12 +50,15 @@ pub(super) fn copy(from: &RootFs, to: &mut RootFs, request: &Request, contents: 
         false => vec![gopath::clean(&request.source)],
     };
     for source in sources {
-        if request.unpack && is_archive(from, &source, contents)? {
-            let destination = to.resolve(&request.destination)?;
-            make_directories(to, &destination, DIRECTORY_MODE, request.owner, request.by)?;
-            return Err(Stop::Unknown);
+        match found(from, &source, request, contents)? {
+            (_, Found::File) => copy_one(from, &source, to, request)?,
+            (content, Found::Archive(Some(members))) => {
+                let destination = to.resolve(&request.destination)?;
+                make_directories(to, &destination, DIRECTORY_MODE, request.owner, request.by)?;
+                unpack(&members, &content, to, &destination, request)?;
+            }
+            (_, Found::Archive(None) | Found::Unknown) => return Err(Stop::Unknown),
         }
-        copy_one(from, &source, to, request)?;
     }
     Ok(())
 }
@@ -94,12 +101,15 @@ fn has_wildcard(part: &[u8]) -> bool {
     false
 }
 
-/// Whether a source is an archive, which is not copied but unpacked (`isArchivePath`). What comes of that is not known.
-fn is_archive(from: &RootFs, source: &[u8], contents: &dyn Contents) -> Result<bool, Stop> {
-    match from.get(&from.resolve(source)?).map(|node| &node.kind) {
-        Some(Kind::File(content)) => Ok(contents.is_archive(content) != Some(false)),
-        _ => Ok(false),
+/// Whether a source is an archive, which is not copied but unpacked (`isArchivePath`); and which file of the context.
+fn found(from: &RootFs, source: &[u8], request: &Request, contents: &dyn Contents) -> Result<(Vec<u8>, Found), Stop> {
+    if !request.unpack {
+        return Ok((vec![], Found::File));
     }
+    Ok(match from.get(&from.resolve(source)?).map(|node| &node.kind) {
+        Some(Kind::File(content @ Content::Context(path))) => (path.clone(), contents.found(content)),
+        _ => (vec![], Found::File),
+    })
 }
 
 /// `Copy` of one source.
@@ -119,8 +129,7 @@ fn copy_one(from: &RootFs, source: &[u8], to: &mut RootFs, request: &Request) ->
     };
     let is_directory = from.is_directory(&followed);
     if !is_directory && from.get(&followed).is_none() {
-        let shown = String::from_utf8_lossy(&followed).into_owned();
-        return Err(Stop::Failed(format!("{shown}: not found")));
+        return Err(Stop::NotFound(followed));
     }
     let target = match !is_directory && to.is_directory(&destination) {
         true => gopath::join(&[&destination, gopath::file_name(source)]),
@@ -184,6 +193,7 @@ pub(super) fn make_directories(
                 return Err(Stop::Failed(format!("mkdir {}: not a directory", String::from_utf8_lossy(&here))));
             }
             None => {
+                let mode = to.inherited(&here, mode);
                 let node = Node { mode, owner: owner.unwrap_or_default(), ..Node::directory(by) };
                 to.put(here.clone(), node);
             }

@@ -5,9 +5,11 @@
 mod build;
 mod copies;
 mod platform;
+mod unpack;
 mod users;
 pub mod variables;
 
+use crate::members::Found;
 use crate::rootfs::{Content, RootFs};
 
 pub use build::{Asked, Built, End, build, is_remote};
@@ -29,8 +31,8 @@ impl Contents for NoContents {
         None
     }
 
-    fn is_archive(&self, _: &Content) -> Option<bool> {
-        Some(false)
+    fn found(&self, _: &Content) -> Found {
+        Found::File
     }
 }
 
@@ -38,6 +40,6 @@ impl Contents for NoContents {
 pub trait Contents {
     /// What is in a small file; none if nobody knows.
     fn text(&self, content: &Content) -> Option<Vec<u8>>;
-    /// Whether a file is an archive that `ADD` unpacks; none if nobody knows.
-    fn is_archive(&self, content: &Content) -> Option<bool>;
+    /// What a file is to `ADD`.
+    fn found(&self, content: &Content) -> Found;
 }

@@ -58,6 +58,7 @@ fn field(fields: &[&str], at: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::members::Found;
     use crate::rootfs::{Content, Node};
 
     struct Texts;
@@ -68,8 +69,8 @@ mod tests {
             Some(text.clone().into_bytes())
         }
 
-        fn is_archive(&self, _: &Content) -> Option<bool> {
-            Some(false)
+        fn found(&self, _: &Content) -> Found {
+            Found::File
         }
     }
 

@@ -7,6 +7,7 @@ use super::listing::{Entry, Kind as Sent, Listing};
 use crate::executor::files::{Attributes, Kind, PodFiles, START};
 use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace, MOUNTED_DIRECTORIES, MOUNTED_FILES};
 use crate::gopath;
+use crate::members::Members;
 use crate::rootfs::DIRECTORY_MODE;
 
 /// What is in the pod, by path; and the names in its directories.
@@ -14,11 +15,16 @@ pub struct AsSent<'a> {
     kinds: HashMap<Vec<u8>, (Kind, u32)>,
     names: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     dockerfile: &'a [u8],
-    look: Option<Look<'a>>,
+    inside: Option<&'a dyn Inside>,
 }
 
-/// Gives the first bytes of the file at a path in the pod, as many as are wanted.
-type Look<'a> = &'a dyn Fn(&[u8], usize) -> Option<Vec<u8>>;
+/// Looks into the files that are sent, by their path in the pod.
+pub trait Inside {
+    /// The first bytes of a file, as many as are wanted.
+    fn start(&self, file: &[u8], bytes: usize) -> Option<Vec<u8>>;
+    /// The members of an archive.
+    fn members(&self, archive: &[u8]) -> Option<Members>;
+}
 
 /// Files larger than this are not looked into.
 const TEXT: usize = 1 << 20;
@@ -30,7 +36,7 @@ impl<'a> AsSent<'a> {
             kinds: HashMap::with_capacity(listing.entries.len()),
             names: HashMap::new(),
             dockerfile,
-            look: None,
+            inside: None,
         };
         let root = root();
         pod.add(b"/".to_vec(), Kind::Directory, DIRECTORY_MODE);
@@ -60,8 +66,8 @@ impl<'a> AsSent<'a> {
     }
 
     /// With somebody who can look into files.
-    pub fn looking(self, look: Look<'a>) -> Self {
-        Self { look: Some(look), ..self }
+    pub fn looking(self, inside: &'a dyn Inside) -> Self {
+        Self { inside: Some(inside), ..self }
     }
 
     fn add(&mut self, path: Vec<u8>, kind: Kind, mode: u32) {
@@ -96,7 +102,11 @@ impl PodFiles for AsSent<'_> {
     }
 
     fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
-        self.look?(file, START)
+        self.inside?.start(file, START)
+    }
+
+    fn members(&self, archive: &[u8]) -> Option<Members> {
+        self.inside?.members(archive)
     }
 
     /// Everything is sent as root's.
@@ -108,7 +118,7 @@ impl PodFiles for AsSent<'_> {
     /// Of the two files that decide what is built, and of small files of the context.
     fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
         let place = ContextPlace::Volume;
-        let look = || self.look?(file, TEXT + 1).filter(|content| content.len() <= TEXT);
+        let look = || self.inside?.start(file, TEXT + 1).filter(|content| content.len() <= TEXT);
         match gopath::below(file, CONTEXT_VOLUME.as_bytes())? {
             name if name == place.dockerfile().as_bytes() => Some(self.dockerfile.to_vec()),
             name if name == place.dockerfile_ignore().as_bytes() => Some(vec![]),

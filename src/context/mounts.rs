@@ -9,9 +9,11 @@ use std::path::Path;
 
 use walkdir::WalkDir;
 
+use super::unpack;
 use crate::error::UsageError;
 use crate::executor::files::{Kind, Mount, PodFiles, START, local};
 use crate::gopath;
+use crate::members::Members;
 
 /// Whether all of it is on this disk.
 ///
@@ -61,6 +63,12 @@ impl<'a> Mounts<'a> {
         Self { mounts, directories: BTreeSet::new() }
     }
 
+    fn open(&self, file: &[u8]) -> Option<fs::File> {
+        let local = local(self.mounts, file)?;
+        fs::metadata(&local).ok().filter(fs::Metadata::is_file)?;
+        fs::File::open(local).ok()
+    }
+
     fn is_mount(&self, path: &[u8]) -> bool {
         self.mounts.iter().any(|mount| mount.pod == path)
     }
@@ -103,10 +111,12 @@ impl PodFiles for Mounts<'_> {
     }
 
     fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
-        let local = local(self.mounts, file)?;
-        fs::metadata(&local).ok().filter(fs::Metadata::is_file)?;
         let mut start = Vec::new();
-        fs::File::open(local).ok()?.take(START as u64).read_to_end(&mut start).ok()?;
+        self.open(file)?.take(START as u64).read_to_end(&mut start).ok()?;
         Some(start)
+    }
+
+    fn members(&self, archive: &[u8]) -> Option<Members> {
+        unpack::members(&self.open(archive)?)
     }
 }

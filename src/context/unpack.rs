@@ -13,6 +13,9 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use super::facts::Files;
 use super::listing::{Content, Entry, Kind};
 use super::tarball::RECORD;
+use crate::executor::archive::{Held, held};
+use crate::executor::files::START;
+use crate::members::{self, Found, Members};
 use crate::repair::{Compressed, Compression, Contents};
 
 /// Memory for what `xz -9` makes, twice.
@@ -42,6 +45,43 @@ impl Contents for Files<'_> {
         let (_, by) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic))?;
         Some(Compressed { by: *by, holds_archive: holds_archive(open(*self, entry)?, *by) })
     }
+}
+
+/// What a file is to Docker's `ADD`, its members with it.
+pub fn found(file: &File) -> Found {
+    look(file).unwrap_or(Found::Unknown)
+}
+
+/// What an executor finds in an archive that it can read: what is compressed twice is none.
+pub fn members(file: &File) -> Option<Members> {
+    match look(file).ok()? {
+        Found::Archive(members) => members,
+        Found::File | Found::Unknown => None,
+    }
+}
+
+fn look(file: &File) -> io::Result<Found> {
+    let from_start = |mut file: &File| file.rewind();
+    let mut start = Vec::new();
+    from_start(file)?;
+    file.take(START as u64).read_to_end(&mut start)?;
+    from_start(file)?;
+    let Some((_, by)) = MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) else {
+        return Ok(match held(&start) {
+            Held::Nothing => Found::File,
+            _ => Found::Archive(members::of_file(BufReader::new(file))),
+        });
+    };
+    let holds_archive = holds_archive(Box::new(file), *by);
+    from_start(file)?;
+    Ok(match holds_archive {
+        None => Found::Unknown,
+        Some(false) => Found::File,
+        Some(true) => {
+            let decoded = decoder(Box::new(file), *by).ok_or(io::ErrorKind::Unsupported)?;
+            Found::Archive(calm(|| Ok(members::of_stream(decoded)))?)
+        }
+    })
 }
 
 /// Whether moby finds an archive in it (BuildKit v0.34.2 `solver/llbsolver/file/unpack.go` `isArchivePath`: the first

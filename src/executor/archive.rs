@@ -11,6 +11,8 @@ pub enum Held {
     Compressed,
     /// Something compressed that the executor takes for an archive and cannot read.
     Unreadable,
+    /// Nobody can look into it, or it is elsewhere.
+    Unknown,
 }
 
 /// By the first [`super::files::START`] bytes.

@@ -11,7 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::gopath;
-use crate::rootfs::{DIRECTORY_MODE, Owner};
+use crate::members::Members;
+use crate::rootfs::{DIRECTORY_MODE, Owner, SETGID};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,10 @@ pub trait PodFiles {
         let mut content = self.content(file)?;
         content.truncate(START);
         Some(content)
+    }
+    /// The members of an archive; none if nobody knows them.
+    fn members(&self, _archive: &[u8]) -> Option<Members> {
+        None
     }
     /// The mode and the owner of what is at `path`. As this tool sends things they are root's.
     fn attributes(&self, path: &[u8]) -> Attributes {
@@ -143,10 +148,21 @@ pub enum Written {
     Gone,
     /// A directory, empty: what had been below a thing that is gone does not show.
     NewDirectory,
-    /// A copy of the file at this path, as it was before.
-    File(Vec<u8>),
+    /// A file with what was in this one before.
+    File(Origin),
     /// A symlink, and what it says.
     Symlink(Vec<u8>),
+}
+
+/// Where the content of a file comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The file at this path, as it was before the executor started.
+    File(Vec<u8>),
+    /// The n-th member of the archive at this path.
+    Member(Vec<u8>, usize),
+    /// Nobody knows.
+    Unknown,
 }
 
 /// A pod's files, with what the executor has done to them.
@@ -309,27 +325,34 @@ impl<'a> Pod<'a> {
 
     /// What is in a regular file that was found.
     pub fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
-        match self.written.get(file) {
-            Some(Written::File(source)) => self.files.content(source),
-            Some(_) => None,
-            None => self.files.content(file),
+        match self.origin(file) {
+            Origin::File(file) => self.files.content(&file),
+            Origin::Member(..) | Origin::Unknown => None,
         }
     }
 
     /// The first bytes of a regular file that was found.
     pub fn start(&self, file: &[u8]) -> Option<Vec<u8>> {
-        match self.written.get(file) {
-            Some(Written::File(source)) => self.files.start(source),
-            Some(_) => None,
-            None => self.files.start(file),
+        match self.origin(file) {
+            Origin::File(file) => self.files.start(&file),
+            Origin::Member(..) | Origin::Unknown => None,
+        }
+    }
+
+    /// The members of an archive that was found; none if nobody knows them.
+    pub fn members(&self, archive: &[u8]) -> Option<Members> {
+        match self.origin(archive) {
+            Origin::File(file) => self.files.members(&file),
+            Origin::Member(..) | Origin::Unknown => None,
         }
     }
 
     /// Where the content of a file that was found came from: itself, unless it is a copy.
-    pub fn origin(&self, file: &[u8]) -> Vec<u8> {
+    pub fn origin(&self, file: &[u8]) -> Origin {
         match self.written.get(file) {
-            Some(Written::File(source)) => source.clone(),
-            _ => file.to_owned(),
+            Some(Written::File(origin)) => origin.clone(),
+            Some(_) => Origin::Unknown,
+            None => Origin::File(file.to_owned()),
         }
     }
 
@@ -348,8 +371,18 @@ impl<'a> Pod<'a> {
         self.attributes.insert(path, attributes);
     }
 
+    /// What is new in a setgid directory has its group, and the bit too, if it is a directory.
+    fn inherited(&self, path: &[u8], new: Attributes) -> Attributes {
+        let above = self.attributes(&gopath::parent(path));
+        match above.mode & SETGID {
+            0 => new,
+            bit => Attributes { mode: new.mode | bit, owner: Owner { group: above.owner.group, ..new.owner } },
+        }
+    }
+
     /// A directory appears where nothing is.
     pub fn make_directory(&mut self, path: Vec<u8>, attributes: Attributes) {
+        let attributes = self.inherited(&path, attributes);
         self.known.get_mut().remove(&[&path[..], b"/"].concat());
         self.attributes.insert(path.clone(), attributes);
         self.written.insert(path, Written::NewDirectory);
@@ -362,15 +395,16 @@ impl<'a> Pod<'a> {
         self.written.insert(path, Written::File(origin));
     }
 
-    /// A copy of what is in a file elsewhere appears, of which nobody may know.
-    pub fn write_original(&mut self, path: Vec<u8>, origin: Vec<u8>, attributes: Attributes) {
+    /// A file appears with what is elsewhere.
+    pub fn write_original(&mut self, path: Vec<u8>, origin: Origin, attributes: Attributes) {
         self.attributes.insert(path.clone(), attributes);
         self.written.insert(path, Written::File(origin));
     }
 
     /// A symlink appears.
     pub fn write_symlink(&mut self, path: Vec<u8>, target: Vec<u8>) {
-        self.attributes.insert(path.clone(), Attributes::SYMLINK);
+        let attributes = self.inherited(&path, Attributes::SYMLINK);
+        self.attributes.insert(path.clone(), attributes);
         self.written.insert(path, Written::Symlink(target));
         self.known.take();
     }
@@ -539,6 +573,6 @@ mod tests {
         pod.write_symlink(b"/w/l".to_vec(), b"a".to_vec());
         assert_eq!(pod.names(b"/w"), [b"a".to_vec(), b"b".to_vec(), b"l".to_vec()]);
         assert_eq!(pod.find(b"/w/l/g", b"/", Follow::All).unwrap().path, b"/w/a/g");
-        assert_eq!(pod.origin(b"/w/a/g"), b"/w/b");
+        assert_eq!(pod.origin(b"/w/a/g"), Origin::File(b"/w/b".to_vec()));
     }
 }

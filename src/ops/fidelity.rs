@@ -8,16 +8,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::buildkit::{self, Asked as AskedOfDocker, Contents};
+use crate::context::as_sent::Inside;
 use crate::context::listing::{Content as Packed, Entry, Kind as EntryKind, Listing};
 use crate::context::root::Root;
 use crate::context::scan::open;
+use crate::context::unpack;
 use crate::diagnose::{Finding, fidelity};
 use crate::dockerfile::{self, Channel};
 use crate::executor::CONTEXT_VOLUME;
-use crate::executor::archive::{Held, held};
-use crate::executor::files::START;
 use crate::executor::resolve::{End, Resolution};
 use crate::gopath;
+use crate::members::{Found, Members};
 use crate::repair::Plan;
 use crate::rootfs::{Content, Kind, Node, RootFs};
 
@@ -154,18 +155,13 @@ impl Disk {
         }
     }
 
-    /// The first bytes of a file in the pod; none of an archive that is sent without its compression.
-    pub(super) fn look(&self, pod: &[u8], bytes: usize) -> Option<Vec<u8>> {
+    /// What is on disk for a file in the pod.
+    fn sent(&self, pod: &[u8]) -> Content {
         let context = crate::context::as_sent::root();
-        let content = match gopath::below(pod, &context) {
+        self.real(&match gopath::below(pod, &context) {
             Some(path) => Content::Context(path.to_vec()),
             None => Content::Pod(pod.to_vec()),
-        };
-        match self.real(&content) {
-            Content::Text(text) => Some(text.into_bytes()),
-            Content::Context(path) if self.unpacked.contains(&path) => None,
-            content => self.start_of(&content, bytes),
-        }
+        })
     }
 
     fn start_of(&self, content: &Content, bytes: usize) -> Option<Vec<u8>> {
@@ -199,6 +195,21 @@ fn is_same(mut one: File, mut other: File) -> bool {
     }
 }
 
+impl Inside for Disk {
+    /// None of an archive that is sent without its compression.
+    fn start(&self, file: &[u8], bytes: usize) -> Option<Vec<u8>> {
+        match self.sent(file) {
+            Content::Text(text) => Some(text.into_bytes()),
+            Content::Context(path) if self.unpacked.contains(&path) => None,
+            content => self.start_of(&content, bytes),
+        }
+    }
+
+    fn members(&self, archive: &[u8]) -> Option<Members> {
+        unpack::members(&self.open(&self.sent(archive))?)
+    }
+}
+
 impl Contents for Disk {
     fn text(&self, content: &Content) -> Option<Vec<u8>> {
         if let Content::Text(text) = content {
@@ -209,15 +220,10 @@ impl Contents for Disk {
         Some(bytes)
     }
 
-    /// What is compressed may hold an archive.
-    fn is_archive(&self, content: &Content) -> Option<bool> {
-        if let Content::Text(_) = content {
-            return Some(false);
-        }
-        match held(&self.start_of(content, START)?) {
-            Held::Nothing => Some(false),
-            Held::Archive => Some(true),
-            Held::Compressed | Held::Unreadable => None,
+    fn found(&self, content: &Content) -> Found {
+        match content {
+            Content::Text(_) => Found::File,
+            content => self.open(content).map_or(Found::Unknown, |file| unpack::found(&file)),
         }
     }
 }

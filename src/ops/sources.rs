@@ -58,8 +58,10 @@ pub(super) fn with_project(
     let all = listing;
     let listing = &*plan.listing(listing);
     let disk_of_context = Disk::new(&context.root, plan);
-    let into = |path: &[u8], bytes: usize| disk_of_context.as_ref()?.look(path, bytes);
-    let sent = AsSent::new(listing, copy.as_bytes(), &plan.beside).looking(&into);
+    let mut sent = AsSent::new(listing, copy.as_bytes(), &plan.beside);
+    if let Some(disk) = &disk_of_context {
+        sent = sent.looking(disk);
+    }
     let mut arguments = ContextPlace::Volume.args();
     // Some flags want one; which it is has no say in what is copied.
     arguments.push("--destination=registry.example.com/any".to_owned());

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -13,10 +14,14 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kaniko_local::executor::files::{Attributes, Kind, PodFiles, Written};
+use kaniko_local::context::unpack;
+use kaniko_local::executor::files::{Attributes, Kind, Origin, PodFiles, Written};
 use kaniko_local::executor::image::Image;
 use kaniko_local::executor::resolve::{End, Resolution, Setup, Stdin, resolve};
+use kaniko_local::members::Members;
 use kaniko_local::rootfs::{Id, Owner};
+
+use tar::EntryType;
 
 use crate::support::executor::{self, Ran, Root};
 use crate::support::random::{self, Random};
@@ -150,7 +155,10 @@ const SOURCES: [&str; 14] = [
     "dir/.keep",
 ];
 const LINKS: [&str; 5] = ["a", "dir", "gone", "../a", "/workspace"];
-const COPIED: [&str; 36] = [
+const COPIED: [&str; 39] = [
+    "t.tar",
+    "dir/t.tar",
+    "*.tar",
     "a",
     "b.txt",
     "dir",
@@ -188,6 +196,29 @@ const COPIED: [&str; 36] = [
     "a/",
     "${",
 ];
+/// Archives that are unpacked.
+const ARCHIVES: [&str; 2] = ["/ctx/t.tar", "/ctx/dir/t.tar"];
+const MEMBERS: [(&str, EntryType, &str); 18] = [
+    ("m", EntryType::Regular, ""),
+    ("out/", EntryType::Directory, ""),
+    ("out/m", EntryType::Regular, ""),
+    ("./", EntryType::Directory, ""),
+    ("./out/a", EntryType::Regular, ""),
+    ("x/y/z/m", EntryType::Regular, ""),
+    ("x/y", EntryType::Regular, ""),
+    ("x/", EntryType::Directory, ""),
+    ("out/link", EntryType::Symlink, "a"),
+    ("out/link/", EntryType::Directory, ""),
+    ("out/link/m", EntryType::Regular, ""),
+    ("x", EntryType::Symlink, "/out"),
+    ("w", EntryType::Symlink, "../out"),
+    ("w/v", EntryType::Link, "m"),
+    ("again", EntryType::Link, "out/m"),
+    ("again", EntryType::Link, "out"),
+    ("../out/up", EntryType::Regular, ""),
+    ("kaniko/m", EntryType::Regular, ""),
+];
+
 const DESTINATIONS: [&str; 18] = [
     "/out/",
     "/out",
@@ -257,6 +288,12 @@ impl Case {
             let lines = (0..1 + random.below(4)).map(|_| format!("{}\n", random.of(&IGNORED))).collect();
             things.push(Thing::File(format!("/ctx/{name}"), lines));
         }
+        for path in ARCHIVES {
+            if random.one_in(6) {
+                let content = String::from_utf8(archive(random)).expect("everything in it is ASCII");
+                things.push(Thing::File(path.to_owned(), content));
+            }
+        }
         if random.one_in(5) {
             things.push(Thing::File("/out/a".to_owned(), "there before\n".to_owned()));
         }
@@ -277,6 +314,29 @@ impl Case {
         }
         Self { things, directory: "/workspace", arguments }
     }
+}
+
+fn archive(random: &mut Random) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for number in 0..random.below(7) {
+        let (name, kind, target) = MEMBERS[random.below(MEMBERS.len())];
+        let mut header = tar::Header::new_ustar();
+        // The name as it is: the library refuses `..`.
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(kind);
+        header.set_mode([0o644, 0o755, 0o700, 0o4755, 0o2755, 0o1777][random.below(6)]);
+        header.set_uid([0, 0, 7][random.below(3)]);
+        header.set_gid([0, 0, 8][random.below(3)]);
+        header.set_mtime(1_700_000_000);
+        if !target.is_empty() {
+            header.set_link_name(target).unwrap();
+        }
+        let content = if kind == EntryType::Regular { format!("{number} of {name}\n") } else { String::new() };
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        builder.append(&header, content.as_bytes()).unwrap();
+    }
+    builder.into_inner().unwrap()
 }
 
 fn content(path: &str, number: usize, random: &mut Random) -> String {
@@ -328,7 +388,7 @@ fn instruction(from: &str, random: &mut Random) -> String {
         1 => format!("ENV D={}\n", random.of(&["dir", "a", "\"dir/deep\"", "/out"])),
         2 => format!("ARG {}\n", random.of(&["D", "D=a", "E", "E=/out/e", "D=$E"])),
         kind => {
-            let keyword = if kind == 3 { "ADD" } else { "COPY" };
+            let keyword = if [3, 4, 5].contains(&kind) { "ADD" } else { "COPY" };
             let count = if random.one_in(3) { 2 + random.below(2) } else { 1 };
             let sources: Vec<&str> = (0..count).map(|_| random.of(&COPIED)).collect();
             let flag = if random.one_in(10) {
@@ -470,6 +530,10 @@ impl PodFiles for Disk<'_> {
         fs::read(self.path(file)).ok()
     }
 
+    fn members(&self, archive: &[u8]) -> Option<Members> {
+        unpack::members(&fs::File::open(self.path(archive)).ok()?)
+    }
+
     fn attributes(&self, path: &[u8]) -> Attributes {
         let metadata = fs::symlink_metadata(self.path(path)).unwrap();
         Attributes { mode: metadata.mode() & 0o7777, owner: Owner::new(metadata.uid(), metadata.gid()) }
@@ -554,13 +618,27 @@ fn after(before: &Tree, disk: &Disk, resolution: &Resolution) -> Tree {
         let what = match written {
             Written::Gone => continue,
             Written::NewDirectory => "directory".to_owned(),
-            Written::File(source) => format!("file {}", String::from_utf8(disk.content(source).unwrap()).unwrap()),
+            Written::File(origin) => format!("file {}", String::from_utf8(read(origin, disk)).unwrap()),
             Written::Symlink(target) => format!("-> {}", String::from_utf8(target.clone()).unwrap()),
         };
         let what = attributes_in_words(&what, resolution.changed[path]);
         tree.insert(path.clone(), what);
     }
     tree
+}
+
+fn read(origin: &Origin, disk: &Disk) -> Vec<u8> {
+    match origin {
+        Origin::File(path) => disk.content(path).unwrap(),
+        Origin::Member(archive, number) => {
+            let archive = disk.content(archive).unwrap();
+            let mut archive = tar::Archive::new(&archive[..]);
+            let mut content = Vec::new();
+            archive.entries().unwrap().nth(*number).unwrap().unwrap().read_to_end(&mut content).unwrap();
+            content
+        }
+        Origin::Unknown => panic!("nothing is unknown here"),
+    }
 }
 
 fn of_executor(root: &Root, ran: &Ran) -> Seen {

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::copies::{self, Copied, FileContext, Like, Resolved, Taken, is_url};
 use super::snapshot::{self, Ignored};
+use super::unpack::unpack;
 use super::variables::{self, BuildArguments, Environment, expand};
 use super::{Made, Stop, Unknown, path_error, save, users};
 use crate::context::dockerignore::Rules;
@@ -106,7 +107,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     let plan = Plan { build, rules: &rules, stages: &stages, bases: &bases, built: built.into_iter().collect() };
     let taken = plan.dependencies(&arguments)?;
     let ignored = snapshot::ignored(build.mounts, build.flags.text("ignore-var-run", "true") != "false");
-    let mut disk = Disk { pod, ignored, volumes: vec![] };
+    let mut disk = Disk { pod, ignored: vec![], volumes: vec![] };
     let mut first: Option<String> = None;
     let mut left: Vec<Option<Left>> = vec![None; stages.stages.len()];
     for &index in &plan.built {
@@ -115,7 +116,10 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
             dockerfile::Origin::Stage(base) => Left { has_run: false, ..left[base].clone().unwrap_or_default() },
             dockerfile::Origin::Image(name) => Left::of_image(name == "scratch"),
         };
+        // What one stage made a volume is none to the next.
+        disk.ignored.clone_from(&ignored);
         if plan.is_unpacked(index, &taken) {
+            disk.volumes.clear();
             snapshot::unpack(&base.made.rootfs, &disk.ignored, build.root, disk.pod);
         }
         let first_copied = copied.len();
@@ -224,7 +228,7 @@ impl Plan<'_, '_> {
 struct Disk<'p, 'f> {
     pod: &'p mut Pod<'f>,
     ignored: Vec<Ignored>,
-    /// Volumes of any stage so far: they come into the next snapshot.
+    /// Volumes since something was laid out: they come into the next snapshot.
     volumes: Vec<Vec<u8>>,
 }
 
@@ -527,35 +531,13 @@ impl<'d> State<'_, 'd> {
         let like = self.like(copy, is_add, variables, disk.pod);
         let like = like.map_err(|why| format!("failed to execute command: {why}"))?;
         let by = copied.span.start;
-        let sources = resolved.sources.iter().filter(|_| is_add);
-        let held: Vec<(Vec<u8>, Held)> =
-            sources.map(|source| (source.clone(), held_by(source, context, disk.pod))).collect();
-        if held.iter().any(|(_, held)| *held == Held::Unreadable) {
-            let why = "failed to execute command: unpacking local tar: path does not lead to local tar archive";
-            return Err(why.to_owned());
+        let mut made = Vec::new();
+        if is_add {
+            let unpacked = self.unpack_all(&mut resolved, context, like, by, disk);
+            made = unpacked.map_err(|why| format!("failed to execute command: unpacking local tar: {why}"))?;
         }
-        let unpacked: Vec<Vec<u8>> =
-            held.into_iter().filter(|(_, held)| *held != Held::Nothing).map(|(source, _)| source).collect();
-        if !unpacked.is_empty() {
-            self.unpacked(by);
-            let above = self.here.working_directory.as_deref().unwrap_or_default();
-            let directory = gopath::absolute(&resolved.destination, &gopath::join(&[b"/", above]));
-            // Whether that can be, the unpacking will tell.
-            let _ = copies::make_all(&directory, Attributes::DIRECTORY, disk.pod);
-            // It is unpacked where the executor is, and then not found where it is looked for.
-            let is_fetched = unpacked.iter().all(|source| is_url(&String::from_utf8_lossy(source)));
-            let is_relative = !gopath::is_absolute(&resolved.destination);
-            if !is_fetched && is_relative && self.here.working_directory.as_deref() == Some(b"") {
-                self.here.made.lost.insert(by);
-            }
-            if !is_fetched && like.owner.is_some_and(|owner| owner != Owner::ROOT) {
-                self.here.made.unheeded.insert(by);
-            }
-        }
-        // They are unpacked one by one, and the others are copied then.
-        resolved.sources.retain(|source| !unpacked.contains(source));
         let wrapped = if is_add { "executing copy command: " } else { "" };
-        let result = self.place(&resolved, context, like, by, disk, &mut copied.taken);
+        let result = self.place(&resolved, context, like, by, made, disk, &mut copied.taken);
         let meets_socket = copied.taken.special.iter().any(|(_, kind)| *kind == Kind::Socket);
         match result {
             // What else is in the image may make way for it, but not for what cannot be read.
@@ -564,6 +546,72 @@ impl<'d> State<'_, 'd> {
                 Ok(())
             }
             result => result.map_err(|why| format!("failed to execute command: {wrapped}{why}")),
+        }
+    }
+
+    /// `ADD` takes archives and addresses out of the sources one by one, before the others are copied. Gives what it takes
+    /// a snapshot of.
+    fn unpack_all(
+        &mut self,
+        resolved: &mut Resolved,
+        context: &FileContext,
+        like: Like,
+        by: usize,
+        disk: &mut Disk,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        let mut made = Vec::new();
+        let mut copied = Vec::new();
+        for source in std::mem::take(&mut resolved.sources) {
+            match held_by(&source, context, disk.pod) {
+                Held::Nothing => copied.push(source),
+                Held::Unreadable => return Err("path does not lead to local tar archive".to_owned()),
+                Held::Archive | Held::Compressed | Held::Unknown => {
+                    made.extend(self.unpack(&source, &resolved.destination, context, like, by, disk)?);
+                }
+            }
+        }
+        resolved.sources = copied;
+        Ok(made)
+    }
+
+    fn unpack(
+        &mut self,
+        source: &[u8],
+        destination: &[u8],
+        context: &FileContext,
+        like: Like,
+        by: usize,
+        disk: &mut Disk,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        let above = self.here.working_directory.clone();
+        let directory = gopath::absolute(destination, &gopath::join(&[b"/", above.as_deref().unwrap_or_default()]));
+        let is_relative = !gopath::is_absolute(destination);
+        let is_fetched = is_url(&String::from_utf8_lossy(source));
+        // It is unpacked where the executor is, and then not found where it is looked for.
+        let is_lost = !is_fetched && is_relative && above.as_deref() == Some(b"");
+        if is_lost {
+            self.here.made.lost.insert(by);
+        }
+        let path = context.path(source);
+        let found = disk.pod.find(&path, b"/", Follow::All).ok().filter(|_| !is_fetched);
+        let members = found.and_then(|found| Some((disk.pod.members(&found.path)?, found.path)));
+        match members.filter(|_| !is_relative || above.is_some()) {
+            Some((members, archive)) => {
+                let made = unpack(&members, &archive, &directory, &disk.ignored, disk.pod)?;
+                if is_lost {
+                    self.here.made.untold.insert(by);
+                }
+                Ok(made.into_iter().filter(|_| !is_lost).collect())
+            }
+            None => {
+                self.unpacked(by);
+                // Whether that can be, the unpacking will tell.
+                let _ = copies::make_all(&directory, Attributes::DIRECTORY, disk.pod);
+                if !is_fetched && like.owner.is_some_and(|owner| owner != Owner::ROOT) {
+                    self.here.made.unheeded.insert(by);
+                }
+                Ok(vec![])
+            }
         }
     }
 
@@ -585,13 +633,15 @@ impl<'d> State<'_, 'd> {
         users::owner(&said, pod, self.here.all_known).map(Some)
     }
 
-    /// Copies, and takes a snapshot of what it copied: of everything there is if that is nothing.
+    /// Copies, and takes a snapshot of what it copied and of what was `made` before: of everything there is if that is
+    /// nothing.
     fn place(
         &mut self,
         resolved: &Resolved,
         context: &FileContext,
         like: Like,
         by: usize,
+        mut made: Vec<Vec<u8>>,
         disk: &mut Disk,
         taken: &mut Taken,
     ) -> Result<(), String> {
@@ -602,9 +652,9 @@ impl<'d> State<'_, 'd> {
         if self.here.working_directory.is_none() && !gopath::is_absolute(&resolved.destination) {
             self.here.made.untold.insert(by);
         }
-        let mut made = copies::execute(resolved, context, directory, like, disk.pod, taken)?;
+        made.extend(copies::execute(resolved, context, directory, like, disk.pod, taken)?);
         let (root, image) = (self.plan.build.root, &mut self.here.made.rootfs);
-        if resolved.sources.is_empty() && self.here.made.untold.contains(&by) {
+        if made.is_empty() && resolved.sources.is_empty() && self.here.made.untold.contains(&by) {
             return Ok(());
         }
         if made.is_empty() && !self.here.made.untold.contains(&by) {
@@ -646,7 +696,7 @@ impl<'d> State<'_, 'd> {
         let result = result.and_then(|resolved| {
             let failed = |why| format!("failed to execute command: {why}");
             let like = self.like(copy, false, &variables, disk.pod).map_err(failed)?;
-            self.place(&resolved, &context, like, by, disk, &mut Taken::default()).map_err(failed)
+            self.place(&resolved, &context, like, by, vec![], disk, &mut Taken::default()).map_err(failed)
         });
         match result {
             Ok(()) => Ok(()),
@@ -716,13 +766,13 @@ impl<'d> State<'_, 'd> {
     }
 }
 
-/// What `ADD` takes a source for; what cannot be looked into may be an archive, and so may what is behind an address.
+/// What `ADD` takes a source for.
 fn held_by(source: &[u8], context: &FileContext, pod: &Pod) -> Held {
     if is_url(&String::from_utf8_lossy(source)) {
-        return Held::Archive;
+        return Held::Unknown;
     }
     match pod.find(&context.path(source), b"/", Follow::All) {
-        Ok(found) if found.kind == Kind::File => pod.start(&found.path).map_or(Held::Archive, |start| held(&start)),
+        Ok(found) if found.kind == Kind::File => pod.start(&found.path).map_or(Held::Unknown, |start| held(&start)),
         _ => Held::Nothing,
     }
 }

@@ -11,6 +11,7 @@ mod copies;
 mod dockerfile;
 mod save;
 mod snapshot;
+mod unpack;
 mod users;
 mod variables;
 

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::copies::evaluate_symlinks;
-use crate::executor::files::{Attributes, Errno, Follow, Found, Kind, Pod};
+use crate::executor::files::{Attributes, Errno, Follow, Found, Kind, Origin, Pod};
 use crate::gopath;
 use crate::rootfs::{self, Content, Node, RootFs};
 
@@ -166,10 +166,17 @@ impl Taking<'_> {
     }
 }
 
-fn content(origin: Vec<u8>, context: &[u8]) -> Content {
-    match gopath::below(&origin, context) {
-        Some(below) => Content::Context(below.to_vec()),
-        None => Content::Pod(origin),
+fn content(origin: Origin, context: &[u8]) -> Content {
+    match origin {
+        Origin::File(path) => match gopath::below(&path, context) {
+            Some(below) => Content::Context(below.to_vec()),
+            None => Content::Pod(path),
+        },
+        Origin::Member(archive, number) => match gopath::below(&archive, context) {
+            Some(below) => Content::Member(below.to_vec(), number),
+            None => Content::Unknown,
+        },
+        Origin::Unknown => Content::Unknown,
     }
 }
 
@@ -189,13 +196,17 @@ pub(super) fn unpack(image: &RootFs, ignored: &[Ignored], context: &[u8], pod: &
                     pod.remove(path.to_vec());
                 }
                 match kind {
-                    rootfs::Kind::Directory => pod.make_directory(path.to_vec(), attributes),
+                    rootfs::Kind::Directory => {
+                        pod.make_directory(path.to_vec(), attributes);
+                        pod.change(path.to_vec(), attributes);
+                    }
                     rootfs::Kind::Symlink(target) => pod.write_symlink(path.to_vec(), target.clone()),
                     rootfs::Kind::File(content) => {
                         let origin = match content {
-                            Content::Context(below) => gopath::join(&[context, below]),
-                            Content::Pod(path) => path.clone(),
-                            Content::Member(..) | Content::Text(_) | Content::Unknown => vec![],
+                            Content::Context(below) => Origin::File(gopath::join(&[context, below])),
+                            Content::Member(below, number) => Origin::Member(gopath::join(&[context, below]), *number),
+                            Content::Pod(path) => Origin::File(path.clone()),
+                            Content::Text(_) | Content::Unknown => Origin::Unknown,
                         };
                         pod.write_original(path.to_vec(), origin, attributes);
                     }

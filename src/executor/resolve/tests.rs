@@ -1,4 +1,5 @@
 use super::*;
+use crate::executor::files::Origin;
 use crate::executor::files::told::Told;
 
 /// One case: where the executor starts, what it is given, what is there.
@@ -206,7 +207,9 @@ fn built(instructions: &str, files: &[&str]) -> (End, Vec<String>) {
     let written = resolution.written.iter().map(|(path, written)| match written {
         Written::Gone => format!("{} gone", text(path)),
         Written::NewDirectory => format!("{}/", text(path)),
-        Written::File(source) => format!("{}={}", text(path), text(source)),
+        Written::File(Origin::File(source)) => format!("{}={}", text(path), text(source)),
+        Written::File(Origin::Member(archive, number)) => format!("{}={} {number}", text(path), text(archive)),
+        Written::File(Origin::Unknown) => format!("{}=?", text(path)),
         Written::Symlink(target) => format!("{} -> {}", text(path), text(target)),
     });
     (resolution.end, written.collect())

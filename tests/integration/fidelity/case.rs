@@ -41,6 +41,8 @@ enum What {
     Directory,
     File(Vec<u8>),
     Symlink(String),
+    /// A second name: in archives alone.
+    HardLink(String),
 }
 
 impl std::fmt::Debug for What {
@@ -50,6 +52,7 @@ impl std::fmt::Debug for What {
             Self::File(content) if content.len() > 100 => write!(formatter, "file of {} bytes", content.len()),
             Self::File(content) => write!(formatter, "file \"{}\"", content.escape_ascii()),
             Self::Symlink(target) => write!(formatter, "-> {target:?}"),
+            Self::HardLink(target) => write!(formatter, "same as {target:?}"),
         }
     }
 }
@@ -60,6 +63,11 @@ pub fn file(path: &str, content: impl Into<Vec<u8>>) -> Thing {
 
 pub fn directory(path: &str) -> Thing {
     Thing { path: path.to_owned(), what: What::Directory, mode: 0o755, owner: (0, 0) }
+}
+
+/// Another name of what an earlier member of an archive is.
+pub fn hard_link(path: &str, target: &str) -> Thing {
+    Thing { path: path.to_owned(), what: What::HardLink(target.to_owned()), mode: 0o644, owner: (0, 0) }
 }
 
 pub fn link(path: &str, target: &str) -> Thing {
@@ -98,6 +106,7 @@ impl Thing {
             What::Directory => fs::create_dir(&path),
             What::File(content) => fs::write(&path, content),
             What::Symlink(target) => symlink(target, &path),
+            What::HardLink(_) => unreachable!("in archives alone"),
         };
         if made.is_err() {
             return;
@@ -119,13 +128,6 @@ pub struct Laid<'a> {
 }
 
 impl Case {
-    /// Whether an archive is unpacked.
-    pub fn adds_archive(&self) -> bool {
-        self.dockerfile
-            .lines()
-            .any(|line| line.trim_start().to_ascii_uppercase().starts_with("ADD") && line.contains(" t."))
-    }
-
     pub fn lay(&self) -> Laid<'_> {
         let home = tempfile::Builder::new().prefix("case-").tempdir().unwrap();
         // Not the temporary directory itself: what is beside the context is seen by nobody.
@@ -169,6 +171,11 @@ pub fn archive(members: &[Thing]) -> Vec<u8> {
             What::File(content) => content,
             What::Symlink(target) => {
                 header.set_entry_type(tar::EntryType::Symlink);
+                header.set_link_name(target).unwrap();
+                b""
+            }
+            What::HardLink(target) => {
+                header.set_entry_type(tar::EntryType::Link);
                 header.set_link_name(target).unwrap();
                 b""
             }

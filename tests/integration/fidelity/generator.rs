@@ -1,6 +1,6 @@
 //! Contexts and Dockerfiles made up from a seed: ordinary ones, and ones with what the reference says that differs.
 
-use super::case::{Case, Thing, archive, compressed, directory, file, gzip, link};
+use super::case::{Case, Thing, archive, compressed, directory, file, gzip, hard_link, link};
 use crate::support::random::Random;
 
 const FILES: [&str; 20] = [
@@ -190,6 +190,20 @@ impl Maker {
             }
             if maker.odd() {
                 members.extend([directory("lib/"), file("lib/so", "s\n"), link("dir/link", "member")]);
+            }
+            if maker.odd() {
+                members.extend([link("to", maker.random.of(&["dir", "/dir", "../app", "gone"])), file("to/x", "x\n")]);
+            }
+            if maker.odd() {
+                members.push(hard_link("dir/again", maker.random.of(&["member", "dir/member", "dir", "gone"])));
+            }
+            if maker.odd() {
+                let root = directory("./").mode(maker.random.of_numbers(&[0o755, 0o700]));
+                members.insert(0, root.owner(maker.random.of_numbers(&[0, 7]), 0));
+            }
+            if maker.odd() && maker.random.one_in(2) {
+                let again = [file("dir", "no directory\n"), directory("member/"), link("dir/member", "/member")];
+                members.push(again[maker.random.below(3)].clone());
             }
             if maker.odd() && maker.random.one_in(3) {
                 members.push(file(maker.random.of(&["../up", "var/run/p", "src/main.c"]), "p\n"));

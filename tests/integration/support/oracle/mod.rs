@@ -67,7 +67,10 @@ impl Oracle {
         let programs = std::env::var("KANIKO_LOCAL_TEST_ORACLE").expect("run the tests with scripts/test");
         let home = tempfile::Builder::new().prefix("oracle-").tempdir().unwrap();
         std::fs::create_dir(home.path().join("state")).unwrap();
-        std::fs::write(home.path().join("config"), CONFIG).unwrap();
+        // Base images are in the registry of the test cluster, which speaks HTTP.
+        let registry = std::env::var("KANIKO_LOCAL_TEST_REGISTRY");
+        let registry = registry.map_or(String::new(), |address| format!("[registry.\"{address}\"]\nhttp = true\n"));
+        std::fs::write(home.path().join("config"), format!("{CONFIG}{registry}")).unwrap();
         let log = std::fs::File::create(home.path().join("log")).unwrap();
         let mut command = Command::new("setpriv");
         command.args(TIED).args(["bash", "-c", START, &programs]).arg(home.path());
