@@ -25,6 +25,7 @@ macro_rules! codes {
                 matches!(
                     self,
                     Self::RunHeredoc
+                        | Self::InstructionFlagIgnored
                         | Self::CopySourceSymlink
                         | Self::PlatformArgumentEmpty
                         | Self::ImageFilesMissing
@@ -135,6 +136,10 @@ codes! {
     ExecutorArguments = "executor-arguments",
     /// A Dockerfile that no builder takes.
     DockerfileSyntax = "dockerfile-syntax",
+    /// A flag of an instruction that `docker build` has and this executor does not.
+    InstructionFlagUnknown = "instruction-flag-unknown",
+    /// A flag of an instruction that this executor passes over.
+    InstructionFlagIgnored = "instruction-flag-ignored",
     /// A Dockerfile that the executor does not take, for a reason that has no code of its own.
     DockerfileRefused = "dockerfile-refused",
     /// A source of `COPY` or `ADD` that leads out of the build context.

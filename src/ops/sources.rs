@@ -81,6 +81,8 @@ pub(super) fn with_project(
         files: &sent,
     });
     // It is told of the user's file.
+    resolution.stages = resolution.stages.map(|stages| stages.moved(|at| plan.edits.original(&(at..at)).start));
+    resolution.failed_at = resolution.failed_at.map(|at| plan.edits.original(&at));
     for copied in &mut resolution.copied {
         copied.span = plan.edits.original(&copied.span);
         copied.sources.iter_mut().for_each(|source| source.span = plan.edits.original(&source.span));

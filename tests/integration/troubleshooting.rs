@@ -605,6 +605,8 @@ fn printed() -> BTreeMap<Code, String> {
     for (dockerfile, codes) in [
         ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax][..]),
         ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
+        ("FROM scratch\nCOPY --parents src/App.java /o/\n", &[Code::InstructionFlagUnknown]),
+        ("FROM golang\nRUN --network=none go test ./...\n", &[Code::InstructionFlagIgnored]),
         ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
         ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),
         ("FROM golang\nRUN --mount=source=go.mod,target=go.mod go mod download\n", &[Code::RunMount]),

@@ -6,11 +6,13 @@
 mod destination_no_directory;
 mod ignore_weaker;
 mod ignored;
+mod instruction_flag;
 mod letter_case;
 mod missing;
 mod outside;
 pub mod plain;
 mod platform_argument;
+mod refused;
 mod run_heredoc;
 mod run_in_mount;
 mod run_mount;
@@ -18,6 +20,7 @@ mod special_file;
 mod symlink;
 mod symlink_loop;
 mod unmatched;
+mod unused_stage;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -29,7 +32,7 @@ use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
 use crate::context::as_sent;
 use crate::context::dockerignore::Rules;
-use crate::dockerfile::{self, ParseError};
+use crate::dockerfile::{self, ParseError, Stage, Stages, Step};
 use crate::executor::files::{Follow, Pod, PodFiles};
 use crate::executor::image::Family;
 use crate::executor::resolve::{Copied, CopySource, End, Resolution, channel};
@@ -94,13 +97,20 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     };
     let stages = match file.stages(channel(project.family)) {
         Ok(stages) => stages,
-        Err(error) => return vec![not_parsed(project, &error)],
+        Err(error) => {
+            let flags = instruction_flag::unknown(project, &file, &error);
+            return flags.unwrap_or_else(|| vec![not_parsed(project, &error)]);
+        }
     };
     let mut findings = run_heredoc::find(project, &stages);
+    findings.extend(instruction_flag::ignored(project, &stages));
     findings.extend(platform_argument::find(project, &stages));
     findings.extend(run_mount::find(project, &stages));
     findings.extend(run_in_mount::find(project, &stages));
-    findings.extend(project.resolution.copied.iter().flat_map(|copied| of_instruction(project, copied)));
+    findings.extend(project.resolution.copied.iter().flat_map(|copied| {
+        let told = of_instruction(project, &file, copied).into_iter();
+        told.map(|finding| unused_stage::told(project, &stages, copied, finding))
+    }));
     findings.extend(symlink_loop::find(project));
     findings.extend(ignore_weaker::find(project));
     // What it says before it builds is not the Dockerfile's fault.
@@ -109,12 +119,12 @@ pub fn findings(project: &Project) -> Vec<Finding> {
         && !words.starts_with("Error: ")
         && !project.resolution.copied.iter().any(|copied| copied.failure.is_some())
     {
-        findings.push(refused(project, vec![], words));
+        findings.push(refused::find(project, &file, project.resolution.failed_at.as_ref(), words));
     }
     findings
 }
 
-fn of_instruction(project: &Project, copied: &Copied) -> Vec<Finding> {
+fn of_instruction(project: &Project, file: &dockerfile::Dockerfile, copied: &Copied) -> Vec<Finding> {
     let unmatched = copied.sources.iter().filter_map(|source| unmatched::find(project, copied, source));
     let lost = copied.sources.iter().filter_map(|source| lost(project, copied, source));
     let mut told: Vec<Finding> =
@@ -125,7 +135,7 @@ fn of_instruction(project: &Project, copied: &Copied) -> Vec<Finding> {
     let Some(why) = copied.failure.as_ref().filter(|_| !is_explained) else { return told };
     let words = format!("error building image: error building stage: {why}");
     let finding = destination_no_directory::find(project, copied);
-    told.push(finding.unwrap_or_else(|| refused(project, vec![project.span(&copied.span)], &words)));
+    told.push(finding.unwrap_or_else(|| refused::find(project, file, Some(&copied.span), &words)));
     told
 }
 
@@ -166,6 +176,19 @@ impl Project<'_> {
     /// A part of the Dockerfile.
     fn span(&self, span: &Range<usize>) -> Span {
         Span { file: self.dockerfile.to_owned(), place: Place::in_text(self.text, span) }
+    }
+
+    /// The instructions of the stages that the executor builds: of all of them, where it does not come so far.
+    fn steps<'s, 'd>(&self, stages: &'s Stages<'d>) -> impl Iterator<Item = &'s Step<'d>> {
+        self.built(stages).flat_map(|(_, stage)| &stage.steps)
+    }
+
+    /// Those stages themselves, each with its number from 0.
+    fn built<'s, 'd>(&self, stages: &'s Stages<'d>) -> impl Iterator<Item = (usize, &'s Stage<'d>)> {
+        let known = self.resolution.stages.as_ref();
+        let is_built =
+            move |(_, stage): &(usize, &Stage)| known.is_none_or(|known| known.built.contains(&stage.from.span.start));
+        stages.stages.iter().enumerate().filter(is_built)
     }
 
     /// Whether the context lies in the pod as this tool lays it out.
@@ -212,18 +235,6 @@ fn not_parsed(project: &Project, error: &ParseError) -> Finding {
         message: format!("`{}` is no Dockerfile that can be built", project.dockerfile.display()),
         spans: vec![project.span(&error.span)],
         notes: vec![error.to_string()],
-        help: None,
-    }
-}
-
-/// A Dockerfile that the executor does not take.
-fn refused(project: &Project, spans: Vec<Span>, words: &str) -> Finding {
-    Finding {
-        code: Code::DockerfileRefused,
-        severity: Severity::Error,
-        message: format!("the executor cannot build `{}`", project.dockerfile.display()),
-        spans,
-        notes: vec![format!("it would end with `{words}`")],
         help: None,
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn find(project: &Project, stages: &Stages) -> Vec<Finding> {
     if project.family == Family::Fork {
         return vec![];
     }
-    let steps = stages.stages.iter().flat_map(|stage| &stage.steps);
+    let steps = project.steps(stages);
     let heredocs =
         steps.filter(|step| matches!(step.command, Command::Run(_)) && !step.instruction.heredocs.is_empty());
     heredocs

@@ -13,7 +13,7 @@ pub(super) fn find(project: &Project, stages: &Stages) -> Vec<Finding> {
     if project.family == Family::Fork {
         return vec![];
     }
-    let steps = stages.stages.iter().flat_map(|stage| &stage.steps);
+    let steps = project.steps(stages);
     let needed = steps.filter_map(|step| match &step.command {
         Command::Run(mounts) => mounts.iter().find(|mount| ["bind", "secret", "ssh"].contains(&mount.kind.as_str())),
         _ => None,

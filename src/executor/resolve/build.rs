@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::copies::{self, Copied, FileContext, Like, Resolved, Taken, is_url};
+use super::save::Pattern;
 use super::snapshot::{self, Ignored};
 use super::unpack::unpack;
 use super::variables::{self, BuildArguments, Environment, expand};
-use super::{Made, Stop, Unknown, path_error, save, users};
+use super::{BuiltStages, Made, Stop, Unknown, path_error, save, users};
 use crate::context::dockerignore::Rules;
 use crate::dockerfile::{
     self, Arguments, Channel, Command, Escape, Expansion, Instruction, Keyword, Pair, Stage, Stages, Word,
@@ -39,6 +40,17 @@ pub(super) struct Build<'a> {
     pub mounts: &'a [Vec<u8>],
 }
 
+/// What is told of a build on its way.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// What each `COPY` and `ADD` from the context did.
+    pub copied: Vec<Copied>,
+    /// The instruction that it fails at.
+    pub failed_at: Option<Range<usize>>,
+    /// The stages that are built.
+    pub stages: Option<BuiltStages>,
+}
+
 /// What a stage leaves for those that build on it.
 #[derive(Debug, Clone, Default)]
 struct Left<'d> {
@@ -53,6 +65,9 @@ struct Left<'d> {
     all_known: bool,
     /// Whether something was run in this stage.
     has_run: bool,
+    /// The last `RUN` of this stage and those that it builds on, by its place in the Dockerfile: what was there by then may
+    /// be gone.
+    last_run: Option<usize>,
     /// Whether there may be anything in it: of an image, of a `RUN`, of the web. What is not known otherwise came out of an
     /// archive of the context.
     is_open: bool,
@@ -74,10 +89,16 @@ impl Left<'_> {
             ..Self::default()
         }
     }
+
+    /// Whether something is there for certain, whatever an image or a `RUN` holds.
+    fn holds(&self, path: &[u8]) -> bool {
+        let is_newer = |by: usize| self.last_run.is_none_or(|run| run < by);
+        [b"/", save::OF_KERNEL].contains(&path) || self.made.rootfs.get(path).is_some_and(|node| is_newer(node.by))
+    }
 }
 
 /// Follows a build; what is copied is told as it is copied, and the image at the end if it comes so far.
-pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> Result<Option<Made>, Stop> {
+pub(super) fn build(build: &Build, pod: &mut Pod, seen: &mut Seen) -> Result<Option<Made>, Stop> {
     let failed = Stop::Building;
     let parsing = |why: dockerfile::ParseError| failed(format!("parsing dockerfile: {why}"));
     let file = dockerfile::parse(build.text).map_err(parsing)?;
@@ -99,16 +120,28 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
     };
     let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
     let rules = ignore_rules(build.ignore_file, pod)?;
+    let needed = stages.needed(target_index, &bases);
+    let used = used_stages(&stages, &bases, target_index, target.is_empty());
     let built: BTreeSet<usize> = match build.family {
-        Family::Fork => stages.needed(target_index, &bases),
-        _ if build.flags.is_on("skip-unused-stages") => used_stages(&stages, &bases, target_index, target.is_empty()),
+        Family::Fork => needed.clone(),
+        _ if build.flags.is_on("skip-unused-stages") => used.clone(),
         _ => (0..=target_index).collect(),
     };
+    let places = |all: &BTreeSet<usize>| all.iter().map(|index| stages.stages[*index].from.span.start).collect();
+    seen.stages = Some(BuiltStages { built: places(&built), needed: places(&needed), used: places(&used) });
+    let Seen { copied, failed_at, .. } = seen;
     let plan = Plan { build, rules: &rules, stages: &stages, bases: &bases, built: built.into_iter().collect() };
     let taken = plan.dependencies(&arguments)?;
     let ignored = snapshot::ignored(build.mounts, build.flags.text("ignore-var-run", "true") != "false");
     let mut disk = Disk { pod, ignored: vec![], volumes: vec![] };
     let mut first: Option<String> = None;
+    let mut fails = |why: String, at: Range<usize>| {
+        if first.is_none() {
+            first = Some(why);
+            *failed_at = Some(at);
+        }
+    };
+    let mut end = None;
     let mut left: Vec<Option<Left>> = vec![None; stages.stages.len()];
     for &index in &plan.built {
         let stage = &stages.stages[index];
@@ -123,13 +156,17 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
             snapshot::unpack(&base.made.rootfs, &disk.ignored, build.root, disk.pod);
         }
         let first_copied = copied.len();
+        let at = stage.from.span.clone();
         let mut state =
-            State { plan: &plan, index, arguments: &mut arguments, here: base, left: &left, copied, failure: None };
+            State { plan: &plan, index, arguments: &mut arguments, here: base, left: &left, copied, at, failure: None };
         match state.stage(stage, &mut disk) {
             Ok(()) => {}
             // The sources of the stages that follow are looked for all the same.
-            Err(Trouble::Words(why)) => drop(first.get_or_insert(format!("error building stage: {why}"))),
-            Err(Trouble::Unknown(unknown)) => return Err(first.map_or(Stop::Unknown(unknown), failed)),
+            Err(Trouble::Words(why)) => fails(format!("error building stage: {why}"), state.at),
+            Err(Trouble::Unknown(unknown)) => {
+                end = Some(unknown);
+                break;
+            }
         }
         let here = state.here;
         let all_known = here.all_known && index == target_index;
@@ -139,19 +176,23 @@ pub(super) fn build(build: &Build, pod: &mut Pod, copied: &mut Vec<Copied>) -> R
         if index != target_index {
             let patterns = taken.get(&index).map_or(&[][..], Vec::as_slice);
             let position = plan.position(index).unwrap_or_default();
-            if let Err(why) = save::save(patterns, position, disk.pod) {
-                match here.all_known {
-                    true => drop(first.get_or_insert(format!("could not save file: {why}"))),
-                    false => return Err(first.map_or(Stop::Unknown(Unknown::Image), failed)),
+            if let Err(unkept) = save::save(patterns, position, disk.pod) {
+                match here.all_known || here.holds(&unkept.path) {
+                    true => fails(format!("could not save file: {}", unkept.words), unkept.by),
+                    false => {
+                        end = Some(Unknown::Image);
+                        break;
+                    }
                 }
             }
             delete_below(b"/", &mut disk);
         }
         left[index] = Some(here);
     }
-    match first {
-        Some(why) => Err(failed(why)),
-        None => Ok(left.swap_remove(target_index).map(|left| left.made)),
+    match (first, end) {
+        (Some(why), _) => Err(failed(why)),
+        (None, Some(unknown)) => Err(Stop::Unknown(unknown)),
+        (None, None) => Ok(left.swap_remove(target_index).map(|left| left.made)),
     }
 }
 
@@ -167,7 +208,7 @@ struct Plan<'a, 'd> {
 }
 
 /// Patterns of what later stages take from a stage; without those that nobody knows.
-type Dependencies = BTreeMap<usize, Vec<Vec<u8>>>;
+type Dependencies = BTreeMap<usize, Vec<Pattern>>;
 
 impl Plan<'_, '_> {
     /// The number that the executor gives a stage.
@@ -210,7 +251,11 @@ impl Plan<'_, '_> {
                         let from = copy.from.as_ref().and_then(|from| self.origin(index, &from.text));
                         let Some(from) = from else { continue };
                         let variables = arguments.variables(&environment);
-                        copies::sources(copy, &variables).map(|sources| taken.entry(from).or_default().extend(sources))
+                        let by = &step.instruction.span;
+                        copies::sources(copy, &variables, from_scratch).map(|sources| {
+                            let patterns = sources.into_iter().map(|text| Pattern { text, by: by.clone() });
+                            taken.entry(from).or_default().extend(patterns);
+                        })
                     }
                     Command::Add(_) | Command::Run(_) | Command::Other => Ok(()),
                 };
@@ -303,8 +348,10 @@ struct State<'a, 'd> {
     /// What the stages before it left.
     left: &'a [Option<Left<'d>>],
     copied: &'a mut Vec<Copied>,
-    /// Why the first `COPY` or `ADD` that fails does.
-    failure: Option<String>,
+    /// The instruction at hand.
+    at: Range<usize>,
+    /// Why the first `COPY` or `ADD` that fails does, and which it is.
+    failure: Option<(String, Range<usize>)>,
 }
 
 /// Why a stage is not built.
@@ -324,7 +371,9 @@ impl From<String> for Trouble {
 impl<'d> State<'_, 'd> {
     fn stage(&mut self, stage: &Stage<'d>, disk: &mut Disk) -> Result<(), Trouble> {
         let end = self.steps(stage, disk);
-        self.failure.take().map_or(end, |first| Err(Trouble::Words(first)))
+        let Some((first, at)) = self.failure.take() else { return end };
+        self.at = at;
+        Err(Trouble::Words(first))
     }
 
     fn steps(&mut self, stage: &Stage<'d>, disk: &mut Disk) -> Result<(), Trouble> {
@@ -337,6 +386,7 @@ impl<'d> State<'_, 'd> {
 
     fn step(&mut self, step: &dockerfile::Step<'d>, disk: &mut Disk) -> Result<(), Trouble> {
         let span = &step.instruction.span;
+        self.at.clone_from(span);
         match &step.command {
             Command::Copy(copy) => match &copy.from {
                 None => self.copy(copy, false, span.clone(), disk)?,
@@ -348,6 +398,7 @@ impl<'d> State<'_, 'd> {
                 self.here.all_known = false;
                 self.here.is_open = true;
                 self.here.has_run = true;
+                self.here.last_run = Some(span.start);
             }
             Command::Env(pairs) => {
                 let from_scratch = self.here.from_scratch;
@@ -480,7 +531,7 @@ impl<'d> State<'_, 'd> {
         disk: &mut Disk,
     ) -> Result<(), Trouble> {
         let variables = self.arguments.variables(&self.here.environment);
-        let context = FileContext::new(self.plan.build.root, self.plan.rules);
+        let context = FileContext::new(self.plan.build.root, self.plan.rules).to(self.plan.build.family);
         if self.plan.build.is_nameless || copies::walks_everything(copy, &context) {
             return Err(Trouble::Unknown(Unknown::Root));
         }
@@ -509,7 +560,7 @@ impl<'d> State<'_, 'd> {
             self.execute(copy, is_add, &mut copied, &context, &variables, disk)
         };
         if let Err(why) = result {
-            self.failure.get_or_insert_with(|| why.clone());
+            self.failure.get_or_insert_with(|| (why.clone(), copied.span.clone()));
             copied.failure = Some(why);
         }
         self.copied.push(copied);
@@ -540,8 +591,9 @@ impl<'d> State<'_, 'd> {
         let result = self.place(&resolved, context, like, by, made, disk, &mut copied.taken);
         let meets_socket = copied.taken.special.iter().any(|(_, kind)| *kind == Kind::Socket);
         match result {
-            // What else is in the image may make way for it, but not for what cannot be read.
-            Err(_) if !self.here.all_known && !meets_socket => {
+            // What else is in the image may make way for it, but not for what cannot be read, and not where no image has
+            // a say.
+            Err(_) if !self.here.all_known && !meets_socket && copied.taken.barred.is_none() => {
                 self.untold(by);
                 Ok(())
             }
@@ -597,7 +649,14 @@ impl<'d> State<'_, 'd> {
         let members = found.and_then(|found| Some((disk.pod.members(&found.path)?, found.path)));
         match members.filter(|_| !is_relative || above.is_some()) {
             Some((members, archive)) => {
-                let made = unpack(&members, &archive, &directory, &disk.ignored, disk.pod)?;
+                let made = match unpack(&members, &archive, &directory, &disk.ignored, disk.pod) {
+                    // What is in the way may not be there, and what a second name is of may be.
+                    Err(_) if !self.here.all_known => {
+                        self.untold(by);
+                        return Ok(vec![]);
+                    }
+                    made => made?,
+                };
                 if is_lost {
                     self.here.made.untold.insert(by);
                 }
@@ -685,6 +744,8 @@ impl<'d> State<'_, 'd> {
             self.untold(by);
         }
         let context = FileContext::of_stage(save::directory(self.plan.position(stage).unwrap_or_default()));
+        let context = context.to(self.plan.build.family);
+        let mut taken = Taken::default();
         let variables = self.arguments.variables(&self.here.environment);
         let looking = |why: String| format!("failed to get files used from context: {why}");
         let (sources, destination) = copies::expanded(copy, &variables, self.here.from_scratch).map_err(looking)?;
@@ -696,12 +757,12 @@ impl<'d> State<'_, 'd> {
         let result = result.and_then(|resolved| {
             let failed = |why| format!("failed to execute command: {why}");
             let like = self.like(copy, false, &variables, disk.pod).map_err(failed)?;
-            self.place(&resolved, &context, like, by, vec![], disk, &mut Taken::default()).map_err(failed)
+            self.place(&resolved, &context, like, by, vec![], disk, &mut taken).map_err(failed)
         });
         match result {
             Ok(()) => Ok(()),
-            Err(why) if source_known && self.here.all_known => {
-                self.failure.get_or_insert(why);
+            Err(why) if source_known && self.here.all_known || taken.barred.is_some() => {
+                self.failure.get_or_insert((why, self.at.clone()));
                 Ok(())
             }
             Err(_) => {

@@ -11,6 +11,7 @@ use crate::context::dockerignore::{Dialect, Rules};
 use crate::dockerfile::go::quote;
 use crate::dockerfile::{self, ExpandError, Source};
 use crate::executor::files::{Attributes, Errno, Follow, Found, Kind, Pod};
+use crate::executor::image::Family;
 use crate::gopath;
 use crate::rootfs::Owner;
 
@@ -44,6 +45,8 @@ pub struct Taken {
     pub special: Vec<(Vec<u8>, Kind)>,
     /// Sources that are symlinks: they are copied as such, not followed.
     pub links: Vec<TakenLink>,
+    /// Where it fails to make something, whatever is in the image: there the kernel or the executor has files of its own.
+    pub barred: Option<Vec<u8>>,
 }
 
 /// A source that is a symlink.
@@ -103,17 +106,27 @@ pub(super) struct FileContext<'a> {
     /// Absolute and clean.
     root: Vec<u8>,
     ignore: Option<&'a Rules>,
+    /// The executor's own program, if it writes to that all the same.
+    program: Option<&'static [u8]>,
 }
+
+/// The path of the executor's own program in its image.
+const PROGRAM: &[u8] = b"/kaniko/executor";
 
 impl<'a> FileContext<'a> {
     /// At an absolute path.
     pub(super) fn new(root: &[u8], ignore: &'a Rules) -> Self {
-        Self { root: gopath::clean(root), ignore: Some(ignore).filter(|rules| !rules.is_empty()) }
+        Self { root: gopath::clean(root), ignore: Some(ignore).filter(|rules| !rules.is_empty()), program: None }
     }
 
     /// What was saved of another stage: no ignore file is asked.
     pub(super) fn of_stage(root: Vec<u8>) -> Self {
-        Self { root, ignore: None }
+        Self { root, ignore: None, program: None }
+    }
+
+    /// The same to an executor of this family: the fork keeps off its own directory.
+    pub(super) fn to(self, family: Family) -> Self {
+        Self { program: Some(PROGRAM).filter(|_| family != Family::Fork), ..self }
     }
 
     /// A path below the context.
@@ -187,16 +200,30 @@ pub(super) fn expanded(
     Ok((sources, Destination { path: destination, is_known: is_known.get() }))
 }
 
-/// The sources alone, as paths.
+/// The sources alone, as paths, without those of which an image from elsewhere may know a variable.
 ///
 /// # Errors
 /// A word that cannot be expanded.
-pub(super) fn sources(copy: &dockerfile::Copy, variables: &Environment) -> Result<Vec<Vec<u8>>, ExpandError> {
-    let words = copy.sources.iter().filter_map(|source| match source {
-        Source::Path(word) => Some(word),
-        Source::Heredoc(_) => None,
-    });
-    words.map(|word| expand(&word.text, &|name| variables.get(name).cloned()).map(String::into_bytes)).collect()
+pub(super) fn sources(
+    copy: &dockerfile::Copy,
+    variables: &Environment,
+    from_scratch: bool,
+) -> Result<Vec<Vec<u8>>, ExpandError> {
+    let is_known = Cell::new(true);
+    let mut paths = Vec::new();
+    for source in &copy.sources {
+        let Source::Path(word) = source else { continue };
+        is_known.set(true);
+        let path = expand(&word.text, &|name| {
+            let value = variables.get(name).cloned();
+            is_known.set(is_known.get() && (value.is_some() || from_scratch));
+            value
+        })?;
+        if is_known.get() {
+            paths.push(path.into_bytes());
+        }
+    }
+    Ok(paths)
 }
 
 /// Where sources go.
@@ -502,7 +529,13 @@ fn copy_directory(
             .map_err(|why| format!("copying dir: {}", path_error("lstat", &path, why)))?;
         let onto = gopath::join(&[onto, &file]);
         match &found.kind {
-            Kind::Directory => make_directories(&onto, like.of(pod.attributes(&found.path)), pod)?,
+            Kind::Directory => {
+                let made = make_directories(&onto, like.of(pod.attributes(&found.path)), pod);
+                if made.is_err() && is_of_kernel(&onto) {
+                    taken.barred = Some(onto.clone());
+                }
+                made?;
+            }
             Kind::Symlink(_) => copy_symlink(&path, &onto, context, pod, taken)?,
             Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => {
                 copy_file(&path, &found, &onto, context, like, pod, taken)?;
@@ -561,6 +594,11 @@ fn copy_file(
     if found.kind == Kind::Socket {
         return Err(path_error("open", path, Errno::NoDevice));
     }
+    // A program that runs is not written to.
+    if context.program == Some(onto) {
+        taken.barred = Some(onto.to_vec());
+        return Err(format!("creating file: {}: text file busy", shown("open", onto)));
+    }
     let attributes = like.of(pod.attributes(&found.path));
     let place = parent_for(onto, attributes.owner, pod).map_err(|why| format!("creating parent dir: {why}"))?;
     // An existing file is written into, through a symlink too.
@@ -573,6 +611,7 @@ fn copy_file(
             Ok(true)
         }
         Err(Errno::NoEntry) if is_of_kernel(onto) => {
+            taken.barred = Some(onto.to_vec());
             Err(format!("creating file: {}", path_error("open", onto, Errno::NoEntry)))
         }
         Err(Errno::NoEntry) => {

@@ -16,6 +16,7 @@ mod users;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use self::build::Build;
 use self::variables::BuildArguments;
@@ -83,8 +84,32 @@ pub struct Resolution {
     pub changed: BTreeMap<Vec<u8>, Attributes>,
     /// The image, if it comes to its end.
     pub made: Option<Made>,
+    /// The instruction that it fails at, in bytes of the Dockerfile, if it is one.
+    pub failed_at: Option<Range<usize>>,
+    /// What it builds of the stages, if it came so far.
+    pub stages: Option<BuiltStages>,
     /// Where it ends.
     pub end: End,
+}
+
+/// Stages, each by the place of its `FROM` in the Dockerfile in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuiltStages {
+    /// Those that are built.
+    pub built: BTreeSet<usize>,
+    /// Those that the image is made of; `docker build` builds no others.
+    pub needed: BTreeSet<usize>,
+    /// Those that would be built with `--skip-unused-stages`.
+    pub used: BTreeSet<usize>,
+}
+
+impl BuiltStages {
+    /// The same stages in another text.
+    #[must_use]
+    pub fn moved(&self, to: impl Fn(usize) -> usize) -> Self {
+        let all = |stages: &BTreeSet<usize>| stages.iter().map(|at| to(*at)).collect();
+        Self { built: all(&self.built), needed: all(&self.needed), used: all(&self.used) }
+    }
 }
 
 /// What is known of the image that an executor makes.
@@ -220,7 +245,9 @@ fn steps(setup: &Setup, resolution: &mut Resolution) -> Result<End, Stop> {
         mounts: setup.mounts,
     };
     let mut pod = start.pod;
-    let made = build::build(&build, &mut pod, &mut resolution.copied);
+    let mut seen = build::Seen::default();
+    let made = build::build(&build, &mut pod, &mut seen);
+    (resolution.copied, resolution.failed_at, resolution.stages) = (seen.copied, seen.failed_at, seen.stages);
     resolution.changed = pod.changed().clone();
     resolution.written = pod.written();
     resolution.made = made?;

@@ -4,7 +4,8 @@
 //! Before a stage's file system is deleted, what any later `COPY --from` names is copied below `/kaniko`, from where it is
 //! copied a second time. The first time costs setuid bits, and everything that is called `kaniko`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::copies::evaluate_symlinks;
 use crate::executor::files::{Attributes, Follow, Kind, Pod};
@@ -15,39 +16,76 @@ pub(super) fn directory(stage: usize) -> Vec<u8> {
     format!("/kaniko/{stage}").into_bytes()
 }
 
+/// What a later stage takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    /// The source, its variables expanded.
+    pub text: Vec<u8>,
+    /// The instruction that takes it.
+    pub by: Range<usize>,
+}
+
+/// Something that cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unkept {
+    /// The executor's words, behind `could not save file: `.
+    pub words: String,
+    /// What it is.
+    pub path: Vec<u8>,
+    /// The instruction that would take it.
+    pub by: Range<usize>,
+}
+
+/// What the kernel has in every container. Not all of it can be read: which file is the first that cannot be, and why, is
+/// the kernel's to say.
+pub(super) const OF_KERNEL: &[u8] = b"/proc";
+
 /// Keeps what the patterns match.
 ///
 /// # Errors
-/// The executor's words, behind `could not save file: `.
-pub(super) fn save(patterns: &[Vec<u8>], stage: usize, pod: &mut Pod) -> Result<(), String> {
-    let mut found = BTreeSet::new();
+/// The first thing that cannot be kept.
+pub(super) fn save(patterns: &[Pattern], stage: usize, pod: &mut Pod) -> Result<(), Unkept> {
+    let mut found: BTreeMap<Vec<u8>, &Pattern> = BTreeMap::new();
     for pattern in patterns {
-        for path in glob(&gopath::join(&[b"/", pattern]), pod) {
+        let from_root = gopath::join(&[b"/", &pattern.text]);
+        if gopath::matches(&from_root, OF_KERNEL) == Ok(true) {
+            found.entry(OF_KERNEL.to_vec()).or_insert(pattern);
+        }
+        for path in glob(&from_root, pod) {
             let is_link =
                 matches!(pod.find(&path, b"/", Follow::NotTheLast).map(|found| found.kind), Ok(Kind::Symlink(_)));
             if is_link && let Ok(target) = evaluate_symlinks(&path, pod) {
-                found.insert(target);
+                found.entry(target).or_insert(pattern);
             }
-            found.insert(path);
+            found.entry(path).or_insert(pattern);
+        }
+    }
+    for path in [&b"/"[..], OF_KERNEL] {
+        if let Some(pattern) = found.get(path) {
+            let words = "copying file: …".to_owned();
+            return Err(Unkept { words, path: path.to_vec(), by: pattern.by.clone() });
         }
     }
     // What is in another goes with it.
-    let is_within = |path: &Vec<u8>| {
-        path != b"/" && (found.contains(&b"/"[..]) || gopath::above(path).any(|above| found.contains(above)))
-    };
-    let roots: Vec<&Vec<u8>> = found.iter().filter(|path| !is_within(path)).collect();
+    let is_within = |path: &Vec<u8>| gopath::above(path).any(|above| found.contains_key(above));
     let to = directory(stage);
     pod.make_directory(to.clone(), Attributes { mode: 0o644, ..Attributes::DIRECTORY });
-    for path in roots {
-        if path == b"/" {
-            return Err("copying file: it is everything, what the kernel has there too".to_owned());
-        }
-        save_one(path, &gopath::join(&[&to, path]), pod)?;
+    for (path, pattern) in found.iter().filter(|(path, _)| !is_within(path)) {
+        save_one(path, &gopath::join(&[&to, path]), pod).map_err(|path| Unkept {
+            words: format!(
+                "copying ownership: chown {}: no such file or directory",
+                String::from_utf8_lossy(&gopath::join(&[&to, &path]))
+            ),
+            path,
+            by: pattern.by.clone(),
+        })?;
     }
     Ok(())
 }
 
-fn save_one(path: &[u8], to: &[u8], pod: &mut Pod) -> Result<(), String> {
+/// # Errors
+/// A path that is left out, and missed then.
+fn save_one(path: &[u8], to: &[u8], pod: &mut Pod) -> Result<(), Vec<u8>> {
     let Ok(found) = pod.find(path, b"/", Follow::NotTheLast) else { return Ok(()) };
     let attributes = pod.attributes(&found.path);
     make_above(to, pod);
@@ -61,11 +99,11 @@ fn save_one(path: &[u8], to: &[u8], pod: &mut Pod) -> Result<(), String> {
     Ok(())
 }
 
-fn copy(path: &[u8], to: &[u8], kind: &Kind, pod: &mut Pod) -> Result<(), String> {
+fn copy(path: &[u8], to: &[u8], kind: &Kind, pod: &mut Pod) -> Result<(), Vec<u8>> {
     if path.ends_with(b"/kaniko") {
         return match kind {
             Kind::Symlink(_) => Ok(()),
-            _ => Err(format!("copying ownership: chown {}: no such file or directory", String::from_utf8_lossy(to))),
+            _ => Err(path.to_vec()),
         };
     }
     let Attributes { mode, owner } = pod.attributes(path);
@@ -125,11 +163,13 @@ mod tests {
     use super::*;
     use crate::executor::files::told::Told;
 
-    fn saved(patterns: &[&str], files: &[&str]) -> Result<Vec<String>, String> {
+    fn saved(patterns: &[&str], files: &[&str]) -> Result<Vec<String>, (String, String)> {
         let told = Told::of(files);
         let mut pod = Pod::new(&told);
-        let patterns: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
-        save(&patterns, 0, &mut pod)?;
+        let patterns: Vec<Pattern> =
+            patterns.iter().map(|pattern| Pattern { text: pattern.as_bytes().to_vec(), by: 0..1 }).collect();
+        save(&patterns, 0, &mut pod)
+            .map_err(|unkept| (unkept.words, String::from_utf8_lossy(&unkept.path).into_owned()))?;
         Ok(pod.written().into_iter().map(|(path, _)| String::from_utf8(path).unwrap()).collect())
     }
 
@@ -147,8 +187,19 @@ mod tests {
     #[test]
     fn nothing_may_be_called_kaniko() {
         let why = saved(&["/d"], &["/d/deep/kaniko", "/kaniko/"]).unwrap_err();
-        assert_eq!(why, "copying ownership: chown /kaniko/0/d/deep/kaniko: no such file or directory");
+        let words = "copying ownership: chown /kaniko/0/d/deep/kaniko: no such file or directory";
+        assert_eq!(why, (words.to_owned(), "/d/deep/kaniko".to_owned()));
         assert!(saved(&["/d"], &["/d/kaniko -> x", "/kaniko/"]).unwrap().ends_with(&["/kaniko/0/d".to_owned()]));
+    }
+
+    /// Which file of the kernel's it stumbles over nobody knows.
+    #[test]
+    fn what_the_kernel_has_cannot_be_kept() {
+        for (pattern, path) in [("/", "/"), ("", "/"), ("/*", "/proc"), ("pro?", "/proc")] {
+            let why = saved(&["/a", pattern], &["/a", "/kaniko/"]).unwrap_err();
+            assert_eq!(why, ("copying file: …".to_owned(), path.to_owned()), "{pattern}");
+        }
+        assert!(saved(&["/a*", "a/*"], &["/a", "/kaniko/"]).is_ok());
     }
 
     #[test]

@@ -129,6 +129,12 @@ fn likely() -> Vec<Row> {
         row(21, [tree("s/b")], "FROM scratch ; COPY --parents s/b /o/", Fails("unknown flag: --parents")),
         row(21, [a(), tree("b.md")], "FROM scratch ; COPY --exclude=*.md . /o/", Fails("unknown flag: --exclude")),
         row(
+            21,
+            [file("t.tar", archived())],
+            "FROM scratch ; ADD --unpack=false t.tar /o/",
+            Fails("unknown flag: --unpack"),
+        ),
+        row(
             22,
             [tree("r/su").mode(0o4755)],
             "FROM scratch AS s ; COPY r /r ; FROM scratch ; COPY --from=s /r /r",
@@ -235,6 +241,12 @@ fn possible() -> Vec<Row> {
             Fails("could not save file"),
         ),
         row(
+            50,
+            [a()],
+            "FROM scratch AS s ; COPY a /a ; FROM scratch ; COPY --from=s /* /o/",
+            Fails("could not save file"),
+        ),
+        row(
             51,
             [a(), tree("b")],
             "FROM scratch AS s ; WORKDIR /workspace ; COPY a . ; FROM scratch ; COPY --from=s /workspace /o",
@@ -297,6 +309,7 @@ fn metadata() -> Vec<Row> {
     vec![
         config(34, "ENV V=1 ; ARG V=2 ; ENV W=$V", &["config Env"]),
         config(35, "EXPOSE 3000-3002 8080:80", &["config ExposedPorts"]),
+        row(35, [], "FROM scratch ; EXPOSE 53/sctp", Fails("invalid protocol")),
         config(36, "HEALTHCHECK --start-interval=2s CMD x", &["config Healthcheck"]),
         row(37, [], "FROM scratch ; LABEL c='run $A'", Same),
         row(58, [], "# escape=` ; FROM scratch ; ENV P=C:\\t", Differs(&["config Env"])),
