@@ -34,7 +34,6 @@ macro_rules! codes {
                         | Self::ImageModesDiffer
                         | Self::ImageOwnersDiffer
                         | Self::ImageSettingsDiffer
-                        | Self::ImageHoldsExecutor
                         | Self::DockerBuildFails
                 )
             }

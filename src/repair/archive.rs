@@ -26,7 +26,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
     let tree = Tree::new(listing);
     let look = |path: &[u8]| project.build.contents.compressed(entry(&tree.end(path)?)?);
     let mut archives: Vec<(Vec<u8>, Compression, Range<usize>)> = Vec::new();
-    project.walk(|step, here| {
+    project.walk(|_, step, here| {
         let Command::Add(copy) = &step.command else { return };
         for source in &copy.sources {
             let Source::Path(word) = source else { continue };

@@ -32,7 +32,7 @@ impl Sources {
     pub(super) fn known(project: &Project) -> Option<Self> {
         let mut sources = Self::default();
         let mut is_known = true;
-        project.walk(|step, here| {
+        project.walk(|_, step, here| {
             let (copy, is_add) = match &step.command {
                 Command::Copy(copy) => (copy, false),
                 Command::Add(copy) => (copy, true),

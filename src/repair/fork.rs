@@ -31,7 +31,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
     let tree = Tree::new(project.build.listing);
     let keeps_var_run =
         project.flags.last("ignore-var-run").is_some() || project.flags.last("whitelist-var-run").is_some();
-    project.walk(|step, here| {
+    project.walk(|_, step, here| {
         let by_user = here.user.as_deref().is_none_or(|user| !is_root(user));
         match &step.command {
             Command::Copy(copy) | Command::Add(copy) if copy.from.is_none() => {

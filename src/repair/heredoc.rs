@@ -17,7 +17,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
     if project.build.image.family == Family::Fork {
         return;
     }
-    project.walk(|step, here| {
+    project.walk(|_, step, here| {
         let (Command::Copy(copy) | Command::Add(copy)) = &step.command else { return };
         if copy.sources.iter().any(|source| matches!(source, Source::Heredoc(_))) {
             let _ = instead(project, step, copy, here, plan);

@@ -15,6 +15,7 @@ mod link;
 pub mod platform;
 mod run_heredoc;
 mod scopes;
+mod unmatched;
 mod unused_stages;
 
 use std::borrow::Cow;
@@ -23,7 +24,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::context::listing::{Entry, Kind, Listing};
-use crate::dockerfile::{self, Expansion, Origin, Stage, Stages};
+use crate::dockerfile::{self, Expansion, Origin, Stage, Stages, Word};
 use crate::executor::flags::{self, Command, Flags};
 use crate::executor::image::Image;
 use crate::executor::resolve::channel;
@@ -109,10 +110,21 @@ pub struct Plan {
     pub flags: Vec<String>,
     /// Variables of the executor's own environment.
     pub environment: Vec<(&'static str, &'static str)>,
+    /// Sources of instructions that are not in the copy of the Dockerfile: nothing matches them.
+    pub left_out: Vec<LeftOut>,
     /// What the user is told of it.
     pub told: Vec<Repaired>,
     /// Arguments of the platform that stay empty, and where they are used.
     pub empty: Vec<(&'static str, Range<usize>)>,
+}
+
+/// A source of an instruction that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// As it is in the user's Dockerfile.
+    pub word: Word,
+    /// Its variables expanded.
+    pub path: String,
 }
 
 /// Entries in the place of one.
@@ -165,8 +177,8 @@ impl Plan {
         let Some(mut project) = Project::new(build, &file, &stages, flags) else { return plan };
         platform::repair(&project, &mut plan);
         project.give(&plan.build_args);
-        unused_stages::repair(&project, &mut plan);
-        project.skipped = unused_stages::skipped(&project, &plan);
+        project.skipped = unused_stages::repair(&project, &mut plan);
+        unmatched::repair(&project, &mut plan);
         heredoc::repair(&project, &mut plan);
         run_heredoc::repair(&project, &mut plan);
         link::repair(&project, &mut plan);

@@ -29,7 +29,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
     if project.build.image.family == Family::Fork {
         return;
     }
-    project.walk(|step, here| {
+    project.walk(|_, step, here| {
         if matches!(step.command, Command::Run(_)) && !step.instruction.heredocs.is_empty() {
             let _ = instead(project, step.instruction, here, plan);
         }

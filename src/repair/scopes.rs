@@ -72,8 +72,8 @@ impl Here {
 }
 
 impl Project<'_> {
-    /// Walks the instructions of the stages that the executor builds; tells what is known before each.
-    pub(super) fn walk(&self, mut see: impl FnMut(&Step, &Here)) {
+    /// Walks the instructions of the stages that the executor builds; tells the stage, and what is known before each.
+    pub(super) fn walk(&self, mut see: impl FnMut(usize, &Step, &Here)) {
         let mut ends: Vec<Here> = Vec::new();
         let globals: Vec<Globals> = ANY
             .iter()
@@ -114,7 +114,7 @@ impl Project<'_> {
             here.scopes.iter_mut().for_each(|(_, scope)| scope.enter());
             for step in &stage.steps {
                 if !self.skipped.contains(&index) {
-                    see(step, &here);
+                    see(index, step, &here);
                 }
                 here.pass(step);
             }

@@ -2,26 +2,18 @@
 //! and fails where they fail.
 //!
 //! What it takes for unused is not what BuildKit takes for it (kaniko v1.24.0 `pkg/dockerfile/dockerfile.go`
-//! `skipUnusedStages`), so it is told only where it keeps every stage that is needed.
+//! `skipUnusedStages`), so it is told only where it then builds what BuildKit builds and no more. Elsewhere they are left
+//! out of the copy of the Dockerfile.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::{Plan, Project};
+use crate::dockerfile::{Arguments, Stage};
 use crate::executor::image::Family;
 use crate::executor::resolve::used_stages;
 
 const FLAG: &str = "--skip-unused-stages";
-
-/// The stages that the executor passes over with that plan.
-pub(super) fn skipped(project: &Project, plan: &Plan) -> BTreeSet<usize> {
-    let is_asked = project.flags.is_on("skip-unused-stages") || plan.flags.iter().any(|flag| flag == FLAG);
-    let built = match project.build.image.family {
-        Family::Fork => needed(project),
-        _ if is_asked => used(project),
-        _ => None,
-    };
-    built.map(|built| (0..=project.target).filter(|index| !built.contains(index)).collect()).unwrap_or_default()
-}
 
 fn bases(project: &Project) -> Option<Vec<String>> {
     project.bases.iter().cloned().collect()
@@ -37,33 +29,64 @@ fn used(project: &Project) -> Option<BTreeSet<usize>> {
     Some(used_stages(project.stages, &bases(project)?, project.target, project.target_name.is_none()))
 }
 
-pub(super) fn repair(project: &Project, plan: &mut Plan) {
-    // The fork leaves them out by itself; of others nobody knows.
-    if project.build.image.family != Family::Upstream || project.flags.last("skip-unused-stages").is_some() {
-        return;
+fn all_but(built: Option<BTreeSet<usize>>, project: &Project) -> BTreeSet<usize> {
+    built.map(|built| (0..=project.target).filter(|index| !built.contains(index)).collect()).unwrap_or_default()
+}
+
+/// Gives the stages that the executor passes over.
+pub(super) fn repair(project: &Project, plan: &mut Plan) -> BTreeSet<usize> {
+    match project.build.image.family {
+        Family::Fork => return all_but(needed(project), project),
+        _ if project.flags.is_on("skip-unused-stages") => return all_but(used(project), project),
+        // Of others nobody knows.
+        Family::Chainguard => return BTreeSet::new(),
+        Family::Upstream => {}
     }
-    let (stages, target) = (&project.stages, project.target);
-    let (Some(needed), Some(used)) = (needed(project), used(project)) else { return };
-    let skipped = (0..=target).filter(|index| !used.contains(index));
+    let skipped = all_but(needed(project), project);
+    let is_left = |index: &usize| !skipped.contains(index);
+    let stages = &project.stages.stages;
     // A number that counts stages would count those that are left.
-    let is_numbered = |index: &usize| stages.stages[*index].origins().any(|from| from.parse::<usize>().is_ok());
+    let is_numbered = (0..=project.target).filter(is_left).any(|index| counts(&stages[index]));
     // The executor takes the first of several with one name, BuildKit the last.
     let mut names: Vec<&str> =
-        stages.stages.iter().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str()).collect();
+        stages.iter().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str()).collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
-    if !used.is_superset(&needed) || used.iter().any(is_numbered) || names.len() < count {
-        return;
+    let is_refused = project.flags.last("skip-unused-stages").is_some();
+    let Some(first) = skipped.first().filter(|_| !is_refused && !is_numbered && names.len() == count) else {
+        return BTreeSet::new();
+    };
+    match all_but(used(project), project) == skipped {
+        true => plan.flags.push(FLAG.to_owned()),
+        false => {
+            for index in &skipped {
+                plan.edits.replace(project.build.text, whole(project, *index), String::new());
+            }
+        }
     }
-    let skipped: Vec<usize> = skipped.collect();
-    let Some(first) = skipped.first() else { return };
-    plan.flags.push(FLAG.to_owned());
     let what = match skipped.len() {
         1 => "a stage that is not used is skipped".to_owned(),
         more => format!("{more} stages that are not used are skipped"),
     };
-    plan.tell(stages.stages[*first].from.span.clone(), what);
+    plan.tell(stages[*first].from.span.clone(), what);
+    skipped
+}
+
+/// Whether a stage takes files of another by its number.
+fn counts(stage: &Stage) -> bool {
+    let is_later = |step: &crate::dockerfile::Step| match &step.instruction.arguments {
+        Arguments::Trigger(trigger) => trigger.flags.iter().any(|flag| flag.text.starts_with("--from=")),
+        _ => false,
+    };
+    stage.origins().any(|from| from.parse::<usize>().is_ok()) || stage.steps.iter().any(is_later)
+}
+
+/// From its `FROM` to the end of its last instruction.
+fn whole(project: &Project, index: usize) -> Range<usize> {
+    let stage = &project.stages.stages[index];
+    let end = stage.steps.last().map_or(stage.from.span.end, |step| step.instruction.span.end);
+    stage.from.span.start..end
 }
 
 #[cfg(test)]
@@ -106,24 +129,40 @@ mod tests {
 
     /// It finds no dependencies, and so it keeps all: the flag would change nothing.
     #[test]
-    fn what_the_executor_keeps_all_the_same_is_left_to_it() {
-        assert!(!skips(&Case::of("FROM scratch AS unused\nCOPY gone /a\nFROM scratch\nENV A=b\n")));
+    fn what_the_executor_keeps_all_the_same_is_left_out_of_its_copy() {
+        let dockerfile = "FROM scratch AS unused\nCOPY gone \\\n /a\n# last\nFROM scratch\nENV A=b\n";
+        let plan = Case::of(dockerfile).plan();
+        assert!(plan.flags.is_empty());
+        assert_eq!(plan.edits.apply(dockerfile), "\n\n\n# last\nFROM scratch\nENV A=b\n");
+        assert_eq!(plan.told[0].what, "a stage that is not used is skipped");
     }
 
     #[test]
     fn a_stage_that_the_executor_would_take_for_unused_is_not_lost() {
-        // Without a name.
-        let numbered = "FROM scratch AS unused\nFROM scratch\nCOPY a /a\nFROM scratch\nCOPY --from=1 /a /a\n";
-        assert!(!skips(&Case::of(numbered)));
-        // By a number that would be another's.
-        let numbered = "FROM scratch AS unused\nFROM scratch AS used\nCOPY a /a\nFROM scratch\nCOPY --from=1 /a /a\n";
-        assert!(!skips(&Case::of(numbered)));
-        // In other letters.
-        let letters = "FROM scratch AS u\nFROM scratch AS used\nFROM scratch AS v\nFROM scratch\nCOPY --from=USED /a /a\nCOPY --from=v /b /b\n";
-        assert!(!skips(&Case::of(letters)));
-        // By a mount, which the executor does not know of.
-        let mounted = "FROM a AS u\nFROM a AS used\nFROM a AS v\nFROM a\nCOPY --from=v /a /a\nRUN --mount=from=used,target=/x y\n";
-        assert!(!skips(&Case::of(mounted)));
+        // By a number, of a stage without a name or of one that would be another's.
+        for name in ["", " AS used"] {
+            let numbered =
+                format!("FROM scratch AS unused\nFROM scratch{name}\nCOPY a /a\nFROM scratch\nCOPY --from=1 /a /a\n");
+            let plan = Case::of(&numbered).plan();
+            assert!(plan.flags.is_empty() && plan.edits.is_empty(), "{plan:?}");
+        }
+        // In other letters, and by a mount, which the executor does not know of.
+        for last in ["COPY --from=USED /a /a", "RUN --mount=from=used,target=/x y"] {
+            let others = format!("FROM a AS used\nFROM a AS v\nFROM a\nCOPY --from=v /a /a\n{last}\n");
+            let dockerfile = format!("FROM a AS u\n{others}");
+            let plan = Case::of(&dockerfile).plan();
+            assert!(plan.flags.is_empty());
+            assert_eq!(plan.edits.apply(&dockerfile), format!("\n{others}"));
+        }
+    }
+
+    /// What is in them is nobody's business.
+    #[test]
+    fn nothing_else_is_repaired_in_a_stage_that_is_left_out() {
+        let dockerfile = "FROM a AS unused\nCOPY <<A /a\n1\nA\nCOPY none* /b\nRUN <<B\nc\nB\nFROM a\nENV A=b\n";
+        let plan = Case::of(dockerfile).plan();
+        assert_eq!((plan.told.len(), plan.beside.len()), (1, 0), "{plan:?}");
+        assert_eq!(plan.edits.apply(dockerfile), "\n\n\n\n\n\n\n\nFROM a\nENV A=b\n");
     }
 
     #[test]

@@ -845,3 +845,33 @@ fn of_several_kubeconfigs_some_may_be_missing() {
     let finished = tool().env("KUBECONFIG", "/missing:/missing-too").run();
     assert!(finished.stderr.contains("note: cannot read `/missing`: "), "{}", finished.stderr);
 }
+
+/// It copies nothing, and nothing of the executor's comes into the image: Docker's way is given to it.
+#[test]
+fn a_pattern_that_matches_nothing_is_told_once() {
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY a /a\nCOPY opt* /o/\n").file("a", "");
+    for (fidelity, code) in
+        [("repair", "copy-pattern-unmatched"), ("warn", "image-holds-executor"), ("off", "image-holds-executor")]
+    {
+        let finished = run_in(&tree, &["check", "-o", "json", "--fidelity", fidelity]);
+        let findings = finished.json()["findings"].as_array().unwrap().clone();
+        let codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, [code], "--fidelity {fidelity}");
+    }
+}
+
+/// What the repairs give, an executor that is called without them does not have.
+#[test]
+fn a_source_of_a_stage_that_docker_skips_is_missed_only_without_the_repairs() {
+    for last in ["COPY a /a", "LABEL a=b"] {
+        let dockerfile = format!("FROM scratch AS unused\nCOPY gone /gone\nFROM scratch\n{last}\n");
+        let tree = Tree::new().file("Dockerfile", &dockerfile).file("a", "");
+        let finished = run_in(&tree, &["check"]);
+        assert_eq!((finished.code, finished.stdout()), (Some(0), ""), "{}", finished.transcript());
+        for unrepaired in [&["check", "--fidelity", "off"][..], &["check", "--", "--no-push", "--context=/workspace"]] {
+            let finished = run_in(&tree, unrepaired);
+            assert_eq!(finished.code, Some(1));
+            assert!(finished.stdout().contains("docker build skips it"), "{}", finished.transcript());
+        }
+    }
+}

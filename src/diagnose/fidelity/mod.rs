@@ -25,15 +25,14 @@ pub fn findings(images: &Images, dockerfile: &Path, text: &str, stages: &Stages,
     let leak = images.kaniko.leak.map(images.original);
     let mut groups: BTreeMap<(usize, Group), Vec<Difference>> = BTreeMap::new();
     for difference in differences(images) {
-        // All of it is told in one.
+        // All of it is told in one, with the pattern that matches nothing.
         if Some(difference.by) == leak && difference.what == What::Added {
             continue;
         }
         groups.entry((difference.by, Group::of(&difference))).or_default().push(difference);
     }
     let telling = Telling { dockerfile, text, stages, file };
-    let mut findings: Vec<Finding> = leak.map(|by| telling.leak(by)).into_iter().collect();
-    findings.extend(images.kaniko.lost.iter().map(|by| telling.lost((images.original)(*by))));
+    let mut findings: Vec<Finding> = images.kaniko.lost.iter().map(|by| telling.lost((images.original)(*by))).collect();
     findings.extend(images.kaniko.unheeded.iter().map(|by| telling.unheeded((images.original)(*by))));
     findings.extend(groups.iter().map(|((by, group), differences)| telling.finding(*by, *group, differences)));
     findings
@@ -152,23 +151,6 @@ impl Telling<'_> {
             spans: self.span(by),
             notes,
             help: group.help().map(str::to_owned),
-        }
-    }
-
-    fn leak(&self, by: usize) -> Finding {
-        Finding {
-            code: Code::ImageHoldsExecutor,
-            severity: Severity::Warning,
-            message: format!(
-                "this `{}` copies nothing, and the executor's own files will be in the image",
-                self.name(by)
-            ),
-            spans: self.span(by),
-            notes: vec![
-                "the executor takes everything that it has for what was copied; docker build does nothing here"
-                    .to_owned(),
-            ],
-            help: Some("drop the instruction, or name a file in it that is sure to be there".to_owned()),
         }
     }
 

@@ -111,6 +111,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
         let told = of_instruction(project, &file, copied).into_iter();
         told.map(|finding| unused_stage::told(project, &stages, copied, finding))
     }));
+    findings.extend(unmatched::left_out(project));
     findings.extend(symlink_loop::find(project));
     findings.extend(ignore_weaker::find(project));
     // What it says before it builds is not the Dockerfile's fault.
@@ -125,7 +126,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
 }
 
 fn of_instruction(project: &Project, file: &dockerfile::Dockerfile, copied: &Copied) -> Vec<Finding> {
-    let unmatched = copied.sources.iter().filter_map(|source| unmatched::find(project, copied, source));
+    let unmatched = unmatched::find(project, file, copied);
     let lost = copied.sources.iter().filter_map(|source| lost(project, copied, source));
     let mut told: Vec<Finding> =
         lost.filter_map(|lost| RULES.iter().find_map(|rule| rule(&lost))).chain(unmatched).collect();

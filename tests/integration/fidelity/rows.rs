@@ -121,6 +121,10 @@ fn likely() -> Vec<Row> {
         row(16, [tree("b"), tree("d/x")], "FROM scratch ; COPY * /w/", Differs(&["extra /w/d", "extra /w/d/x"])),
         row(16, [tree("b.json"), tree("d/x")], "FROM scratch ; COPY *.json d/* /w/", Same),
         row(17, [a()], "FROM scratch ; COPY a /a ; COPY opt* /o/", Differs(&["extra *"])),
+        row(17, [a()], "FROM scratch ; ADD --chown=1:2 opt* sub?/x /o/ ; COPY a /a", Differs(&["extra *"])),
+        row(17, [tree("d/x")], "FROM scratch ; COPY d/*.jar /o/ ; COPY d /d", Differs(&["extra *"])),
+        // BuildKit is sent nothing of a directory that nothing is taken from.
+        row(17, [a(), tree("d/x")], "FROM scratch ; COPY d/*.jar /o/ ; COPY a /a", BuildKitFails("lstat /d")),
         row(17, [a()], "FROM scratch ; COPY a /a ; COPY opt* /o/", Same).more(&["--single-snapshot"]),
         row(18, [a()], "FROM scratch ; WORKDIR /app ; COPY --chown=1:2 . .", Differs(&["owner /app"])),
         row(19, [], "FROM scratch ; USER 5 ; WORKDIR /a/b", Differs(&["owner /a"])),
@@ -195,6 +199,8 @@ fn copying() -> Vec<Row> {
         row(38, [tree("b")], "FROM scratch AS unused ; COPY gone /a ; FROM scratch ; COPY b /b", Fails("gone")),
         row(38, [tree("b")], "FROM scratch AS unused ; COPY gone /a ; FROM scratch ; COPY b /b", Same)
             .more(&["--skip-unused-stages"]),
+        // It finds no stage that the last one takes from, and then keeps them all.
+        row(38, [], "FROM scratch AS unused ; COPY gone /a ; FROM scratch ; LABEL a=b", Fails("gone")),
         row(39, [a(), tree("b")], "FROM scratch ; COPY a b /o", Fails("must be a directory")),
         row(40, [link("l", "/etc"), file("etc/hosts", "h\n")], "FROM scratch ; COPY l/hosts /o", Fails("hosts")),
         row(41, [link("dang", "gone")], "FROM scratch ; COPY dang /o", BuildKitFails("\"/dang\": not found")),
