@@ -57,6 +57,8 @@ pub struct Built {
     pub is_known: bool,
     /// Instructions of which nobody knows what they put there, by their place in the Dockerfile in bytes.
     pub untold: BTreeSet<usize>,
+    /// The stages it was made in, one after another, the last one first.
+    pub lineage: Vec<usize>,
 }
 
 /// Follows a build.
@@ -90,7 +92,10 @@ pub fn build(file: &Dockerfile, asked: &Asked) -> End {
         done[index] = Some(state);
     }
     match done.swap_remove(target) {
-        Some(state) => End::Built(Built { is_known: state.is_known, ..state.built }),
+        Some(state) => {
+            let lineage = stages.lineage(target, &bases);
+            End::Built(Built { is_known: state.is_known, lineage, ..state.built })
+        }
         None => End::Unknown,
     }
 }

@@ -243,6 +243,19 @@ impl Stages<'_> {
     }
 }
 
+impl Stages<'_> {
+    /// The stages that `target` builds on, one after another, itself the first. `bases` is as in [`Stages::needed`].
+    pub fn lineage(&self, target: usize, bases: &[String]) -> Vec<usize> {
+        let mut lineage = vec![target];
+        let mut here = target;
+        while let Some(Origin::Stage(base)) = bases.get(here).map(|base| self.base(here, base)) {
+            lineage.push(base);
+            here = base;
+        }
+        lineage
+    }
+}
+
 impl Stage<'_> {
     /// What files are taken from: each `--from` of `COPY`, and `from=` of mounts.
     pub fn origins(&self) -> impl Iterator<Item = &str> {

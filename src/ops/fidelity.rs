@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::buildkit::{self, Asked as AskedOfDocker, Contents};
-use crate::context::as_sent::Inside;
+use crate::context::as_sent::{self, Inside};
 use crate::context::listing::{Content as Packed, Entry, Kind as EntryKind, Listing};
 use crate::context::root::Root;
 use crate::context::scan::open;
@@ -71,6 +71,7 @@ pub(super) fn findings(compared: &Compared) -> Vec<Finding> {
     let images = fidelity::Images {
         docker: &docker,
         kaniko: made,
+        mounts: &as_sent::mounts(),
         original: &|at| compared.plan.edits.original(&(at..at)).start,
         same: &|theirs, ours| disk.is_same(theirs, ours),
     };
@@ -95,7 +96,7 @@ fn rootfs(listing: &Listing) -> RootFs {
 /// Where what is packed in the place of something else, or beside the context, comes from.
 fn packed(plan: &Plan) -> HashMap<Vec<u8>, Content> {
     let instead = plan.replaced.iter().flat_map(|replaced| &replaced.with);
-    let root = crate::context::as_sent::root();
+    let root = as_sent::root();
     let beside = plan.beside.iter().map(|entry| (gopath::join(&[CONTEXT_VOLUME.as_bytes(), path(entry)]), entry));
     let within = instead.map(|entry| (gopath::join(&[&root, path(entry)]), entry));
     beside.chain(within).filter_map(|(pod, entry)| Some((pod, content(entry)?))).collect()
@@ -138,7 +139,7 @@ impl Disk {
     fn real(&self, content: &Content) -> Content {
         let pod = match content {
             Content::Pod(path) => path.clone(),
-            Content::Context(path) => gopath::join(&[&crate::context::as_sent::root(), path]),
+            Content::Context(path) => gopath::join(&[&as_sent::root(), path]),
             other => return other.clone(),
         };
         self.packed.get(&pod).unwrap_or(content).clone()
@@ -157,7 +158,7 @@ impl Disk {
 
     /// What is on disk for a file in the pod.
     fn sent(&self, pod: &[u8]) -> Content {
-        let context = crate::context::as_sent::root();
+        let context = as_sent::root();
         self.real(&match gopath::below(pod, &context) {
             Some(path) => Content::Context(path.to_vec()),
             None => Content::Pod(pod.to_vec()),

@@ -15,6 +15,8 @@ pub struct Images<'a> {
     pub kaniko: &'a Made,
     /// Where the executor's instructions are in the user's Dockerfile: it may be given a changed copy.
     pub original: &'a dyn Fn(usize) -> usize,
+    /// Where something is mounted in the pod.
+    pub mounts: &'a [Vec<u8>],
     /// Whether there is the same in two files.
     pub same: &'a dyn Fn(&Content, &Content) -> bool,
 }
@@ -65,6 +67,8 @@ pub fn differences(images: &Images) -> Vec<Difference> {
     for (path, theirs) in docker.rootfs.iter() {
         let subject = || Subject::Path(path.to_vec());
         match kaniko.rootfs.get(path) {
+            // An image may have it; what is missing in it says all there is to say.
+            None if theirs.is_directory() && !docker.is_known && docker.rootfs.below(path).next().is_some() => {}
             None => found.push(Difference { subject: subject(), what: What::Missing, by: theirs.by }),
             Some(ours) => {
                 let by = (images.original)(ours.by);

@@ -13,6 +13,7 @@ use super::facts::shown;
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
 use crate::dockerfile::{Command, Dockerfile, Instruction, Stages};
+use crate::gopath;
 use crate::rootfs::{Id, Owner, Setting};
 
 pub use difference::{Difference, Images, Subject, What, differences};
@@ -31,7 +32,8 @@ pub fn findings(images: &Images, dockerfile: &Path, text: &str, stages: &Stages,
         }
         groups.entry((difference.by, Group::of(&difference))).or_default().push(difference);
     }
-    let telling = Telling { dockerfile, text, stages, file };
+    let (lineage, mounts) = (&images.docker.lineage[..], images.mounts);
+    let telling = Telling { dockerfile, text, stages, file, lineage, mounts };
     let mut findings: Vec<Finding> = images.kaniko.lost.iter().map(|by| telling.lost((images.original)(*by))).collect();
     findings.extend(images.kaniko.unheeded.iter().map(|by| telling.unheeded((images.original)(*by))));
     findings.extend(groups.iter().map(|((by, group), differences)| telling.finding(*by, *group, differences)));
@@ -40,7 +42,7 @@ pub fn findings(images: &Images, dockerfile: &Path, text: &str, stages: &Stages,
 
 /// What `docker build` would fail at, though the executor goes on.
 pub fn fails(by: usize, words: &str, dockerfile: &Path, text: &str, stages: &Stages, file: &Dockerfile) -> Finding {
-    let telling = Telling { dockerfile, text, stages, file };
+    let telling = Telling { dockerfile, text, stages, file, lineage: &[], mounts: &[] };
     Finding {
         code: Code::DockerBuildFails,
         severity: Severity::Warning,
@@ -122,12 +124,16 @@ struct Telling<'a> {
     text: &'a str,
     stages: &'a Stages<'a>,
     file: &'a Dockerfile,
+    /// The stages that the image was made in.
+    lineage: &'a [usize],
+    mounts: &'a [Vec<u8>],
 }
 
 impl Telling<'_> {
     fn finding(&self, by: usize, group: Group, differences: &[Difference]) -> Finding {
         let may_change = match group {
             Group::Setting => false,
+            Group::Missing if differences.iter().all(|difference| self.is_hidden(difference)) => false,
             // What something is put over may have changed before.
             Group::Missing | Group::Other => self.is_run_after(0),
             Group::Added | Group::Mode | Group::Owner => self.is_run_after(by),
@@ -194,9 +200,16 @@ impl Telling<'_> {
         place.map(|place| Span { file: self.dockerfile.to_owned(), place }).into_iter().collect()
     }
 
-    /// Whether a `RUN` stands behind it: of this stage, or of one that may build on it.
+    /// Whether a mount hides it, or all that is in it, which no command changes.
+    fn is_hidden(&self, difference: &Difference) -> bool {
+        let Subject::Path(path) = &difference.subject else { return false };
+        self.mounts.iter().any(|mount| gopath::below(path, mount).is_some() || gopath::below(mount, path).is_some())
+    }
+
+    /// Whether a `RUN` stands behind it: of this stage, or of one that builds on it.
     fn is_run_after(&self, by: usize) -> bool {
-        let steps = self.stages.stages.iter().flat_map(|stage| &stage.steps);
+        let stages = self.lineage.iter().filter_map(|index| self.stages.stages.get(*index));
+        let steps = stages.flat_map(|stage| &stage.steps);
         let mut runs = steps.filter(|step| matches!(step.command, Command::Run(_)));
         runs.any(|step| step.instruction.span.start > by)
     }

@@ -72,7 +72,8 @@ fn found(dockerfile: &str, things: &[&str]) -> Vec<Finding> {
         buildkit::End::Unknown => panic!("{dockerfile}"),
     };
     let kaniko = &resolution.made.unwrap();
-    let images = Images { docker: &docker, kaniko, original: &|at| at, same: &|one, other| one == other };
+    let mounts = &as_sent::mounts();
+    let images = Images { docker: &docker, kaniko, original: &|at| at, mounts, same: &|one, other| one == other };
     findings(&images, Path::new("Dockerfile"), dockerfile, &stages, &file)
 }
 
@@ -220,6 +221,27 @@ fn a_link_in_the_way_is_written_through() {
     );
     let linked = codes("FROM scratch\nCOPY t /t\nCOPY --link f /t/d/\n", things);
     assert_eq!(linked, ["image-files-differ 2", "image-files-missing 3", "image-files-added 3"]);
+}
+
+/// What it copies is there with docker build, whatever was run.
+#[test]
+fn no_command_changes_what_a_mount_hides() {
+    let found = found("FROM debian\nRUN make\nCOPY a /etc/hosts\nRUN make\n", &["a"]);
+    assert_eq!((found.len(), found[0].code, found[0].severity), (1, Code::ImageFilesMissing, Severity::Error));
+    assert_eq!(found[0].notes, ["`/etc/hosts` is there with docker build"]);
+}
+
+/// The other stage gives it files, and no more.
+#[test]
+fn a_run_of_a_stage_that_the_image_does_not_build_on_changes_nothing_in_it() {
+    for other in ["FROM debian AS s\nRUN make\n", ""] {
+        let dockerfile = format!("{other}FROM scratch AS t\nCOPY t /t\nFROM t\nCOPY n /t/\n");
+        let found = found(&dockerfile, &["t/", "t/l -> v2", "t/v2", "n/", "n/l"]);
+        assert_eq!((found[0].code, found[0].severity), (Code::ImageFilesDiffer, Severity::Error), "{dockerfile}");
+    }
+    let dockerfile = "FROM scratch AS t\nCOPY t /t\nFROM t\nRUN make\nCOPY n /t/\n";
+    let found = found(dockerfile, &["t/", "t/l -> v2", "t/v2", "n/", "n/l"]);
+    assert_eq!(found[0].severity, Severity::Warning);
 }
 
 #[test]
