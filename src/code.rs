@@ -26,6 +26,7 @@ macro_rules! codes {
                     self,
                     Self::RunHeredoc
                         | Self::InstructionFlagIgnored
+                        | Self::CopyLinkUnknown
                         | Self::CopySourceSymlink
                         | Self::PlatformArgumentEmpty
                         | Self::ImageFilesMissing
@@ -153,6 +154,10 @@ codes! {
     CopyPatternUnmatched = "copy-pattern-unmatched",
     /// A source that is a symlink.
     CopySourceSymlink = "copy-source-symlink",
+    /// A file whose name says in an image's layer that another is deleted.
+    CopyWhiteout = "copy-whiteout",
+    /// A path of an image or of another stage that may be a symlink.
+    CopyLinkUnknown = "copy-link-unknown",
     /// A pattern of an ignore file that keeps out less with the executor than with Docker.
     IgnorePatternWeaker = "ignore-pattern-weaker",
     /// A socket or a FIFO that is copied.

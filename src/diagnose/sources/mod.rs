@@ -8,6 +8,7 @@ mod ignore_weaker;
 mod ignored;
 mod instruction_flag;
 mod letter_case;
+mod link_unknown;
 mod missing;
 mod outside;
 pub mod plain;
@@ -21,6 +22,7 @@ mod symlink;
 mod symlink_loop;
 mod unmatched;
 mod unused_stage;
+mod whiteout;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -112,6 +114,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
         told.map(|finding| unused_stage::told(project, &stages, copied, finding))
     }));
     findings.extend(unmatched::left_out(project));
+    findings.extend(link_unknown::find(project, &stages));
     findings.extend(symlink_loop::find(project));
     findings.extend(ignore_weaker::find(project));
     // What it says before it builds is not the Dockerfile's fault.
@@ -133,6 +136,7 @@ fn of_instruction(project: &Project, file: &dockerfile::Dockerfile, copied: &Cop
     told.extend(special_file::find(project, copied));
     let is_explained = !told.is_empty();
     told.extend(symlink::find(project, copied));
+    told.extend(whiteout::find(project, copied));
     let Some(why) = copied.failure.as_ref().filter(|_| !is_explained) else { return told };
     let words = format!("error building image: error building stage: {why}");
     let finding = destination_no_directory::find(project, copied);

@@ -45,6 +45,8 @@ pub struct Taken {
     pub special: Vec<(Vec<u8>, Kind)>,
     /// Sources that are symlinks: they are copied as such, not followed.
     pub links: Vec<TakenLink>,
+    /// Where it put something that an image's layer has another meaning for: a whiteout.
+    pub whiteouts: Vec<Vec<u8>>,
     /// Where it fails to make something, whatever is in the image: there the kernel or the executor has files of its own.
     pub barred: Option<Vec<u8>>,
 }
@@ -392,8 +394,13 @@ pub(super) fn execute(
             }
         }
     }
+    let is_whiteout = |path: &&Vec<u8>| gopath::file_name(path).starts_with(WHITEOUT);
+    taken.whiteouts.extend(made.iter().filter(is_whiteout).cloned());
     Ok(made)
 }
+
+/// What a name begins with that says in a layer: what follows is deleted (OCI image specification, `layer.md`).
+pub const WHITEOUT: &[u8] = b".wh.";
 
 /// What is where a symlink leads to, once all that a stage copies is there. What the executor sees and has not made is
 /// not in the image.

@@ -29,7 +29,7 @@ use crate::rootfs::{RootFs, Settings};
 
 pub use build::{channel, used_stages};
 pub use context::{Context, Source};
-pub use copies::{Copied, CopySource, Taken, TakenLink, There};
+pub use copies::{Copied, CopySource, Taken, TakenLink, There, WHITEOUT};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
 
 /// What standard input of the executor's container is.

@@ -307,6 +307,7 @@ fn possible() -> Vec<Row> {
             "FROM scratch ; COPY d /o ; COPY d/.wh.b /o/",
             Differs(&["missing /o/b"]),
         ),
+        row(63, [tree("b"), tree(".wh.b")], "FROM scratch ; COPY b /o/ ; COPY .wh.b /o/", Same),
     ]
 }
 
