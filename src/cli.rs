@@ -320,6 +320,9 @@ pub struct CheckArgs {
     /// Value of an ARG; without =VALUE it is taken from the environment (can be repeated)
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub build_args: Vec<String>,
+    /// Platform of the image, such as `linux/arm64` [default: linux/amd64]
+    #[arg(long, value_name = "PLATFORM", conflicts_with = "setup")]
+    pub platform: Option<String>,
     /// Manifests to check instead, YAML or JSON; `-` reads them from standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["build_context", "file"])]
     pub manifest: Option<PathBuf>,
@@ -355,9 +358,6 @@ pub struct AskArgs {
     /// is created
     #[arg(long, conflicts_with = "setup", help_heading = "Cluster")]
     pub ask_cluster: bool,
-    /// Platform of the image, such as `linux/arm64`
-    #[arg(long, value_name = "PLATFORM", requires = "ask_cluster", help_heading = ASKED)]
-    pub platform: Option<String>,
     /// Existing Secret of type kubernetes.io/dockerconfigjson to push and pull with
     #[arg(long, value_name = "NAME", requires = "ask_cluster", help_heading = ASKED)]
     pub registry_secret: Option<String>,

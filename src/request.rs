@@ -279,6 +279,8 @@ pub struct CheckRequest {
     pub target: Option<String>,
     /// Build arguments, each `KEY=VALUE`.
     pub build_args: Vec<String>,
+    /// What would be built for, if it was asked for.
+    pub platform: Option<String>,
     /// What is told of differences to `docker build`.
     pub fidelity: Fidelity,
     /// The pod that the cluster is asked about, if it is asked.
@@ -365,11 +367,14 @@ impl CheckRequest {
             cli::FindingsFormat::Sarif => FindingsForm::Sarif,
         };
         let pod = match &subject {
-            Subject::Context(context) if args.ask.ask_cluster => Some(PodRequest::asked(context.clone(), args.ask)?),
+            Subject::Context(context) if args.ask.ask_cluster => {
+                Some(PodRequest::asked(context.clone(), args.platform.clone(), args.ask)?)
+            }
             _ => None,
         };
         let fidelity = args.fidelity.into();
-        Ok(Self { subject, mounts, target: args.target, build_args, fidelity, pod, form })
+        let (target, platform) = (args.target, args.platform);
+        Ok(Self { subject, mounts, target, build_args, platform, fidelity, pod, form })
     }
 }
 
@@ -628,10 +633,10 @@ impl PodRequest {
     }
 
     /// What shapes the pod that a cluster is asked about.
-    fn asked(context: ContextRequest, args: cli::AskArgs) -> Result<Self, UsageError> {
+    fn asked(context: ContextRequest, platform: Option<String>, args: cli::AskArgs) -> Result<Self, UsageError> {
         let plain = Self::plain(context);
         Ok(Self {
-            platform: args.platform,
+            platform,
             registry_secret: args.registry_secret,
             service_account: args.service_account,
             cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,

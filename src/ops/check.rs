@@ -145,7 +145,7 @@ fn of_directory<'a>(
                 };
                 let root = Root::open(&context.root).ok();
                 let files = Files { root: root.as_ref(), spool: None };
-                let plan = planned(dockerfile, &listing, &asked, request.pod.as_ref(), &files);
+                let plan = planned(dockerfile, &listing, &asked, request.platform.as_deref(), &files);
                 let found = with_project(&context, dockerfile, &listing, &asked, &plan, |project| {
                     let found = sources::findings(project);
                     // First things first.
@@ -171,11 +171,14 @@ fn planned(
     dockerfile: &TextFile,
     listing: &Listing,
     asked: &Asked,
-    pod: Option<&PodRequest>,
+    platform: Option<&str>,
     contents: &dyn Contents,
 ) -> Plan {
-    let target = pod.and_then(|pod| pod.platform.as_ref()).and_then(|platform| platform.parse().ok());
-    let target = target.or_else(|| (asked.fidelity == Fidelity::Repair).then(Platform::default));
+    let target = match platform {
+        Some(platform) => platform.parse().ok(),
+        None => (asked.fidelity == Fidelity::Repair).then(Platform::default),
+    };
+    let target_is_known = target.is_some();
     let mut plan = repair::of_fidelity(
         asked.fidelity,
         Build {
@@ -189,7 +192,7 @@ fn planned(
             contents,
         },
     );
-    if asked.fidelity == Fidelity::Repair {
+    if asked.fidelity == Fidelity::Repair && target_is_known {
         plan.empty.clear();
     }
     plan

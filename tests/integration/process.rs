@@ -846,6 +846,20 @@ fn of_several_kubeconfigs_some_may_be_missing() {
     assert!(finished.stderr.contains("note: cannot read `/missing`: "), "{}", finished.stderr);
 }
 
+/// The arguments of the platform have the values that `build` gives them for it.
+#[test]
+fn check_takes_the_platform_without_a_cluster() {
+    let tree = Tree::new().file("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY bin-$TARGETARCH /bin\n");
+    let tree = tree.file("bin-arm64", "x\n");
+    let arm = run_in(&tree, &["check", "--platform", "linux/arm64"]);
+    assert_eq!((arm.code, arm.stdout()), (Some(0), ""), "{}", arm.transcript());
+    let unsaid = run_in(&tree, &["check"]);
+    assert_eq!(unsaid.code, Some(1));
+    assert!(unsaid.stdout().contains("bin-amd64"), "{}", unsaid.transcript());
+    let setup = run_in(&tree, &["check", "--platform", "linux/arm64", "--", "--no-push"]);
+    assert_eq!(setup.code, Some(2), "an executor's own arguments say it: {}", setup.transcript());
+}
+
 /// It copies nothing, and nothing of the executor's comes into the image: Docker's way is given to it.
 #[test]
 fn a_pattern_that_matches_nothing_is_told_once() {
