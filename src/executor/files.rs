@@ -575,4 +575,17 @@ mod tests {
         assert_eq!(pod.find(b"/w/l/g", b"/", Follow::All).unwrap().path, b"/w/a/g");
         assert_eq!(pod.origin(b"/w/a/g"), Origin::File(b"/w/b".to_vec()));
     }
+
+    #[test]
+    fn what_is_made_in_a_setgid_directory_has_its_group_and_a_directory_the_bit() {
+        let told = Told::of(&["/w/"]);
+        let mut pod = Pod::new(&told);
+        pod.change(b"/w".to_vec(), Attributes { mode: 0o2755, owner: Owner::new(4, 5) });
+        pod.make_directory(b"/w/d".to_vec(), Attributes::DIRECTORY);
+        pod.write_symlink(b"/w/l".to_vec(), b"x".to_vec());
+        pod.make_directory(b"/o".to_vec(), Attributes::DIRECTORY);
+        assert_eq!(pod.attributes(b"/w/d"), Attributes { mode: 0o2755, owner: Owner::new(0, 5) });
+        assert_eq!(pod.attributes(b"/w/l").owner, Owner::new(0, 5));
+        assert_eq!(pod.attributes(b"/o"), Attributes::DIRECTORY);
+    }
 }

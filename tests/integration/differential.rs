@@ -38,11 +38,20 @@ struct Case {
     arguments: Vec<String>,
 }
 
-#[derive(Debug)]
 enum Thing {
     File(String, String),
     Directory(String),
     Symlink(String, String),
+}
+
+impl std::fmt::Debug for Thing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path, content) => write!(formatter, "{path} {:?}", content.replace('\0', "")),
+            Self::Directory(path) => write!(formatter, "{path}/"),
+            Self::Symlink(path, target) => write!(formatter, "{path} -> {target}"),
+        }
+    }
 }
 
 /// Places where things are put: few, so that paths meet.
@@ -644,7 +653,7 @@ fn read(origin: &Origin, disk: &Disk) -> Vec<u8> {
 fn of_executor(root: &Root, ran: &Ran) -> Seen {
     let plain = ran.plain();
     let failed = ran.code != Some(0);
-    let said = plain.lines().find(|line| line.starts_with("Error: ") || line.starts_with("error "));
+    let said = plain.lines().find(|line| ["Error: ", "error ", "panic: "].iter().any(|start| line.starts_with(start)));
     let ignore_file = plain.lines().find_map(|line| line.split_once("Using dockerignore file: "));
     Seen {
         failure: failed.then(|| said.unwrap_or(&plain).trim_end().to_owned()),

@@ -23,7 +23,7 @@ use crate::executor::files::{Attributes, Errno, Follow, Kind, Pod};
 use crate::executor::flags::Flags;
 use crate::executor::image::Family;
 use crate::gopath;
-use crate::rootfs::{Id, Owner, Set, Setting};
+use crate::rootfs::{DIRECTORY_MODE, Id, Owner, Set, Setting};
 
 /// What a build starts from.
 pub(super) struct Build<'a> {
@@ -119,7 +119,7 @@ pub(super) fn build(build: &Build, pod: &mut Pod, seen: &mut Seen) -> Result<Opt
         }));
     };
     let bases = bases(&stages, &arguments).map_err(|why| failed(format!("resolving args: {why}")))?;
-    let rules = ignore_rules(build.ignore_file, pod)?;
+    let rules = ignore_rules(build, pod)?;
     let needed = stages.needed(target_index, &bases);
     let used = used_stages(&stages, &bases, target_index, target.is_empty());
     let built: BTreeSet<usize> = match build.family {
@@ -317,9 +317,14 @@ pub fn channel(family: Family) -> Channel {
 }
 
 /// Reads the ignore file.
-fn ignore_rules(path: Option<&[u8]>, pod: &Pod) -> Result<Rules, Stop> {
-    let Some(path) = path else { return Rules::from_file(b"").map_err(|why| Stop::Building(why.to_string())) };
-    let error = |operation, why| Stop::Building(format!("parsing .dockerignore: {}", path_error(operation, path, why)));
+fn ignore_rules(build: &Build, pod: &Pod) -> Result<Rules, Stop> {
+    let Some(path) = build.ignore_file else {
+        return Rules::from_file(b"").map_err(|why| Stop::Building(why.to_string()));
+    };
+    // In a context without a name it is looked for where the executor is.
+    let shown = path.strip_prefix(b"/").filter(|name| build.is_nameless && !name.contains(&b'/')).unwrap_or(path);
+    let error =
+        |operation, why| Stop::Building(format!("parsing .dockerignore: {}", path_error(operation, shown, why)));
     let found = pod.find(path, b"/", Follow::All).map_err(|why| error("open", why))?;
     match found.kind {
         Kind::Directory => return Err(error("read", Errno::IsADirectory)),
@@ -582,13 +587,14 @@ impl<'d> State<'_, 'd> {
         let like = self.like(copy, is_add, variables, disk.pod);
         let like = like.map_err(|why| format!("failed to execute command: {why}"))?;
         let by = copied.span.start;
+        let placing = Placing { context, like, by };
         let mut made = Vec::new();
         if is_add {
-            let unpacked = self.unpack_all(&mut resolved, context, like, by, disk);
+            let unpacked = self.unpack_all(&mut resolved, &placing, disk);
             made = unpacked.map_err(|why| format!("failed to execute command: unpacking local tar: {why}"))?;
         }
         let wrapped = if is_add { "executing copy command: " } else { "" };
-        let result = self.place(&resolved, context, like, by, made, disk, &mut copied.taken);
+        let result = self.place(&resolved, &placing, made, disk, &mut copied.taken);
         let meets_socket = copied.taken.special.iter().any(|(_, kind)| *kind == Kind::Socket);
         match result {
             // What else is in the image may make way for it, but not for what cannot be read, and not where no image has
@@ -606,19 +612,17 @@ impl<'d> State<'_, 'd> {
     fn unpack_all(
         &mut self,
         resolved: &mut Resolved,
-        context: &FileContext,
-        like: Like,
-        by: usize,
+        placing: &Placing,
         disk: &mut Disk,
     ) -> Result<Vec<Vec<u8>>, String> {
         let mut made = Vec::new();
         let mut copied = Vec::new();
         for source in std::mem::take(&mut resolved.sources) {
-            match held_by(&source, context, disk.pod) {
+            match held_by(&source, placing.context, disk.pod) {
                 Held::Nothing => copied.push(source),
                 Held::Unreadable => return Err("path does not lead to local tar archive".to_owned()),
                 Held::Archive | Held::Compressed | Held::Unknown => {
-                    made.extend(self.unpack(&source, &resolved.destination, context, like, by, disk)?);
+                    made.extend(self.unpack(&source, &resolved.destination, placing, disk)?);
                 }
             }
         }
@@ -630,11 +634,10 @@ impl<'d> State<'_, 'd> {
         &mut self,
         source: &[u8],
         destination: &[u8],
-        context: &FileContext,
-        like: Like,
-        by: usize,
+        placing: &Placing,
         disk: &mut Disk,
     ) -> Result<Vec<Vec<u8>>, String> {
+        let Placing { context, like, by } = *placing;
         let above = self.here.working_directory.clone();
         let directory = gopath::absolute(destination, &gopath::join(&[b"/", above.as_deref().unwrap_or_default()]));
         let is_relative = !gopath::is_absolute(destination);
@@ -655,6 +658,7 @@ impl<'d> State<'_, 'd> {
                         self.untold(by);
                         return Ok(vec![]);
                     }
+                    Err(why) if is_lost => return Err(as_typed(&why, &directory, destination)),
                     made => made?,
                 };
                 if is_lost {
@@ -697,13 +701,12 @@ impl<'d> State<'_, 'd> {
     fn place(
         &mut self,
         resolved: &Resolved,
-        context: &FileContext,
-        like: Like,
-        by: usize,
+        placing: &Placing,
         mut made: Vec<Vec<u8>>,
         disk: &mut Disk,
         taken: &mut Taken,
     ) -> Result<(), String> {
+        let Placing { context, like, by } = *placing;
         let directory = match self.here.working_directory.as_deref() {
             None | Some(b"") => b"/",
             Some(directory) => directory,
@@ -757,7 +760,8 @@ impl<'d> State<'_, 'd> {
         let result = result.and_then(|resolved| {
             let failed = |why| format!("failed to execute command: {why}");
             let like = self.like(copy, false, &variables, disk.pod).map_err(failed)?;
-            self.place(&resolved, &context, like, by, vec![], disk, &mut taken).map_err(failed)
+            let placing = Placing { context: &context, like, by };
+            self.place(&resolved, &placing, vec![], disk, &mut taken).map_err(failed)
         });
         match result {
             Ok(()) => Ok(()),
@@ -796,12 +800,14 @@ impl<'d> State<'_, 'd> {
             return Ok(());
         }
         let owner = match self.here.user.as_deref() {
-            Some("") => Owner::ROOT,
-            Some(user) => users::owner(user, disk.pod, self.here.all_known)
-                .map_err(|why| format!("identifying uid and gid for user {user}: {why}"))?,
-            None => Owner { user: Id::Unknown, group: Id::Unknown },
+            Some("") => None,
+            Some(user) => {
+                let owner = users::owner(user, disk.pod, self.here.all_known);
+                Some(owner.map_err(|why| format!("identifying uid and gid for user {user}: {why}"))?)
+            }
+            None => Some(Owner { user: Id::Unknown, group: Id::Unknown }),
         };
-        copies::make_directories(&directory, Attributes { owner, ..Attributes::DIRECTORY }, disk.pod)
+        copies::make_directories(&directory, DIRECTORY_MODE, owner, disk.pod)
             .map_err(|why| format!("creating workdir {text}: {why}"))?;
         self.snapshot(directory, by, disk);
         Ok(())
@@ -825,6 +831,23 @@ impl<'d> State<'_, 'd> {
         let made: Vec<Vec<u8>> = [vec![path], disk.volumes.clone()].concat();
         snapshot::take(&made, &disk.ignored, self.plan.build.root, by, disk.pod, &mut self.here.made.rootfs);
     }
+}
+
+/// What is copied: from where, with which mode and owner, and by which instruction.
+#[derive(Clone, Copy)]
+struct Placing<'a> {
+    context: &'a FileContext<'a>,
+    like: Like,
+    by: usize,
+}
+
+/// What the executor says of paths in a relative destination: from where it is, which is the root.
+fn as_typed(why: &str, directory: &[u8], destination: &[u8]) -> String {
+    let slashed = |path: &[u8]| match String::from_utf8_lossy(path).trim_end_matches('/') {
+        "." => " ".to_owned(),
+        path => format!(" {path}/"),
+    };
+    why.replace(&slashed(directory), &slashed(&gopath::clean(destination)))
 }
 
 /// What `ADD` takes a source for.

@@ -462,9 +462,20 @@ fn through_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
     Ok(gopath::clean(&there))
 }
 
+/// Why a path leads nowhere, in Go's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Astray {
+    #[error("lstat {}: {why}", String::from_utf8_lossy(path))]
+    At { path: Vec<u8>, why: Errno },
+    #[error("{}", Errno::NotADirectory)]
+    NotADirectory,
+    #[error("EvalSymlinks: too many links")]
+    TooManyLinks,
+}
+
 /// The path of what an absolute path leads to (`filepath.EvalSymlinks`). It walks by itself, and so its errors name what
 /// a link leads to, with some `..` in it.
-pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, String> {
+pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, Astray> {
     let mut here = b"/".to_vec();
     let mut ahead: Vec<Vec<u8>> = gopath::components(path);
     let mut links = 0;
@@ -476,9 +487,9 @@ pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, Strin
             here = if slash == 0 || here.ends_with(b"/..") { next } else { here[..slash].to_vec() };
             continue;
         }
-        let found = pod.find(&next, b"/", Follow::NotTheLast).map_err(|why| path_error("lstat", &next, why))?;
-        match found.kind {
-            Kind::Symlink(_) if links == LINKS => return Err("EvalSymlinks: too many links".to_owned()),
+        let found = pod.find(&next, b"/", Follow::NotTheLast);
+        match found.map_err(|why| Astray::At { path: next.clone(), why })?.kind {
+            Kind::Symlink(_) if links == LINKS => return Err(Astray::TooManyLinks),
             Kind::Symlink(target) => {
                 links += 1;
                 if gopath::is_absolute(&target) {
@@ -488,7 +499,7 @@ pub(super) fn evaluate_symlinks(path: &[u8], pod: &Pod) -> Result<Vec<u8>, Strin
             }
             Kind::Directory => here = next,
             _ if ahead.is_empty() => here = next,
-            _ => return Err(Errno::NotADirectory.to_string()),
+            _ => return Err(Astray::NotADirectory),
         }
     }
     Ok(gopath::clean(&here))
@@ -537,7 +548,8 @@ fn copy_directory(
         let onto = gopath::join(&[onto, &file]);
         match &found.kind {
             Kind::Directory => {
-                let made = make_directories(&onto, like.of(pod.attributes(&found.path)), pod);
+                let Attributes { mode, owner } = like.of(pod.attributes(&found.path));
+                let made = make_directories(&onto, mode, Some(owner), pod);
                 if made.is_err() && is_of_kernel(&onto) {
                     taken.barred = Some(onto.clone());
                 }
@@ -659,12 +671,16 @@ fn parent_for(path: &[u8], owner: Owner, pod: &mut Pod) -> Result<Vec<u8>, Strin
     }
 }
 
-/// A directory with this mode and owner, whether it was there or not; a file in the way goes (`MkdirAllWithPermissions`).
+/// A directory with this mode and owner, or with whom it has anyway, whether it was there or not; a file in the way goes (`MkdirAllWithPermissions`).
 /// Those above it have the mode too, as far as the umask lets them, and are root's.
-pub(super) fn make_directories(path: &[u8], attributes: Attributes, pod: &mut Pod) -> Result<(), String> {
+pub(super) fn make_directories(path: &[u8], mode: u32, owner: Option<Owner>, pod: &mut Pod) -> Result<(), String> {
+    let change = |path: Vec<u8>, pod: &mut Pod| {
+        let owner = owner.unwrap_or_else(|| pod.attributes(&path).owner);
+        pod.change(path, Attributes { mode, owner });
+    };
     match pod.find(path, b"/", Follow::All) {
         Ok(found) if found.kind == Kind::Directory => {
-            pod.change(found.path, attributes);
+            change(found.path, pod);
             return Ok(());
         }
         Ok(_) => {
@@ -679,9 +695,9 @@ pub(super) fn make_directories(path: &[u8], attributes: Attributes, pod: &mut Po
         }
     }
     // `mkdir` takes the sticky bit and no other.
-    let above = Attributes { mode: attributes.mode & 0o1777 & !UMASK, owner: Owner::ROOT };
+    let above = Attributes { mode: mode & 0o1777 & !UMASK, owner: Owner::ROOT };
     let made = make_all(path, above, pod)?;
-    pod.change(made, attributes);
+    change(made, pod);
     Ok(())
 }
 

@@ -195,6 +195,7 @@ pub fn resolve(setup: &Setup) -> Resolution {
     resolution.end = match steps(setup, &mut resolution) {
         Ok(end) => end,
         Err(Stop::Failed(text)) => End::Failed(format!("Error: {text}")),
+        Err(Stop::Building(text)) if text.ends_with(unpack::PANIC) => End::Failed(format!("panic: {}", unpack::PANIC)),
         Err(Stop::Building(text)) => End::Failed(format!("error building image: {text}")),
         Err(Stop::Unknown(unknown)) => End::Unknown(unknown),
     };

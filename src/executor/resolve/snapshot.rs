@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::copies::evaluate_symlinks;
+use super::copies::{Astray, evaluate_symlinks};
 use crate::executor::files::{Attributes, Errno, Follow, Found, Kind, Origin, Pod};
 use crate::gopath;
 use crate::rootfs::{self, Content, Node, RootFs};
@@ -103,7 +103,7 @@ fn evaluate(path: &[u8], pod: &Pod) -> Evaluated {
     }
     match evaluate_symlinks(path, pod) {
         Ok(found) => Evaluated::Place(found),
-        Err(why) if why.ends_with(&Errno::NoEntry.to_string()) => Evaluated::Nothing,
+        Err(Astray::At { why: Errno::NoEntry, .. }) => Evaluated::Nothing,
         Err(_) => Evaluated::Circle,
     }
 }

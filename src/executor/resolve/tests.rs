@@ -378,3 +378,12 @@ fn a_user_with_a_default_is_never_one() {
     let End::Failed(words) = end else { panic!("{end:?}") };
     assert!(words.contains("failed to execute command: resolving user ${UID: "), "{words}");
 }
+
+/// kaniko v1.24.0 `newStageBuilder` begins with the list it has without them.
+#[test]
+fn a_volume_of_one_stage_is_none_of_the_next() {
+    let dockerfile = "/c/Dockerfile=FROM scratch\nVOLUME /v\nFROM scratch\nCOPY a /v/\n";
+    let resolution = resolution("/workspace", &["--context=dir:///c"], &[dockerfile, "/c/a"]);
+    let made = resolution.made.unwrap();
+    assert!(made.rootfs.get(b"/v/a").is_some());
+}

@@ -38,7 +38,7 @@ pub(super) fn unpack(
                 let place = free(&path, pod)?;
                 pod.write_original(place, Origin::Member(archive.to_vec(), number), attributes);
             }
-            MemberKind::Directory => make_directories(&path, attributes, pod)?,
+            MemberKind::Directory => make_directories(&path, member.mode, Some(member.owner), pod)?,
             MemberKind::Symlink(target) => {
                 make_all(&gopath::parent(&path), Attributes::DIRECTORY, pod)?;
                 let place = free(&path, pod)?;
@@ -58,13 +58,16 @@ pub(super) fn unpack(
     Ok(made)
 }
 
+/// How it ends over a path that leads through a file.
+pub(super) const PANIC: &str = "runtime error: invalid memory address or nil pointer dereference";
+
 /// A file asks for the directory above it in another way than others do, and does not expect a file there.
 fn make_parent(path: &[u8], pod: &mut Pod) -> Result<(), String> {
     let parent = gopath::parent(path);
     match pod.find(&parent, b"/", Follow::All) {
         Ok(found) if found.kind == Kind::Directory => Ok(()),
         Ok(_) | Err(Errno::NoEntry) => make_all(&parent, Attributes::DIRECTORY, pod).map(drop),
-        Err(_) => Err("runtime error: invalid memory address or nil pointer dereference".to_owned()),
+        Err(_) => Err(PANIC.to_owned()),
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
 
     /// What `members` come to, unpacked to a directory of a pod.
     fn unpacked(destination: &str, members: &[&str]) -> Result<String, String> {
-        let files = Told::of(&["/o/there=x", "/o/l->/t", "/t/"]);
+        let files = Told::of(&["/o/there=x", "/o/l -> /t", "/t/"]);
         let mut pod = Pod::new(&files);
         let ignored = snapshot::ignored(&[], true);
         unpack(&told::members(members), b"/c/t.tar", destination.as_bytes(), &ignored, &mut pod)?;

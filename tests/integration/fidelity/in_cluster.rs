@@ -27,8 +27,8 @@ fn on_base(seed: u64) -> Case {
     case
 }
 
-fn build(namespace: &Namespace, asked: Asked<'_>, tag: u64) -> Result<Image, String> {
-    let destination = format!("{}:{tag}", namespace.destination());
+fn build(namespace: &Namespace, asked: Asked<'_>) -> Result<Image, String> {
+    let destination = namespace.destination();
     let mut tool = namespace.tool(&["build", "--insecure", "--no-check", "-q", "-t", &destination]).arg(asked.context);
     for argument in asked.build_args {
         tool = tool.args(&["--build-arg", argument]);
@@ -67,7 +67,7 @@ fn on_a_base_image_in_a_pod_it_is_the_image_that_docker_would_have_built_too() {
         let docker = oracle.build(case.lay().asked());
         let laid = case.lay();
         let codes: BTreeSet<String> = findings(laid.asked());
-        let verdict = Verdict::of(&docker, build(&namespace, laid.asked(), seed));
+        let verdict = Verdict::of(&docker, build(&namespace, laid.asked()));
         let is_right = verdict.is_right(&docker);
         let is_alarm = matches!(verdict, Verdict::Equal) && codes.iter().any(is_of_images);
         println!("{seed}: {} {codes:?}", verdict.word());
