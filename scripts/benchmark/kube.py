@@ -1,4 +1,4 @@
-"""kubectl, as the peer and to look into the cluster, and a namespace of the benchmark's own."""
+"""kubectl, as the peer and to look into the cluster, and a namespace of its caller's own."""
 
 import json
 import os
@@ -41,9 +41,9 @@ class Kubectl:
 
 
 @contextmanager
-def namespace(program: Path) -> Iterator[Kubectl]:
+def namespace(program: Path, purpose: str = "bench") -> Iterator[Kubectl]:
     """A new namespace. It goes at the end with all that is in it, however that comes."""
-    kubectl = Kubectl(program, f"kaniko-local-bench-{os.getpid()}")
+    kubectl = Kubectl(program, f"kaniko-local-{purpose}-{os.getpid()}")
     kubectl.run("create", "namespace", kubectl.namespace)
     try:
         _wait_for_account(kubectl)

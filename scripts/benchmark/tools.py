@@ -57,7 +57,7 @@ def provide(binary: Path | None, also: dict[str, Path]) -> Tools:
 def provide_for_cluster(binary: Path | None, kubectl: Path | None) -> ClusterTools:
     _check_programs(binary, kubectl)
     return ClusterTools(binary=binary or build_binary(), runner=_instruments() / "runner",
-                        kubectl=kubectl or _kubectl(), commit="" if binary else commit())
+                        kubectl=kubectl or build_kubectl(), commit="" if binary else commit())
 
 
 def _check_programs(*paths: Path | None) -> None:
@@ -90,7 +90,7 @@ def _dockerpack() -> Path:
     return out
 
 
-def _kubectl() -> Path:
+def build_kubectl() -> Path:
     """The kubectl of the test cluster's version: what is on PATH may be old, or a wrapper that starts another."""
     say("building kubectl")
     source, out = SOURCE / "kubectl", cache() / "bench-kubectl"

@@ -1,0 +1,68 @@
+"""scripts/scenario: the command line."""
+
+import signal
+import sys
+from pathlib import Path
+
+USAGE = """\
+usage: scripts/scenario flink [--levers]
+       scripts/scenario flink images
+
+A Flink job that is built with Maven inside Kaniko, from nothing to what its image prints, in the test cluster.
+
+  flink     builds it from a directory with a change that is not committed, with kaniko-local, and from the commit,
+            with a Kaniko pod and a git context; runs both images, and wants to see the change in the first and not in
+            the second. Ends with a table of what each step took
+  --levers  then builds it some more times, with what may make it quicker: a cache of layers, a volume for Maven's
+            repository; and with less memory
+  images    only puts the images into the registry, and prints the shell lines that tell the tests their names
+
+Everything is in a namespace of its own, which is deleted at the end. Layers of images stay in ~/.cache/kaniko-local.
+It uses the cluster that `scripts/cluster env` has set, or brings one up.
+"""
+
+if sys.version_info < (3, 11):
+    print(f"scripts/scenario: Python 3.11 or newer is needed, this is {sys.version.split()[0]}", file=sys.stderr)
+    sys.exit(2)
+
+# What makes the cluster makes layers and artefacts too, and what measures it has a kubectl.
+SCRIPTS = Path(__file__).resolve().parent.parent
+sys.path[1:1] = [str(SCRIPTS / "testcluster"), str(SCRIPTS / "benchmark")]
+
+import flink
+from report import Failure, say
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["-h" | "--help" | "help"]:
+            print(USAGE, end="")
+            return 0
+        case ["flink", "images"]:
+            command = flink.images
+        case ["flink"]:
+            command = flink.scenario
+        case ["flink", "--levers"]:
+            command = flink.scenario_with_levers
+        case _:
+            print(USAGE, end="", file=sys.stderr)
+            return 2
+    try:
+        command()
+    except Failure as failure:
+        print(f"scripts/scenario {' '.join(arguments)}: {failure}", file=sys.stderr)
+        return failure.exit_code
+    except OSError as error:
+        print(f"scripts/scenario {' '.join(arguments)}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    return 0
+
+
+# As after an interrupt from the terminal, what is to be undone is undone.
+for number in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) leaves the second
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+sys.exit(main(sys.argv[1:]))
