@@ -323,6 +323,9 @@ pub struct CheckArgs {
     /// Platform of the image, such as `linux/arm64` [default: linux/amd64]
     #[arg(long, value_name = "PLATFORM", conflicts_with = "setup")]
     pub platform: Option<String>,
+    /// Repository for cached layers, as for `build`: what keeps the cache from being of use is told too
+    #[arg(long, value_name = "REF", conflicts_with = "setup")]
+    pub cache_repo: Option<String>,
     /// Manifests to check instead, YAML or JSON; `-` reads them from standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["build_context", "file"])]
     pub manifest: Option<PathBuf>,

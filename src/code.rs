@@ -134,6 +134,8 @@ codes! {
     DestinationMalformed = "destination-malformed",
     /// The executor does not start, for a reason that has no code of its own.
     ExecutorArguments = "executor-arguments",
+    /// `--insecure`, and a base image of the same registry, for which it does not count.
+    InsecurePullMissing = "insecure-pull-missing",
     /// A Dockerfile that no builder takes.
     DockerfileSyntax = "dockerfile-syntax",
     /// A flag of an instruction that `docker build` has and this executor does not.
@@ -184,6 +186,8 @@ codes! {
     PlatformArgumentEmpty = "platform-argument-empty",
     /// `RUN --mount` of what a command needs, which the executor passes over.
     RunMount = "run-mount",
+    /// Dependencies that are downloaded anew with every change of a source file, though layers are cached.
+    DependenciesUncached = "dependencies-uncached",
     /// A command of the last stage in a directory that is mounted.
     RunInMount = "run-in-mount",
     /// A symlink that leads to itself is copied.
@@ -246,6 +250,8 @@ codes! {
     LoginShadowed = "login-shadowed",
     /// A manifest with a volume where base images have files.
     MountInImagePath = "mount-in-image-path",
+    /// Less memory than the layer cache takes.
+    MemoryForCache = "memory-for-cache",
     /// A manifest gives a Kaniko pod more than a container of `docker build` has.
     ExcessPrivileges = "excess-privileges",
     /// A manifest in which nothing runs Kaniko.

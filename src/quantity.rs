@@ -55,6 +55,31 @@ impl Resource {
     }
 }
 
+/// How many bytes a quantity is; none if it is none.
+pub fn bytes(quantity: &str) -> Option<u64> {
+    let (number, suffix) = split(quantity);
+    let number = number.parse::<f64>().ok()?;
+    let factor = match suffix {
+        "" => 1.0,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "Ki" => 1024.0,
+        "Mi" => 1024.0 * 1024.0,
+        "Gi" => 1024.0 * 1024.0 * 1024.0,
+        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        exponent => 10_f64.powi(exponent.strip_prefix(['e', 'E'])?.parse().ok()?),
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is not negative, and `as` saturates"
+    )]
+    Some((number * factor) as u64)
+}
+
 fn split(typed: &str) -> (&str, &str) {
     let end = typed.find(|character: char| !character.is_ascii_digit() && character != '.');
     typed.split_at(end.unwrap_or(typed.len()))
@@ -84,6 +109,22 @@ mod tests {
         {
             assert!(Resource::Memory.quantity(wrong.to_owned()).is_err(), "{wrong}");
             assert!(Resource::Cpu.quantity(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_so_many_bytes() {
+        for (quantity, wanted) in [
+            ("512Mi", Some(536_870_912)),
+            ("1.5Gi", Some(1_610_612_736)),
+            ("900M", Some(900_000_000)),
+            ("1e3", Some(1000)),
+            ("7", Some(7)),
+            ("much", None),
+            ("1x", None),
+            ("", None),
+        ] {
+            assert_eq!(bytes(quantity), wanted, "{quantity}");
         }
     }
 

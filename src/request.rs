@@ -85,6 +85,22 @@ pub enum Fidelity {
     Off,
 }
 
+/// Whether layers are cached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// They are made anew.
+    #[default]
+    Off,
+    /// They are kept in a repository.
+    On,
+}
+
+impl Cache {
+    fn of(repository: Option<&Reference>) -> Self {
+        if repository.is_some() { Self::On } else { Self::Off }
+    }
+}
+
 /// Where logins to registries come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryAuth {
@@ -281,6 +297,8 @@ pub struct CheckRequest {
     pub build_args: Vec<String>,
     /// What would be built for, if it was asked for.
     pub platform: Option<String>,
+    /// Whether layers would be cached.
+    pub cache: Cache,
     /// What is told of differences to `docker build`.
     pub fidelity: Fidelity,
     /// The pod that the cluster is asked about, if it is asked.
@@ -343,6 +361,7 @@ impl CheckRequest {
     pub fn new(args: cli::CheckArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
         let build_args = args.build_args.iter().filter_map(|given| build_arg(given, &environment).transpose());
         let build_args = build_args.collect::<Result<_, _>>()?;
+        let cache_repo = args.cache_repo.iter().map(|typed| reference("--cache-repo", typed)).next().transpose()?;
         let mounts = args.mounts.iter().map(|given| mount(given)).collect::<Result<Vec<_>, _>>()?;
         let subject = match args.manifest {
             _ if !args.executor_flags.is_empty() => Subject::Executor(ExecutorSetup {
@@ -374,7 +393,8 @@ impl CheckRequest {
         };
         let fidelity = args.fidelity.into();
         let (target, platform) = (args.target, args.platform);
-        Ok(Self { subject, mounts, target, build_args, platform, fidelity, pod, form })
+        let cache = Cache::of(cache_repo.as_ref());
+        Ok(Self { subject, mounts, target, build_args, platform, cache, fidelity, pod, form })
     }
 }
 
@@ -630,6 +650,11 @@ impl PodRequest {
             executor_flags: args.executor_flags,
             environment: vec![],
         })
+    }
+
+    /// Whether layers are cached.
+    pub fn cache(&self) -> Cache {
+        Cache::of(self.cache_repo.as_ref())
     }
 
     /// What shapes the pod that a cluster is asked about.

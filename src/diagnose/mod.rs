@@ -4,6 +4,7 @@ pub mod facts;
 pub mod fidelity;
 mod finding;
 pub mod manifest;
+pub mod memory;
 mod near;
 pub mod post_mortem;
 pub mod rules;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::access::access;
 use super::manifest::{PodTemplate, context_name};
+use super::memory;
 use super::preflight::Preflight;
 use super::sent::SentContext;
 use super::signals::Signals;
@@ -17,7 +18,7 @@ use crate::cluster::session::Session;
 use crate::cluster::ways::{Step, Ways};
 use crate::context::advice::secret_message;
 use crate::context::locate;
-use crate::diagnose::{Place, Severity};
+use crate::diagnose::{Finding, Place, Severity};
 use crate::error::{BuildError, ClusterError, Error, Signal};
 use crate::event::{Event, Listener};
 use crate::executor::image::Image;
@@ -61,7 +62,8 @@ pub async fn build(
     repair(&mut sent, &mut request.pod, &template, &cluster).await?;
     let sent = Arc::new(sent);
     if request.check {
-        check_sources(&sent, &asked)?;
+        let of_memory = memory::of_pod(&template.trial(&request.pod)?);
+        check_sources(&sent, &asked, of_memory, style)?;
     }
     if style != Style::Quiet {
         let file = sent.found().map(|(_, file)| &*file.path);
@@ -158,18 +160,26 @@ fn instruction(runs: &[Ran], sent: &SentContext) -> Option<String> {
     })
 }
 
-/// Tells what the Dockerfile asks for and does not get.
-fn check_sources(sent: &SentContext, request: &PodRequest) -> Result<(), Error> {
+/// Tells what there is to say before a pod exists; a quiet build is given no advice.
+fn check_sources(
+    sent: &SentContext,
+    request: &PodRequest,
+    of_memory: Option<Finding>,
+    style: Style,
+) -> Result<(), Error> {
+    let is_told = |finding: &&Finding| finding.severity > Severity::Advice || style != Style::Quiet;
+    of_memory.iter().filter(is_told).for_each(report::print_finding);
     let Some((context, dockerfile)) = sent.found() else { return Ok(()) };
     let asked = Asked {
         image: Image::named(&request.executor_image),
         target: request.target.as_deref(),
         build_args: &request.build_args,
         executor_flags: &request.executor_flags,
+        cache: request.cache(),
         fidelity: request.fidelity,
     };
     let findings = of_sources(context, dockerfile, sent.listing(), &asked, sent.plan());
-    findings.iter().for_each(report::print_finding);
+    findings.iter().filter(is_told).for_each(report::print_finding);
     match findings.iter().any(|finding| finding.severity == Severity::Error) {
         true => Err(Error::Checked),
         false => Ok(()),

@@ -140,6 +140,7 @@ fn of_directory<'a>(
                 let asked = Asked {
                     target: request.target.as_deref(),
                     build_args: &request.build_args,
+                    cache: request.cache,
                     fidelity: request.fidelity,
                     ..Asked::default()
                 };

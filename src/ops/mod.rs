@@ -10,6 +10,7 @@ mod explain;
 mod fidelity;
 mod list;
 mod manifest;
+mod memory;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
 mod pack;
 mod plain;

@@ -18,7 +18,7 @@ use crate::executor::files::Mount;
 use crate::executor::image::Image;
 use crate::executor::resolve::{Setup, Stdin, resolve};
 use crate::repair::Plan;
-use crate::request::Fidelity;
+use crate::request::{Cache, Fidelity};
 
 /// What is asked of the executor, as far as it decides which sources are looked for.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(super) struct Asked<'a> {
     pub(super) target: Option<&'a str>,
     pub(super) build_args: &'a [String],
     pub(super) executor_flags: &'a [String],
+    pub(super) cache: Cache,
     pub(super) fidelity: Fidelity,
 }
 
@@ -68,6 +69,9 @@ pub(super) fn with_project(
     arguments.extend(asked.target.iter().map(|stage| format!("--target={stage}")));
     let build_args = asked.build_args.iter().chain(&plan.build_args);
     arguments.extend(build_args.map(|arg| format!("--build-arg={arg}")));
+    if asked.cache == Cache::On {
+        arguments.push("--cache=true".to_owned());
+    }
     arguments.extend(plan.flags.iter().chain(asked.executor_flags).cloned());
     let environment = BTreeMap::new();
     let mounts = as_sent::mounts();

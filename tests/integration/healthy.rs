@@ -77,6 +77,16 @@ fn healthy_projects_have_no_findings() {
     }
 }
 
+/// Their layers can be cached, and that costs none of them a word.
+#[test]
+fn healthy_projects_whose_layers_are_cached_have_no_other_findings() {
+    for project in projects() {
+        let check = Tool::new(&["check", "-o", "json", "--cache-repo=registry.example.com/team/cache"]);
+        let check = beside(&project, "args").iter().fold(check, Tool::arg).within(&project);
+        assert_eq!(found(check), beside(&project, "advice"), "{}", project.display());
+    }
+}
+
 /// The same in a volume, with executors that read the ignore file themselves, and nobody who repairs anything.
 /// `PROJECT.mounted` has what is due then: what their reading of the ignore file lets in, and archives that they cannot
 /// read.

@@ -280,6 +280,18 @@ const EXECUTORS: &[(Code, Words, Words, Words)] = &[
         &["--context=dir:///workspace", "--no-push"],
     ),
     (
+        Code::DependenciesUncached,
+        &["Dockerfile=FROM maven:3-eclipse-temurin-17\nWORKDIR /src\nCOPY . .\nRUN mvn -B package\n", "pom.xml"],
+        &[],
+        &["--context=dir:///workspace", "--destination=registry.example.com/team/app:dev", "--cache"],
+    ),
+    (
+        Code::InsecurePullMissing,
+        &["Dockerfile=FROM registry.example.com/base/java:17\nCOPY . /app\n"],
+        &[],
+        &["--context=dir:///workspace", "--destination=registry.example.com/team/app:dev", "--insecure"],
+    ),
+    (
         Code::RunInMount,
         &["Dockerfile=FROM node\nWORKDIR /workspace\nCOPY . .\nRUN npm ci\n"],
         &[],
@@ -481,6 +493,11 @@ const PODS: &[(&str, &str)] = &[
     ),
     (
         "args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\nsecurityContext:\n  readOnlyRootFilesystem: true\n",
+        "",
+    ),
+    (
+        "args: [\"--context=git://example.com/a/b.git\", \"--destination=registry.example.com/a/b\", \"--cache\"]\nresources:\n  \
+         limits:\n    memory: 512Mi\n",
         "",
     ),
     ("args: [\"--context=tar://stdin\", \"--no-push\"]\nstdin: true\n", "restartPolicy: Never\n"),

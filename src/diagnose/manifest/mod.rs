@@ -17,6 +17,7 @@ mod kaniko_dir_mounted;
 mod login_missing;
 mod login_shadowed;
 mod logins;
+mod memory_for_cache;
 mod mount_in_image_path;
 mod read_only_root;
 mod registry_config_directory;
@@ -53,6 +54,8 @@ const RULES: &[Rule] = &[
     executor_not_root::find,
     capability_missing::find,
     read_only_root::find,
+    // With how much.
+    memory_for_cache::find,
     // What is mounted where.
     kaniko_dir_mounted::find,
     mount_in_image_path::find,

@@ -35,6 +35,7 @@ mod git_pull_request;
 mod git_scp_address;
 mod git_two_schemes;
 mod ignore_file_unread;
+mod insecure_pull;
 mod no_destination;
 mod no_stdin;
 mod path_of_this_machine;
@@ -119,6 +120,7 @@ const RISKS: &[&[Rule]] = &[
     &[bucket_regression::find],
     &[archive_hard_link::find],
     &[ignore_file_unread::find],
+    &[insecure_pull::find],
     &[unknown_flag::of_later_release],
 ];
 

@@ -24,6 +24,7 @@ pub(super) struct Case {
     place: Place,
     here: Option<&'static str>,
     empty: Vec<(&'static str, Range<usize>)>,
+    argument: Option<&'static str>,
 }
 
 /// How the executor comes to the files.
@@ -49,12 +50,18 @@ impl Case {
             place: Place::Sent,
             here: None,
             empty: vec![],
+            argument: None,
         }
     }
 
     /// With arguments that stay empty.
     pub(super) fn empty(self, empty: Vec<(&'static str, Range<usize>)>) -> Self {
         Self { empty, ..self }
+    }
+
+    /// With one more argument of the executor.
+    pub(super) fn argument(self, argument: &'static str) -> Self {
+        Self { argument: Some(argument), ..self }
     }
 
     /// With the files in a volume, and the ignore file among them.
@@ -149,7 +156,9 @@ impl Case {
         let told = |things: &[String]| Told::of(&things.iter().map(String::as_str).collect::<Vec<_>>());
         let files = told(things);
         let disk = ignore.map_or_else(Told::default, |_| told(&self.files));
-        let arguments = [arguments, &["--no-push".to_owned()]].concat();
+        let destination = "--destination=registry.example.com/any".to_owned();
+        let more: Vec<String> = self.argument.map(str::to_owned).into_iter().chain([destination]).collect();
+        let arguments = [arguments, &more].concat();
         let resolution = resolve(&Setup {
             image: Image { family: self.family, ..Image::default() },
             arguments: &arguments,

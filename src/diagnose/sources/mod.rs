@@ -3,6 +3,7 @@
 //! The model of the executor has copied what there is to copy ([`Copied`]); each rule looks at one source that it did not
 //! find, or at one instruction, and the first that knows why has the word.
 
+mod dependencies_uncached;
 mod destination_no_directory;
 mod ignore_weaker;
 mod ignored;
@@ -109,6 +110,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     findings.extend(platform_argument::find(project, &stages));
     findings.extend(run_mount::find(project, &stages));
     findings.extend(run_in_mount::find(project, &stages));
+    findings.extend(dependencies_uncached::find(project, &stages));
     findings.extend(project.resolution.copied.iter().flat_map(|copied| {
         let told = of_instruction(project, &file, copied).into_iter();
         told.map(|finding| unused_stage::told(project, &stages, copied, finding))
