@@ -105,6 +105,14 @@ bring_cluster_up() {
 	eval "$exports"
 }
 
+# The images of the Flink job's scenario, and the variables that name them.
+provide_scenario() {
+	[ -z "${KANIKO_LOCAL_TEST_SERVERS_IMAGE:-}" ] || return 0
+	local exports
+	exports=$("$root/scripts/scenario" flink images) || exit
+	eval "$exports"
+}
+
 # BuildKit, which says what image Docker would have built, and the variable that names it.
 provide_oracle() {
 	[ -z "${KANIKO_LOCAL_TEST_ORACLE:-}" ] || return 0

@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 import kube
 import layers
@@ -109,12 +110,12 @@ def _registry() -> str:
 
 def _images(address: str, times: Times) -> Images:
     layers.clear_abandoned()
-    with times.step("Java, JDK and Maven, of Debian's packages"):
-        runtime, compiler = layers.java()
-    with times.step("Flink's distribution, of PyPI's packages"):
-        distribution = layers.flink()
-    with times.step("what Maven downloads for the job"):
-        repository = layers.maven_repository()
+    # Each waits for a network, or for a disk, most of the time.
+    with ThreadPoolExecutor() as pool:
+        java = pool.submit(_timed, times, "Java, JDK and Maven, of Debian's packages", layers.java)
+        flink = pool.submit(_timed, times, "Flink's distribution, of PyPI's packages", layers.flink)
+        maven = pool.submit(_timed, times, "what Maven downloads for the job", layers.maven_repository)
+    (runtime, compiler), distribution, repository = java.result(), flink.result(), maven.result()
     with times.step("images into the registry"):
         # One by one: the registry loses blobs that two clients push into a repository at the same time.
         return Images(
@@ -124,6 +125,11 @@ def _images(address: str, times: Times) -> Images:
                                          {"Env": [PATH, "FLINK_HOME=/opt/flink"], "WorkingDir": "/opt/flink"}), address),
             servers=registry.provide(Image("scenario/servers:1", [layers.server_programs(), repository,
                                                                   layers.git_repository()], {"Env": [PATH]}), address))
+
+
+def _timed(times: Times, what: str, make: Callable[[], Any]) -> Any:
+    with times.step(what):
+        return make()
 
 
 @contextmanager

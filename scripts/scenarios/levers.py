@@ -95,10 +95,10 @@ def _memory(table: Table) -> None:
 
     table.killed("--memory 256Mi", "--memory", "256Mi")
     table.built("--memory 512Mi", "--memory", "512Mi")
-    table.killed("--memory 512Mi --cache-repo", "--memory", "512Mi", *cache("small"), *IN_LAYERS)
-    table.built("--memory 512Mi --cache-repo, -- --compressed-caching=false", "--memory", "512Mi", *cache("small"),
+    table.killed("--memory 512Mi --cache-repo, in layers", "--memory", "512Mi", *cache("small"), *IN_LAYERS)
+    table.built("--memory 512Mi --cache-repo, in layers, -- --compressed-caching=false", "--memory", "512Mi", *cache("small"),
                 *IN_LAYERS, "--", "--compressed-caching=false")
-    table.built("--memory 2Gi --cache-repo", "--memory", "2Gi", *cache("large"), *IN_LAYERS)
+    table.built("--memory 1Gi --cache-repo, in layers", "--memory", "1Gi", *cache("large"), *IN_LAYERS)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ mod process;
 mod refusals;
 mod repair;
 mod sarif;
+mod scenario;
 mod support;
 mod terminal;
 mod tls_registry;

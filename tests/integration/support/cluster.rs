@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, LimitRange, Namespace as NamespaceObject, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -32,6 +32,24 @@ pub fn registry() -> String {
 /// A base image with a shell.
 pub fn base_image() -> String {
     variable("KANIKO_LOCAL_TEST_BASE_IMAGE")
+}
+
+/// Images that `scripts/scenario flink images` has made.
+pub struct FlinkImages {
+    /// A JDK and Maven.
+    pub maven: String,
+    /// Flink's distribution.
+    pub flink: String,
+    /// Serves the job's git repository, and what Maven downloads for it.
+    pub servers: String,
+}
+
+pub fn flink_images() -> FlinkImages {
+    FlinkImages {
+        maven: variable("KANIKO_LOCAL_TEST_MAVEN_IMAGE"),
+        flink: variable("KANIKO_LOCAL_TEST_FLINK_IMAGE"),
+        servers: variable("KANIKO_LOCAL_TEST_SERVERS_IMAGE"),
+    }
 }
 
 /// A registry that wants a password and has a certificate of a private authority.
@@ -162,6 +180,13 @@ impl Namespace {
     pub fn pods(&self) -> Vec<Pod> {
         let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
         self.block_on(api.list(&ListParams::default())).items
+    }
+
+    /// What a container of the pod has written so far, if it has one container.
+    #[track_caller]
+    pub fn log(&self, pod: &str) -> String {
+        let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
+        self.block_on(api.logs(pod, &LogParams::default()))
     }
 
     /// Names of the Secrets in it.
