@@ -383,7 +383,15 @@ fn a_user_with_a_default_is_never_one() {
 #[test]
 fn a_volume_of_one_stage_is_none_of_the_next() {
     let dockerfile = "/c/Dockerfile=FROM scratch\nVOLUME /v\nFROM scratch\nCOPY a /v/\n";
-    let resolution = resolution("/workspace", &["--context=dir:///c"], &[dockerfile, "/c/a"]);
-    let made = resolution.made.unwrap();
+    let resolution = resolve(&Setup {
+        image: Image::default(),
+        arguments: &["--context=dir:///c".to_owned(), "--no-push".to_owned()],
+        working_directory: None,
+        environment: &BTreeMap::new(),
+        stdin: Stdin::Device,
+        mounts: &[b"/c".to_vec()],
+        files: &Told::of(&[dockerfile, "/c/a"]),
+    });
+    let made = resolution.made.unwrap_or_else(|| panic!("{:?}", resolution.end));
     assert!(made.rootfs.get(b"/v/a").is_some());
 }
