@@ -2,7 +2,7 @@
 //!
 //! Both builders read archives with Go's `archive/tar`, and differ in what they make of the members.
 
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::rc::Rc;
 
 use tar::{Archive, Entry, EntryType};
@@ -55,18 +55,38 @@ pub enum Found {
 
 /// No more is kept of an archive.
 const MEMBERS: usize = 100_000;
-/// No more is read of one that has to be decompressed.
-const BYTES: u64 = 128 << 20;
+/// No more is read of one: of those that are compressed all is read, of others headers and long names.
+const BYTES: usize = 128 << 20;
 
 /// The members of an archive on disk, whose contents are passed over; none if it is broken, too long to look into, or has
 /// members that not everybody can read.
 pub fn of_file(archive: impl Read + Seek) -> Option<Members> {
-    all(Archive::new(archive).entries_with_seek().ok()?)
+    all(Archive::new(Bounded { inner: archive, left: BYTES }).entries_with_seek().ok()?)
 }
 
 /// The same of an archive that is decompressed on the way.
 pub fn of_stream(archive: impl Read) -> Option<Members> {
-    all(Archive::new(archive.take(BYTES)).entries().ok()?)
+    all(Archive::new(Bounded { inner: archive, left: BYTES }).entries().ok()?)
+}
+
+/// Fails where too much is read: an archive may claim anything.
+struct Bounded<R> {
+    inner: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(count).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Bounded<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
 }
 
 fn all<'a, R: Read + 'a>(entries: impl Iterator<Item = io::Result<Entry<'a, R>>>) -> Option<Members> {
@@ -182,6 +202,20 @@ mod tests {
             kinds.map(|(name, kind)| Member { name: name.into(), kind, mode: 0o4755, owner: Owner::new(7, 8) });
         assert_eq!(members[..], expected);
         assert_eq!(of_stream(&archive[..]), Some(members));
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_bound_whatever_an_archive_claims() {
+        let long = |size: u64| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(EntryType::GNULongName);
+            header.set_size(size);
+            header.set_cksum();
+            header.as_bytes().to_vec()
+        };
+        // A name of 1 TiB, and zeros without end.
+        let endless = || Cursor::new(long(1 << 40)).chain(io::repeat(0));
+        assert_eq!(of_stream(endless()), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where the image will not be the one that `docker build` makes: both models of the same Dockerfile, over what is on disk
 //! and over what is sent of it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -126,13 +127,15 @@ pub(super) struct Disk {
     unpacked: Vec<Vec<u8>>,
     /// By path in the pod.
     packed: HashMap<Vec<u8>, Content>,
+    /// Archives that were looked into: by path in the context.
+    found: RefCell<HashMap<Vec<u8>, Found>>,
 }
 
 impl Disk {
     /// Of a context's directory, for what is sent by this plan.
     pub(super) fn new(root: &Path, plan: &Plan) -> Option<Self> {
         let unpacked = plan.unpack.iter().map(|unpack| unpack.path.as_os_str().as_bytes().to_vec()).collect();
-        Some(Self { root: open(root).ok()?, unpacked, packed: packed(plan) })
+        Some(Self { root: open(root).ok()?, unpacked, packed: packed(plan), found: RefCell::default() })
     }
 
     /// What the executor finds, in terms of what is on disk.
@@ -207,7 +210,10 @@ impl Inside for Disk {
     }
 
     fn members(&self, archive: &[u8]) -> Option<Members> {
-        unpack::members(&self.open(&self.sent(archive))?)
+        match self.found(&self.sent(archive)) {
+            Found::Archive(members) => members,
+            Found::File | Found::Unknown => None,
+        }
     }
 }
 
@@ -222,9 +228,12 @@ impl Contents for Disk {
     }
 
     fn found(&self, content: &Content) -> Found {
-        match content {
-            Content::Text(_) => Found::File,
-            content => self.open(content).map_or(Found::Unknown, |file| unpack::found(&file)),
-        }
+        let path = match content {
+            Content::Context(path) => path,
+            Content::Text(_) => return Found::File,
+            Content::Member(..) | Content::Pod(_) | Content::Unknown => return Found::Unknown,
+        };
+        let look = || self.open(content).map_or(Found::Unknown, |file| unpack::found(&file));
+        self.found.borrow_mut().entry(path.clone()).or_insert_with(look).clone()
     }
 }
