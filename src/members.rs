@@ -61,12 +61,16 @@ const BYTES: usize = 128 << 20;
 /// The members of an archive on disk, whose contents are passed over; none if it is broken, too long to look into, or has
 /// members that not everybody can read.
 pub fn of_file(archive: impl Read + Seek) -> Option<Members> {
-    all(Archive::new(Bounded { inner: archive, left: BYTES }).entries_with_seek().ok()?)
+    let mut archive = Archive::new(Bounded { inner: archive, left: BYTES });
+    let mut end = 0;
+    let members = all(archive.entries_with_seek().ok()?, &mut end)?;
+    // Contents are passed over, be they there or not.
+    (archive.into_inner().seek(SeekFrom::End(0)).ok()? >= end).then_some(members)
 }
 
 /// The same of an archive that is decompressed on the way.
 pub fn of_stream(archive: impl Read) -> Option<Members> {
-    all(Archive::new(Bounded { inner: archive, left: BYTES }).entries().ok()?)
+    all(Archive::new(Bounded { inner: archive, left: BYTES }).entries().ok()?, &mut 0)
 }
 
 /// Fails where too much is read: an archive may claim anything.
@@ -89,13 +93,16 @@ impl<R: Seek> Seek for Bounded<R> {
     }
 }
 
-fn all<'a, R: Read + 'a>(entries: impl Iterator<Item = io::Result<Entry<'a, R>>>) -> Option<Members> {
+/// The members, and where the content of the last one ends.
+fn all<'a, R: Read + 'a>(entries: impl Iterator<Item = io::Result<Entry<'a, R>>>, end: &mut u64) -> Option<Members> {
     let mut members = Vec::new();
     for entry in entries {
         if members.len() == MEMBERS {
             return None;
         }
-        members.push(member(&entry.ok()?)?);
+        let entry = entry.ok()?;
+        *end = entry.raw_file_position().checked_add(entry.size())?;
+        members.push(member(&entry)?);
     }
     Some(members.into())
 }
@@ -223,6 +230,13 @@ mod tests {
         let whole = archive(&[("a", EntryType::Regular, ""), ("b", EntryType::Regular, "")]);
         assert_eq!(of_stream(&whole[..]).unwrap().len(), 2);
         assert_eq!(of_stream(&whole[..700]), None);
+        let mut cut = archive(&[("a", EntryType::Regular, "")])[..512].to_vec();
+        let mut header = tar::Header::from_byte_slice(&cut).clone();
+        header.set_size(3000);
+        header.set_cksum();
+        cut[..512].copy_from_slice(header.as_bytes());
+        cut.resize(512 + 2000, b'x');
+        assert_eq!((of_file(Cursor::new(&cut)), of_stream(&cut[..])), (None, None));
         assert_eq!(of_stream(&b"no archive at all, but longer than a header is".repeat(20)[..]), None);
         assert_eq!(of_stream(&archive(&[("sparse", EntryType::GNUSparse, "")])[..]), None);
     }

@@ -50,14 +50,19 @@ pub(super) fn copy(from: &RootFs, to: &mut RootFs, request: &Request, contents: 
         false => vec![gopath::clean(&request.source)],
     };
     for source in sources {
-        match found(from, &source, request, contents)? {
-            (_, Found::File) => copy_one(from, &source, to, request)?,
-            (content, Found::Archive(Some(members))) => {
-                let destination = to.resolve(&request.destination)?;
-                make_directories(to, &destination, DIRECTORY_MODE, request.owner, request.by)?;
-                unpack(&members, &content, to, &destination, request)?;
+        let (archive, members) = match found(from, &source, request, contents)? {
+            (_, Found::File) => {
+                copy_one(from, &source, to, request)?;
+                continue;
             }
-            (_, Found::Archive(None) | Found::Unknown) => return Err(Stop::Unknown),
+            (archive, Found::Archive(members)) => (archive, members),
+            (archive, Found::Unknown) => (archive, None),
+        };
+        let destination = to.resolve(&request.destination)?;
+        make_directories(to, &destination, DIRECTORY_MODE, request.owner, request.by)?;
+        match members {
+            Some(members) => unpack(&members, &archive, to, &destination, request)?,
+            None => return Err(Stop::Unknown),
         }
     }
     Ok(())

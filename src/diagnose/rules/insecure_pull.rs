@@ -23,11 +23,12 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
         base_images(&text, &build_args).into_iter().find(|image| is_asked_over_tls(registry_of(image), flags))?;
     let registry = registry_of(&image);
     let message = format!("base image `{image}` is asked for over TLS: `--insecure` is for what is pushed");
-    let why = format!("a destination is in `{registry}` too, which is spoken to in plain HTTP");
+    let why = format!("a destination is in `{registry}` too, and `--insecure` lets it speak plain HTTP");
     let ends = format!(
-        "over TLS it ends with `Get \"https://{registry}/v2/\": http: server gave HTTP response to HTTPS client`"
+        "if it does, this ends with `Get \"https://{registry}/v2/\": http: server gave HTTP response to HTTPS client`"
     );
-    let finding = facts.finding(Code::InsecurePullMissing, Severity::Warning, Some(insecure.index), message);
+    // A registry that speaks TLS is pushed to with `--insecure` all the same.
+    let finding = facts.finding(Code::InsecurePullMissing, Severity::Advice, Some(insecure.index), message);
     Some(finding.because([why, ends]).with_help(Some("add `--insecure-pull`".to_owned())))
 }
 
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn a_base_image_of_the_registry_that_is_pushed_to_without_tls() {
         let finding = case("r.example.com:5000/base/java:17", &[]).finding(Code::InsecurePullMissing);
-        assert_eq!((finding.severity, finding.help.as_deref()), (Severity::Warning, Some("add `--insecure-pull`")));
+        assert_eq!((finding.severity, finding.help.as_deref()), (Severity::Advice, Some("add `--insecure-pull`")));
         case("$BASE", &["--build-arg=BASE=r.example.com:5000/x"]).finding(Code::InsecurePullMissing);
     }
 

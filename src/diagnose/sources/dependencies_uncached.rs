@@ -13,49 +13,57 @@ struct Tool {
     programs: &'static [&'static str],
     /// Words of which one is among the arguments where it downloads.
     downloads: &'static [&'static str],
-    /// Words of which one is among the arguments where it does without a network.
-    offline: &'static [&'static str],
+    /// Where among the arguments.
+    at: At,
+    /// Words of which one is among the arguments where it downloads nothing that the project names.
+    without: &'static [&'static str],
     /// The file, at the top of the context.
     file: &'static str,
-    /// What takes no more than it needs, before the sources; none if that depends on the project.
-    before: Option<&'static str>,
+}
+
+/// Where a word counts.
+#[derive(Clone, Copy)]
+enum At {
+    /// As the command: the first that is no flag.
+    Command,
+    Anywhere,
 }
 
 const TOOLS: &[Tool] = &[
     Tool {
         programs: &["mvn", "mvnw"],
         downloads: &["compile", "test", "package", "verify", "install", "deploy"],
-        offline: &["-o", "--offline"],
+        at: At::Anywhere,
+        without: &["-o", "--offline"],
         file: "pom.xml",
-        before: Some("`COPY pom.xml ./` and `RUN mvn -B dependency:go-offline`"),
     },
     Tool {
         programs: &["npm"],
         downloads: &["ci", "install", "i"],
-        offline: &["--offline"],
+        at: At::Command,
+        without: &["--offline", "-g", "--global"],
         file: "package.json",
-        before: Some("`COPY package*.json ./` and this `RUN`"),
     },
     Tool {
         programs: &["pip", "pip3"],
         downloads: &["-r", "--requirement"],
-        offline: &["--no-index"],
+        at: At::Anywhere,
+        without: &["--no-index"],
         file: "requirements.txt",
-        before: Some("`COPY requirements.txt ./` and this `RUN`"),
     },
     Tool {
         programs: &["go"],
-        downloads: &["build", "install", "test", "download"],
-        offline: &["-mod=vendor"],
+        downloads: &["build", "install", "test", "mod"],
+        at: At::Command,
+        without: &["-mod=vendor"],
         file: "go.sum",
-        before: Some("`COPY go.mod go.sum ./` and `RUN go mod download`"),
     },
     Tool {
         programs: &["cargo"],
         downloads: &["build", "test", "install"],
-        offline: &["--offline", "--frozen"],
+        at: At::Command,
+        without: &["--offline", "--frozen"],
         file: "Cargo.lock",
-        before: None,
     },
 ];
 
@@ -137,7 +145,17 @@ fn calls<'t>(run: &'t str, tool: &Tool) -> Vec<Vec<&'t str>> {
 /// Whether one of the calls downloads what the context names.
 fn is_due(project: &Project, tool: &Tool, calls: &[Vec<&str>]) -> bool {
     let has = |arguments: &[&str], words: &[&str]| arguments.iter().any(|argument| words.contains(argument));
-    let downloads = |arguments: &Vec<&str>| has(arguments, tool.downloads) && !has(arguments, tool.offline);
+    let is_command = |arguments: &[&str]| {
+        let command = arguments.iter().find(|argument| !argument.starts_with('-'));
+        command.is_some_and(|command| tool.downloads.contains(command))
+    };
+    let is_meant = |arguments: &[&str]| match tool.at {
+        At::Command => is_command(arguments),
+        At::Anywhere => has(arguments, tool.downloads),
+    };
+    // Something of a version of its own is not what the project names: `go install example.com/tool@latest`.
+    let is_named = |arguments: &[&str]| !arguments.iter().any(|argument| argument.contains('@'));
+    let downloads = |arguments: &Vec<&str>| is_meant(arguments) && is_named(arguments) && !has(arguments, tool.without);
     calls.iter().any(downloads) && project.is_sent(tool.file.as_bytes())
 }
 
@@ -153,7 +171,10 @@ fn finding(project: &Project, tool: &Tool, sources: &Step, step: &Step) -> Findi
         notes: vec![format!(
             "a cached layer is found by the files that were copied before it, and `{copy}` takes the sources"
         )],
-        help: tool.before.map(|before| format!("write {before} before `{copy}`")),
+        help: Some(format!(
+            "copy what names the dependencies (`{}`), and have them downloaded, before `{copy}`",
+            tool.file
+        )),
     }
 }
 
@@ -175,7 +196,7 @@ mod tests {
             "FROM maven AS b\nWORKDIR /src\nCOPY . .\nRUN mvn -B package\nFROM flink\nCOPY --from=b /src/a /\n";
         let finding = cached(dockerfile, JOB).finding(Code::DependenciesUncached);
         assert_eq!((finding.severity, finding.spans[0].place.line), (Severity::Advice, 4));
-        let help = "write `COPY pom.xml ./` and `RUN mvn -B dependency:go-offline` before `COPY . .`";
+        let help = "copy what names the dependencies (`pom.xml`), and have them downloaded, before `COPY . .`";
         assert_eq!(finding.help.as_deref(), Some(help));
         Case::of(dockerfile, JOB).no_finding(Code::DependenciesUncached);
     }
@@ -210,6 +231,10 @@ mod tests {
                 "/requirements.txt",
             ),
             ("COPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\nRUN go build", "/go.sum"),
+            ("COPY . .\nRUN npm install -g serve", "/package.json"),
+            ("COPY . .\nRUN npm run ci", "/package.json"),
+            ("COPY . .\nRUN npm run build -- install", "/package.json"),
+            ("COPY . .\nRUN go install example.com/tool@latest", "/go.sum"),
             // Nothing to be downloaded.
             ("COPY . .\nRUN go build", "/go.mod"),
             ("COPY dist /app\nRUN npm ci", "/package.json"),

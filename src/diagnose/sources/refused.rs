@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Project;
 use crate::code::Code;
 use crate::diagnose::{Finding, Severity};
-use crate::dockerfile::{Command, Dockerfile, Expansion, Instruction, Source, Step};
+use crate::dockerfile::{Command, Dockerfile, Expansion, Instruction, Source, Step, Word};
 use crate::executor::resolve::channel;
 
 /// The finding for an executor that would end with `words` at the instruction `at`.
@@ -44,7 +44,15 @@ fn help(instruction: &Instruction, words: &str, unknown: Option<String>) -> Opti
     let has = |part: &str| words.contains(part);
     Some(match () {
         () if has("invalid protocol: ") => {
-            let ports = instruction.arguments.words().iter().filter(|word| {
+            let typed = instruction.arguments.words();
+            let is_known = |word: &&Word| {
+                let protocol = word.text.rsplit_once('/').map_or("tcp", |(_, protocol)| protocol);
+                ["tcp", "udp"].contains(&&*protocol.to_lowercase())
+            };
+            if let Some(word) = typed.iter().filter(is_known).find(|word| word.text != word.text.to_lowercase()) {
+                return Some(format!("write it in small letters: `{}`", word.text.to_lowercase()));
+            }
+            let ports = typed.iter().filter(|word| {
                 let protocol = word.text.rsplit_once('/').map(|(_, protocol)| protocol);
                 protocol.is_some_and(|protocol| !["tcp", "udp"].contains(&protocol))
             });
@@ -139,6 +147,7 @@ mod tests {
     fn each_has_its_place_and_one_edit() {
         for base in ["scratch", "debian"] {
             for (instructions, line, help) in [
+                ("EXPOSE 80/TCP", 2, "write it in small letters: `80/tcp`"),
                 ("EXPOSE 80 53/sctp", 2, "leave out `53/sctp`: a port is reached without it, too"),
                 ("ENV A=b\nCOPY --chmod=u+x a /o", 3, "write it as a number, as in `--chmod=755`"),
                 ("COPY <<EOF /o\ntext\nEOF", 2, "put the text into a file of the build context"),
