@@ -21,6 +21,7 @@
 //! rootfs      what an image holds, as data (pure)
 //! executor    Kaniko's executor: its arguments, a model of how it comes to its context, its Dockerfile and what it
 //!             copies, and what its log says (pure)
+//! git         git contexts: addresses, parts, objects, outputs, difference (pure); run, repository, contents (programs)
 //! repair      what is changed so that Kaniko gives the image that Docker would (pure)
 //! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest, in what is left of
 //!             a build that failed (pure)
@@ -46,6 +47,7 @@ pub mod dockerfile;
 pub mod error;
 pub mod event;
 pub mod executor;
+pub mod git;
 pub mod gopath;
 pub mod members;
 pub mod ops;

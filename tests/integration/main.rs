@@ -16,6 +16,7 @@ mod dockerfile;
 mod explain;
 mod faults;
 mod fidelity;
+mod git;
 mod healthy;
 mod nodefaults;
 mod plain;

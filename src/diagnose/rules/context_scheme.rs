@@ -1,10 +1,10 @@
 //! A context whose scheme the executor does not know: `file://`, `http://`, `ssh://`, or one in capital letters.
 
-use super::address::without_user;
 use crate::code::Code;
 use crate::diagnose::Finding;
 use crate::diagnose::facts::Facts;
 use crate::executor::files::Kind;
+use crate::git::parts::without_user;
 
 const KNOWN: [&str; 6] = ["dir", "tar", "git", "gs", "s3", "https"];
 

@@ -1,13 +1,10 @@
 //! The address of a git repository without `git://`: to the executor it is a directory (kaniko#1506).
 
-use super::address::{host, of_scp};
 use crate::code::Code;
 use crate::diagnose::Finding;
 use crate::diagnose::facts::{Facts, shown};
 use crate::executor::resolve::Source;
-
-/// Hosts of repositories whose addresses need no `.git` to be known.
-const HOSTS: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"];
+use crate::git::parts::{is_address, of_scp};
 
 /// Where nothing is at such a path.
 pub(super) fn find(facts: &Facts) -> Option<Finding> {
@@ -21,15 +18,6 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let finding = facts.judge(Code::GitAddress, Some(given.index), message);
     let why = format!("without a scheme it is `{}`", shown(&context.absolute));
     Some(finding.because([why]).with_help(Some(format!("use `--context=git://{address}`"))))
-}
-
-/// `host.example/owner/repository`, with `.git` unless the host is a known one.
-fn is_address(text: &str) -> bool {
-    let repository = text.split('#').next().unwrap_or_default();
-    let host = host(repository);
-    let parts = repository.split('/').filter(|part| !part.is_empty()).count();
-    let is_host = host.contains('.') && !host.starts_with('.');
-    is_host && parts >= 3 && (repository.ends_with(".git") || HOSTS.contains(&host))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! `refs/pull/…` on a host other than GitHub: the executor clones such a reference as if every host advertised it
 //! (osscontainertools/kaniko#468, osscontainertools/kaniko#509).
 
-use super::address::host;
 use crate::code::Code;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::{Finding, Severity};
 use crate::executor::image::{Family, Image, Version};
+use crate::git::parts::host;
 
 /// The fork's first release that fetches them.
 const FIXED: Version = Version(1, 26, 6);

@@ -1,9 +1,9 @@
 //! `git://git@github.com:owner/repository`: the executor fetches over HTTPS, where what follows a colon is a port.
 
-use super::address::of_scp;
 use crate::code::Code;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::{Finding, Severity};
+use crate::git::parts::of_scp;
 
 /// Wherever one follows `git://`.
 pub(super) fn find(facts: &Facts) -> Option<Finding> {

@@ -1,9 +1,9 @@
 //! `git://https://…`: the executor puts its own `https://` in front, and asks for a host named `https`.
 
-use super::address::{of_scp, without_user};
 use crate::code::Code;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::{Finding, Severity};
+use crate::git::parts::{of_scp, without_user};
 
 /// Wherever a scheme follows `git://`.
 pub(super) fn find(facts: &Facts) -> Option<Finding> {

@@ -5,7 +5,6 @@
 //! `RISKS` are asked where it does not, for what builds may still be wrong: of each group, which is about one thing, the
 //! first answer stands.
 
-mod address;
 mod archive_compressed_twice;
 mod archive_hard_link;
 mod archive_missing;

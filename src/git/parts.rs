@@ -1,7 +1,10 @@
-//! Addresses of git repositories, as the rules need them.
+//! What addresses of git repositories are made of. Pure.
+
+/// Hosts that serve each repository over SSH and over HTTPS at the same path, with or without `.git`.
+pub(crate) const HOSTS: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"];
 
 /// `host/path` of an address as SSH has it, `[user@]host:path`; none if what follows the colon may be a port.
-pub(super) fn of_scp(address: &str) -> Option<String> {
+pub(crate) fn of_scp(address: &str) -> Option<String> {
     let (host, path) = without_user(address).split_once(':')?;
     let is_host = !host.is_empty() && !host.contains('/') && (host.contains('.') || address.contains('@'));
     let first = path.split('/').next().unwrap_or_default();
@@ -10,7 +13,7 @@ pub(super) fn of_scp(address: &str) -> Option<String> {
 }
 
 /// Without the user before `@`, if there is one in the host's part.
-pub(super) fn without_user(address: &str) -> &str {
+pub(crate) fn without_user(address: &str) -> &str {
     match address.split_once('@') {
         Some((user, rest)) if !user.contains('/') => rest,
         _ => address,
@@ -18,8 +21,17 @@ pub(super) fn without_user(address: &str) -> &str {
 }
 
 /// The host, without a user and a port.
-pub(super) fn host(address: &str) -> &str {
+pub(crate) fn host(address: &str) -> &str {
     without_user(address).split(['/', ':']).next().unwrap_or_default()
+}
+
+/// Whether text without a scheme is `host.example/owner/repository`, with `.git` unless the host is a known one.
+pub(crate) fn is_address(text: &str) -> bool {
+    let repository = text.split('#').next().unwrap_or_default();
+    let host = host(repository);
+    let parts = repository.split('/').filter(|part| !part.is_empty()).count();
+    let is_host = host.contains('.') && !host.starts_with('.');
+    is_host && parts >= 3 && (repository.ends_with(".git") || HOSTS.contains(&host))
 }
 
 #[cfg(test)]
