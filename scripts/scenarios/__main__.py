@@ -1,6 +1,5 @@
 """scripts/scenario: the command line."""
 
-import signal
 import sys
 from pathlib import Path
 
@@ -30,7 +29,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 sys.path[1:1] = [str(SCRIPTS / "testcluster"), str(SCRIPTS / "benchmark")]
 
 import flink
-from report import Failure, say
+from report import end_like_an_interrupt, exit_code_of
 
 
 def main(arguments: list[str]) -> int:
@@ -47,22 +46,8 @@ def main(arguments: list[str]) -> int:
         case _:
             print(USAGE, end="", file=sys.stderr)
             return 2
-    try:
-        command()
-    except Failure as failure:
-        print(f"scripts/scenario {' '.join(arguments)}: {failure}", file=sys.stderr)
-        return failure.exit_code
-    except OSError as error:
-        print(f"scripts/scenario {' '.join(arguments)}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    return 0
+    return exit_code_of(f"scripts/scenario {' '.join(arguments)}", command)
 
 
-# As after an interrupt from the terminal, what is to be undone is undone.
-for number in (signal.SIGTERM, signal.SIGHUP):
-    if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) leaves the second
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+end_like_an_interrupt()
 sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,5 @@
 """scripts/cluster: the command line."""
 
-import signal
 import sys
 
 USAGE = """\
@@ -39,7 +38,7 @@ if sys.version_info < (3, 11):
 
 import lifecycle
 import owncluster
-from report import Failure, say
+from report import end_like_an_interrupt, exit_code_of
 
 
 def parse(arguments: list[str]) -> tuple | None:
@@ -75,22 +74,8 @@ def main(arguments: list[str]) -> int:
         print(USAGE, end="", file=sys.stderr)
         return 2
     commands = owncluster if owncluster.wanted() else lifecycle
-    try:
-        healthy = getattr(commands, call[0])(*call[1:])
-    except Failure as failure:
-        print(f"scripts/cluster {arguments[0]}: {failure}", file=sys.stderr)
-        return failure.exit_code
-    except OSError as error:
-        print(f"scripts/cluster {arguments[0]}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    return 1 if healthy is False else 0
+    return exit_code_of(f"scripts/cluster {arguments[0]}", lambda: getattr(commands, call[0])(*call[1:]))
 
 
-# As after an interrupt from the terminal, what is to be undone is undone.
-for number in (signal.SIGTERM, signal.SIGHUP):
-    if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) leaves the second
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+end_like_an_interrupt()
 sys.exit(main(sys.argv[1:]))

@@ -9,29 +9,19 @@ import os
 import sys
 
 import artifacts
-from report import Failure, Refused
+from report import Refused, exit_code_of
 from settings import ARCHITECTURE, cache
 
 LOCK = "oracle.lock"
 
 
-def main() -> int:
-    try:
-        if not sys.platform.startswith("linux") or os.geteuid() != 0 or ARCHITECTURE is None:
-            raise Refused("BuildKit needs root on Linux, amd64 or arm64")
-        cache().mkdir(parents=True, exist_ok=True)
-        with (cache() / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            print(artifacts.provide_oracle())
-    except Failure as failure:
-        print(f"scripts/oracle: {failure}", file=sys.stderr)
-        return failure.exit_code
-    except OSError as error:
-        print(f"scripts/oracle: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+def provide() -> None:
+    if not sys.platform.startswith("linux") or os.geteuid() != 0 or ARCHITECTURE is None:
+        raise Refused("BuildKit needs root on Linux, amd64 or arm64")
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        print(artifacts.provide_oracle())
 
 
-sys.exit(main())
+sys.exit(exit_code_of("scripts/oracle", provide))
