@@ -78,6 +78,9 @@ pub enum Command {
     /// Tell why a build failed, from its pod or its log
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(ExplainArgs),
+    /// Build the same image from the directory and from a git context, and tell what the difference is made of
+    #[command(after_help = COMPARE_NOTES)]
+    Compare(CompareArgs),
     /// Show or pack what would be sent
     #[command(subcommand)]
     Context(ContextCommand),
@@ -254,7 +257,7 @@ pub struct BuildArgs {
     /// the namespace refuses Kaniko
     #[arg(long, help_heading = "Pod")]
     pub no_check: bool,
-    /// Write the image's digest and name as JSON, under BuildKit's keys
+    /// Write the image's digest and name as JSON, under BuildKit's keys, and what the time went into
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub metadata_file: Option<PathBuf>,
     /// Print only the reference and errors
@@ -432,6 +435,60 @@ pub struct ExplainArgs {
     /// Format of the causes
     #[arg(short, long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub output: DocumentFormat,
+}
+
+const COMPARE_NOTES: &str = "\
+Examples:
+  kaniko-local compare --git https://git.example.com/team/app.git#main -t registry.example.com/app:try
+  kaniko-local compare --git http://git.ci:8080/app.git#dev:services/api services/api --no-push
+  kaniko-local compare --git https://git.example.com/team/app.git --git-secret git-login -t r/app --runs 5
+  kaniko-local compare --git https://git.example.com/team/app.git -t r/app --model 20mbit,40ms
+
+Both pods are the same in everything but the context. Builds take turns, the local directory comes
+last. Before them it is told what differs in content: what git does not have is not in its image.
+
+Times are medians, with the least and the most. --model computes what the context would take over
+another link, from the bytes and times that were measured; it is said to be computed.
+
+Exit codes are those of `build`.";
+
+/// `compare`.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// What shapes the Pods.
+    #[command(flatten)]
+    pub pod: PodArgs,
+    /// Git repository to compare with, as for `docker build`: `https://host/path.git#ref:directory`
+    #[arg(long, value_name = "URL[#REF[:DIR]]", help_heading = "Comparison")]
+    pub git: String,
+    /// Existing Secret to log in to the git server with: any of the keys GIT_USERNAME, GIT_PASSWORD and GIT_TOKEN
+    #[arg(long, value_name = "NAME", help_heading = "Comparison")]
+    pub git_secret: Option<String>,
+    /// Builds from each
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    #[arg(help_heading = "Comparison")]
+    pub runs: u32,
+    /// Build once from each before, and do not count it
+    #[arg(long, help_heading = "Comparison")]
+    pub warm_up: bool,
+    /// Compute what the context would take over another link, by its rate and the time of a round trip (can be repeated)
+    #[arg(long = "model", value_name = "RATE[,DELAY]", help_heading = "Comparison")]
+    pub models: Vec<String>,
+    /// Format of the comparison; `html` is one page with a picture of it
+    #[arg(short, long, value_name = "text|json|html", default_value = "text", hide_possible_values = true)]
+    #[arg(help_heading = "Output")]
+    pub output: ComparisonFormat,
+}
+
+/// Format of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ComparisonFormat {
+    /// For a terminal.
+    Text,
+    /// A document with a schema.
+    Json,
+    /// A page.
+    Html,
 }
 
 /// `context …`.

@@ -12,6 +12,7 @@ use crate::cluster::template::TemplateError;
 use crate::code::Code;
 use crate::context::tarball::TarballError;
 use crate::executor::Failure;
+use crate::git::AddressError;
 use crate::quantity::Resource;
 use crate::reference::ReferenceError;
 
@@ -296,6 +297,24 @@ pub enum UsageError {
     /// `-` both for the build context and for the Dockerfile.
     #[error("build context and Dockerfile cannot both come from standard input")]
     StdinTwice,
+    /// `compare` with something on standard input.
+    #[error("a comparison needs the build context and the Dockerfile on disk: it is built more than once")]
+    CompareStdin,
+    /// A Dockerfile that the repository cannot have.
+    #[error("`{}` is outside of the build context: a git context cannot have it", .file.display())]
+    CompareDockerfile {
+        /// As typed.
+        file: PathBuf,
+    },
+    /// `--model` is no link.
+    #[error("`--model`: `{typed}` is no rate and delay")]
+    Link {
+        /// As typed.
+        typed: String,
+    },
+    /// `--git` is nothing that can be cloned.
+    #[error("`--git`: {0}")]
+    Git(#[from] AddressError),
     /// `-` with nothing piped into it.
     #[error("standard input is a terminal")]
     StdinTerminal,
@@ -383,6 +402,7 @@ impl UsageError {
                 vec![source.to_string()]
             }
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
+            Self::Git(address) => address.notes(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
@@ -395,6 +415,9 @@ impl UsageError {
             | Self::ReservedExecutorFlag { .. }
             | Self::ExecutorArgument { .. }
             | Self::StdinTwice
+            | Self::CompareStdin
+            | Self::CompareDockerfile { .. }
+            | Self::Link { .. }
             | Self::StdinTerminal
             | Self::StdinUnusable { .. }
             | Self::OutputIsInput { .. }
@@ -428,6 +451,10 @@ impl UsageError {
             },
             Self::ExecutorArgument { .. } => "write values as `--flag=value`".to_owned(),
             Self::StdinTwice => "put the Dockerfile into the archive, or name it: `-f FILE`".to_owned(),
+            Self::CompareStdin => "unpack it into a directory, and name that".to_owned(),
+            Self::CompareDockerfile { .. } => "put it into the build context".to_owned(),
+            Self::Link { .. } => "write it as `20mbit` or `20mbit,40ms`".to_owned(),
+            Self::Git(address) => return address.help(),
             Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
             Self::NothingToExplain { .. } => {
                 "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::context::listing::Totals;
 use crate::request::Transport;
+use crate::timeline::Timeline;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub enum Event {
         /// Its name.
         pod: String,
     },
+    /// The pod has a node.
+    Scheduled,
     /// Nothing to do but wait.
     Waiting {
         /// For what.
@@ -69,13 +74,22 @@ pub enum Event {
     },
     /// The executor runs.
     Building,
-    /// A line of the executor's log, without its line end; any bytes.
-    Log(Vec<u8>),
+    /// A line of the executor's log.
+    Log {
+        /// Without its line end; any bytes.
+        line: Vec<u8>,
+        /// When the node's clock says it was written, if the kubelet told.
+        time: Option<Timestamp>,
+        /// What the executor itself says with it.
+        said: Option<String>,
+    },
     /// The executor ended well.
     Built {
         /// Since the receiver released it.
         elapsed: Duration,
     },
+    /// What the build's time went into, once it is known.
+    Timed(Timeline),
     /// The pod is gone, or asked to go.
     PodDeleted {
         /// Its name.

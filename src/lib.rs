@@ -15,10 +15,12 @@
 //! ops         the commands: the order of steps
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
 //!             why, mounts (I/O)
+//! compare     the same image in two ways, and what the difference is made of (pure)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
 //! buildkit    what `docker build` makes of a Dockerfile: a model of BuildKit (pure)
 //! rootfs      what an image holds, as data (pure)
+//! timeline    what the time of a build went into (pure)
 //! executor    Kaniko's executor: its arguments, a model of how it comes to its context, its Dockerfile and what it
 //!             copies, and what its log says (pure)
 //! git         git contexts: addresses, parts, objects, outputs, difference (pure); run, repository, contents (programs)
@@ -41,6 +43,7 @@ pub mod buildkit;
 pub mod cli;
 pub mod cluster;
 pub mod code;
+pub mod compare;
 pub mod context;
 pub mod diagnose;
 pub mod dockerfile;
@@ -58,6 +61,7 @@ pub mod repair;
 pub mod report;
 pub mod request;
 pub mod rootfs;
+pub mod timeline;
 pub mod words;
 
 use std::ffi::OsString;
@@ -78,7 +82,7 @@ use diagnose::Severity;
 use error::Error;
 use ops::{ManifestForm, WhyForm};
 use report::{LogForm, Style};
-use request::{ArchiveOutput, BuildRequest, CheckRequest, PodRequest};
+use request::{ArchiveOutput, BuildRequest, CheckRequest, CompareRequest, PodRequest};
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -119,6 +123,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
             let options = cluster_options(cli.global)?;
             let failed = run_async(ops::explain(&args.try_into()?, &options))?;
             return Ok(ExitCode::from(u8::from(failed)));
+        }
+        Command::Compare(args) => {
+            let options = cluster_options(cli.global)?;
+            let mut request = CompareRequest::new(args, environment)?;
+            request.pod.started_by = started_by();
+            run_async(ops::compare(request, options))
         }
         Command::Context(ContextCommand::Ls(args)) => ops::list(&args.try_into()?),
         Command::Context(ContextCommand::Pack(args)) => {

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
+use crate::compare::Link;
 use crate::context::Compression;
 use crate::context::dockerignore::Dialect;
 use crate::error::UsageError;
 use crate::executor::files::Mount;
-use crate::executor::image::Image;
+use crate::executor::image::{Family, Image};
 use crate::executor::reserved_flag;
+use crate::git::Address;
 use crate::quantity::Resource;
 use crate::reference::{Reference, registry_of};
 
@@ -398,6 +400,71 @@ impl CheckRequest {
     }
 }
 
+/// What is compared, and how it is told.
+#[derive(Debug, Clone)]
+pub struct CompareRequest {
+    /// What shapes the Pods.
+    pub pod: PodRequest,
+    /// The build context's directory, as typed.
+    pub directory: PathBuf,
+    /// The repository.
+    pub git: Address,
+    /// A Secret to log in to it with.
+    pub secret: Option<String>,
+    /// How many builds from each.
+    pub runs: u32,
+    /// Whether one from each goes before and is not counted.
+    pub warm_up: bool,
+    /// Links that it is computed for.
+    pub links: Vec<Link>,
+    /// In which form it is told.
+    pub form: ComparisonForm,
+}
+
+/// Form of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComparisonForm {
+    /// For a terminal.
+    Text,
+    /// A JSON document.
+    Json,
+    /// A page in HTML.
+    Html,
+}
+
+impl CompareRequest {
+    /// Validates what was typed, like [`PodRequest::new`].
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the argument.
+    pub fn new(args: cli::CompareArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
+        let link = |typed: &String| Link::parse(typed).ok_or_else(|| UsageError::Link { typed: typed.clone() });
+        let links = args.models.iter().map(link).collect::<Result<_, _>>()?;
+        let mut pod = PodRequest::new(args.pod, environment)?;
+        let directory = match (&pod.context.context, &pod.context.dockerfile) {
+            (ContextSource::Directory(directory), DockerfileSource::Default | DockerfileSource::File(_)) => {
+                directory.clone()
+            }
+            _ => return Err(UsageError::CompareStdin),
+        };
+        pod.tell_start();
+        Ok(Self {
+            pod,
+            directory,
+            git: Address::parse(&args.git)?,
+            secret: args.git_secret,
+            runs: args.runs,
+            warm_up: args.warm_up,
+            links,
+            form: match args.output {
+                cli::ComparisonFormat::Text => ComparisonForm::Text,
+                cli::ComparisonFormat::Json => ComparisonForm::Json,
+                cli::ComparisonFormat::Html => ComparisonForm::Html,
+            },
+        })
+    }
+}
+
 /// What is explained, and how it is told.
 #[derive(Debug, Clone)]
 pub struct ExplainRequest {
@@ -672,6 +739,17 @@ impl PodRequest {
             pod_template: args.pod_template,
             ..plain
         })
+    }
+
+    /// Has the executor say something as soon as it starts, so that what it does first can be timed: upstream warns of a flag
+    /// by its old name, which says what holds anyhow (kaniko v1.24.0 `cmd/executor/cmd/root.go`, `MarkDeprecated`).
+    fn tell_start(&mut self) {
+        let is_given =
+            |flag: &String| ["--ignore-var-run", "--whitelist-var-run"].iter().any(|name| flag.starts_with(name));
+        let family = Image::named(&self.executor_image).family;
+        if family == Family::Upstream && !self.executor_flags.iter().any(is_given) {
+            self.executor_flags.push("--whitelist-var-run=true".to_owned());
+        }
     }
 
     /// The registries to speak plain HTTP to, each once.

@@ -1,13 +1,19 @@
 //! Counts and sizes in words, the same wherever they are shown. Pure.
 
+use std::time::Duration;
+
 use indicatif::{HumanBytes, HumanCount};
 
 use crate::context::listing::Totals;
+use crate::timeline::{Phase, Timeline};
 
 /// `1 file`, `41,230 files`.
 pub fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", HumanCount(count)) }
 }
+
+/// What is shorter is not worth a word.
+const SHORT: Duration = Duration::from_millis(50);
 
 /// `374 B`, `1.20 MiB`.
 pub fn size(bytes: u64) -> String {
@@ -22,4 +28,53 @@ pub fn totals(totals: &Totals) -> String {
 /// A share in whole percent, rounded down; nothing of nothing is none of it.
 pub fn percent(part: u64, whole: u64) -> u64 {
     u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).unwrap_or(100)
+}
+
+/// `pod 2.1 s · context 2.10 MiB in 0.3 s · base 3.4 s · build 12.8 s · push 0.2 s`: what a build's time went into.
+pub fn times(timeline: &Timeline) -> String {
+    let context = timeline.sent.map_or_else(|| "context".to_owned(), |sent| format!("context {} in", size(sent)));
+    let groups: [(&str, &[Phase]); 8] = [
+        ("pod", &[Phase::Schedule, Phase::Images, Phase::Start]),
+        (&context, &[Phase::Context]),
+        ("base", &[Phase::Base]),
+        ("build", &[Phase::Step, Phase::Stage]),
+        ("snapshots", &[Phase::Snapshot]),
+        ("cache", &[Phase::Cache]),
+        ("push", &[Phase::Push]),
+        ("end", &[Phase::End]),
+    ];
+    let told = groups.into_iter().filter_map(|(name, phases)| {
+        let took: Duration = phases.iter().map(|phase| timeline.of(*phase)).sum();
+        let is_told = took >= SHORT || phases == [Phase::Context];
+        is_told.then(|| format!("{name} {:.1} s", took.as_secs_f64()))
+    });
+    told.collect::<Vec<_>>().join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::Span;
+
+    #[test]
+    fn times_are_told_by_what_they_are_part_of_and_short_ones_are_left_out() {
+        let span = |phase, milliseconds| Span {
+            phase,
+            name: None,
+            from: Duration::ZERO,
+            took: Duration::from_millis(milliseconds),
+        };
+        let spans = vec![
+            span(Phase::Schedule, 60),
+            span(Phase::Start, 2000),
+            span(Phase::Context, 20),
+            span(Phase::Base, 3400),
+            span(Phase::Step, 12_000),
+            span(Phase::Stage, 750),
+            span(Phase::Cache, 49),
+            span(Phase::Push, 200),
+        ];
+        let timeline = Timeline { spans, sent: Some(2_200_000), clock_ahead: None };
+        assert_eq!(times(&timeline), "pod 2.1 s · context 2.10 MiB in 0.0 s · base 3.4 s · build 12.8 s · push 0.2 s");
+    }
 }

@@ -29,8 +29,13 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// What following tells.
 #[derive(Debug)]
 pub enum Told {
-    /// A line without its line end; any bytes.
-    Line(Vec<u8>),
+    /// A line, or a piece of a long one.
+    Line {
+        /// When it was written, by the node's clock; of the first piece alone.
+        time: Option<Timestamp>,
+        /// Without its line end; any bytes.
+        text: Vec<u8>,
+    },
     /// The server has no more for now: the log is whole if the container had ended before.
     NoMore,
     /// The server refuses the log, in its own words; nothing follows.
@@ -111,6 +116,7 @@ async fn read(
         if ended {
             piece.pop();
         }
+        let is_first = begun.is_none();
         let (mut line, mut text) = match begun.take() {
             Some(line) => (line, piece),
             None => {
@@ -128,10 +134,11 @@ async fn read(
         if line.is_new && ended {
             position.advance(line.time);
         }
+        let time = line.time.filter(|_| is_first);
         if !ended {
             begun = Some(line);
         }
-        if tell && listener.send(Told::Line(text)).await.is_err() {
+        if tell && listener.send(Told::Line { time, text }).await.is_err() {
             return Ok(());
         }
     }

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvVar, KeyToPath, Pod, PodSecurityContext, PodSpec,
-    ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, Pod, PodSecurityContext, PodSpec,
+    ResourceRequirements, SeccompProfile, SecretKeySelector, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 
 use super::receiver::{Nonce, RECEIVER, wait_and_receive_command, wait_command};
-use crate::executor::{CONTEXT_VOLUME, ContextPlace, executor_args};
+use crate::executor::{CONTEXT_VOLUME, ContextPlace, GIT_CREDENTIALS, GitPlace, executor_args};
 use crate::registry::Access;
 use crate::request::{PodRequest, Security, Transport};
 
@@ -62,8 +62,21 @@ const NAME_LENGTH: usize = 63;
 ///
 /// What it needs for its registries is in a Secret of its own name, see [`super::secret`].
 pub fn pod(request: &PodRequest, access: &Access, transport: Transport, directory: &str, nonce: &Nonce) -> Pod {
+    with_spec(spec(request, transport, nonce), request, access, directory, nonce)
+}
+
+/// The same Pod, but that the executor clones its context.
+pub fn pod_of_git(request: &PodRequest, access: &Access, git: &GitPlace, directory: &str, nonce: &Nonce) -> Pod {
+    let mut executor = executor(request, &ContextPlace::Git(git.clone()));
+    let secret = git.secret.iter().flat_map(|secret| GIT_CREDENTIALS.map(|name| credential(secret, name)));
+    let method = variable(("GIT_PULL_METHOD", git.pull_method));
+    executor.env.get_or_insert_default().extend([method].into_iter().chain(secret));
+    with_spec(around(request, None, executor), request, access, directory, nonce)
+}
+
+fn with_spec(spec: PodSpec, request: &PodRequest, access: &Access, directory: &str, nonce: &Nonce) -> Pod {
     let name = pod_name(directory, nonce);
-    let mut spec = spec(request, transport, nonce);
+    let mut spec = spec;
     let logins = access.logins.as_ref().map(|_| name.as_str()).or(request.registry_secret.as_deref());
     if let Some(secret) = logins {
         mount_secret(&mut spec, "credentials", DOCKER_CONFIG, (secret, LOGINS_KEY, "config.json"));
@@ -97,6 +110,11 @@ fn spec(request: &PodRequest, transport: Transport, nonce: &Nonce) -> PodSpec {
         }
         Transport::Stdin => (None, with_stdin(executor(request, &ContextPlace::stdin(nonce.as_str())))),
     };
+    around(request, receiver, executor)
+}
+
+/// What is the same whatever way the context takes.
+fn around(request: &PodRequest, receiver: Option<Container>, executor: Container) -> PodSpec {
     let mut volumes = Vec::new();
     if receiver.is_some() {
         let empty_dir = Some(EmptyDirVolumeSource::default());
@@ -186,6 +204,13 @@ fn executor(request: &PodRequest, place: &ContextPlace) -> Container {
 
 fn variable((name, value): (&str, &str)) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+}
+
+/// A variable whose value is in a Secret, if it is.
+fn credential(secret: &str, name: &str) -> EnvVar {
+    let key = SecretKeySelector { name: secret.to_owned(), key: name.to_owned(), optional: Some(true) };
+    let value_from = Some(EnvVarSource { secret_key_ref: Some(key), ..Default::default() });
+    EnvVar { name: name.to_owned(), value: None, value_from }
 }
 
 /// What waits on its standard input for the one client that may come.

@@ -15,12 +15,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::client::Cluster;
-use super::events::newest_warning;
+use super::events::{newest_warning, pulls};
 use super::logs::{self, Told};
 use super::manifest::{EXECUTOR, INSTANCE};
 use super::receiver::{Nonce, RECEIVER};
 use super::secret;
-use super::status::{Stage, Wait, running_container, stage};
+use super::status::{Stage, Wait, is_scheduled, running_container, stage};
 use super::stream::Ended;
 use super::upload::{Delivered, Packer, Upload, Wire};
 use super::watch::{Seen, Snapshot, contact_lost, follow, look_again, until_it_answers};
@@ -63,6 +63,8 @@ pub struct Session {
     /// The connection over which the context went, if it has to stay open.
     stream: JoinSet<Ended>,
     failed_runs: Vec<Ran>,
+    /// It was told that the pod has a node.
+    scheduled: bool,
 }
 
 /// What became of the request for the pod.
@@ -112,6 +114,7 @@ impl Session {
             tasks: vec![],
             stream: JoinSet::new(),
             failed_runs: vec![],
+            scheduled: false,
         }
     }
 
@@ -136,6 +139,14 @@ impl Session {
     /// What the `RUN` is among at which the build failed, if it did there.
     pub fn failed_runs(&self) -> &[Ran] {
         &self.failed_runs
+    }
+
+    /// How long images were pulled for the pod, as far as the kubelet tells.
+    pub async fn pulls(&self) -> Duration {
+        match self.creation.uid() {
+            Some(uid) => pulls(&self.cluster, uid).await,
+            None => Duration::ZERO,
+        }
     }
 
     /// What went wrong in the wait that was told last, if anything.
@@ -417,7 +428,10 @@ impl Session {
             let snapshot = self.seen.borrow_and_update().snapshot.clone();
             let step = match snapshot {
                 Snapshot::Unknown => Step::Wait,
-                Snapshot::Present(pod) => decide(stage(&pod)),
+                Snapshot::Present(pod) => {
+                    self.tell_scheduled(&pod);
+                    decide(stage(&pod))
+                }
                 Snapshot::Gone => Step::Failed(self.gone().into()),
                 Snapshot::Refused(status) => {
                     let action = format!("watch pod `{}`", self.name);
@@ -439,6 +453,13 @@ impl Session {
                     self.tell_wait(&mut told, Wait { what, trouble: Some(trouble) });
                 }
             }
+        }
+    }
+
+    fn tell_scheduled(&mut self, pod: &Pod) {
+        if !self.scheduled && is_scheduled(pod) {
+            self.scheduled = true;
+            self.listener.event(Event::Scheduled);
         }
     }
 
@@ -542,9 +563,9 @@ impl Follower {
 
     fn told(&mut self, told: Told) {
         match told {
-            Told::Line(line) => {
-                self.log.line(&line);
-                self.listener.event(Event::Log(line));
+            Told::Line { time, text: line } => {
+                let said = self.log.line(&line);
+                self.listener.event(Event::Log { line, time, said });
             }
             Told::NoMore => {}
             Told::Refused(why) => {

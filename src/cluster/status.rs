@@ -236,6 +236,11 @@ fn ended_from_outside(pod: &Pod, status: &PodStatus, name: &str) -> Option<Clust
     None
 }
 
+/// Whether it has a node.
+pub fn is_scheduled(pod: &Pod) -> bool {
+    pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
+}
+
 fn unschedulable(status: &PodStatus) -> Option<String> {
     let condition = status.conditions.iter().flatten().find(|condition| {
         condition.type_ == "PodScheduled"

@@ -123,12 +123,12 @@ impl Log {
     /// Reads all of it.
     pub fn of(text: &str) -> Self {
         let mut log = Self::default();
-        text.lines().for_each(|line| log.line(line.as_bytes()));
+        text.lines().for_each(|line| drop(log.line(line.as_bytes())));
         log
     }
 
-    /// Reads one line, without its line end.
-    pub fn line(&mut self, line: &[u8]) {
+    /// Reads one line, without its line end; what the executor itself says with it, if it does.
+    pub fn line(&mut self, line: &[u8]) -> Option<String> {
         let line = String::from_utf8_lossy(&line[..line.len().min(LINE)]);
         let line = strip_str(&line).to_string();
         let line = self.without_prefix(without_time(line.trim()));
@@ -138,8 +138,14 @@ impl Log {
         }
         match message(line) {
             // What it runs may log in another form.
-            Some((form, level, message)) if *self.form.get_or_insert(form) == form => self.said(&level, &message),
-            _ => self.bare(line),
+            Some((form, level, message)) if *self.form.get_or_insert(form) == form => {
+                self.said(&level, &message);
+                Some(message)
+            }
+            _ => {
+                self.bare(line);
+                None
+            }
         }
     }
 
@@ -444,7 +450,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read(lines: Vec<Vec<u8>>) {
             let mut log = Log::default();
-            lines.iter().for_each(|line| log.line(line));
+            lines.iter().for_each(|line| drop(log.line(line)));
             let _ = (log.words(), log.failed_runs().len(), log.output().count());
         }
     }

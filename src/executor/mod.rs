@@ -7,6 +7,7 @@ pub mod files;
 pub mod flags;
 pub mod image;
 pub mod log;
+pub mod phases;
 pub mod resolve;
 
 pub use args::{executor_args, reserved_flag};
@@ -51,7 +52,27 @@ pub enum ContextPlace {
         /// context, and must not find one there that the user happens to have.
         dockerfile: String,
     },
+    /// In a git repository that it clones into [`CONTEXT_VOLUME`].
+    Git(GitPlace),
 }
+
+/// A context that the executor clones (kaniko v1.24.0 `pkg/buildcontext/git.go`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitPlace {
+    /// `git://host/path#ref`.
+    pub context: String,
+    /// The directory of the repository that is the context, if it is not its top.
+    pub sub_path: Option<String>,
+    /// The Dockerfile, from the top of the repository.
+    pub dockerfile: String,
+    /// `GIT_PULL_METHOD`: `http` or `https`.
+    pub pull_method: &'static str,
+    /// A Secret with any of [`GIT_CREDENTIALS`].
+    pub secret: Option<String>,
+}
+
+/// Variables of its environment that the executor logs in to a git server with.
+pub const GIT_CREDENTIALS: [&str; 3] = ["GIT_USERNAME", "GIT_PASSWORD", "GIT_TOKEN"];
 
 impl ContextPlace {
     /// On standard input, for the build with this nonce.
@@ -63,7 +84,7 @@ impl ContextPlace {
     pub fn dockerfile(&self) -> &str {
         match self {
             Self::Volume => "Dockerfile",
-            Self::Stdin { dockerfile } => dockerfile,
+            Self::Stdin { dockerfile } | Self::Git(GitPlace { dockerfile, .. }) => dockerfile,
         }
     }
 
@@ -80,6 +101,10 @@ impl ContextPlace {
             Self::Volume => vec![format!("--context=dir://{CONTEXT_VOLUME}/{CONTEXT_DIRECTORY}")],
             Self::Stdin { .. } => {
                 vec!["--context=tar://stdin".to_owned(), format!("--context-sub-path={CONTEXT_DIRECTORY}")]
+            }
+            Self::Git(git) => {
+                let sub_path = git.sub_path.iter().map(|path| format!("--context-sub-path={path}"));
+                [format!("--context={}", git.context)].into_iter().chain(sub_path).collect()
             }
         };
         args.push(format!("--dockerfile={CONTEXT_VOLUME}/{}", self.dockerfile()));

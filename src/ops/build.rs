@@ -2,34 +2,30 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::access::access;
-use super::manifest::{PodTemplate, context_name};
+use super::manifest::PodTemplate;
 use super::memory;
 use super::preflight::Preflight;
+use super::run::{Origin, Run, clean_up};
 use super::sent::SentContext;
 use super::signals::Signals;
 use super::sources::{Asked, of_sources};
+use super::timing::Timing;
 use crate::cluster::client::{Cluster, ClusterOptions};
-use crate::cluster::manifest;
-use crate::cluster::receiver::Nonce;
 use crate::cluster::session::Session;
-use crate::cluster::ways::{Step, Ways};
+use crate::cluster::ways::Ways;
 use crate::context::advice::secret_message;
 use crate::context::locate;
 use crate::diagnose::{Finding, Place, Severity};
-use crate::error::{BuildError, ClusterError, Error, Signal};
+use crate::error::{BuildError, Error};
 use crate::event::{Event, Listener};
 use crate::executor::image::Image;
 use crate::executor::log::Ran;
 use crate::reference::Digest;
-use crate::registry::Access;
 use crate::report::{self, LogForm, Progress, Style};
 use crate::request::{BuildRequest, ContextSource, Fidelity, Keep, PodRequest};
-
-/// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
-const IMPATIENCE: Duration = Duration::from_secs(1);
+use crate::timeline::Timeline;
 
 /// Secrets that a build tells of, a line each.
 const SECRETS_TOLD: usize = 3;
@@ -75,39 +71,24 @@ pub async fn build(
 
     let mut signals = Signals::listen()?;
     let kubectl = options.kubectl(&cluster.namespace);
-    let deadline = Instant::now() + request.pod.timeout;
-    let mut ways = Ways::new(request.pod.transport);
-    let (mut session, result) = loop {
-        let nonce = Nonce::random();
-        let left = PodRequest { timeout: deadline.saturating_duration_since(Instant::now()), ..request.pod.clone() };
-        let directory = context_name(&request.pod.context.context);
-        let pod = template.apply(manifest::pod(&left, &access, ways.current(), &directory, &nonce))?;
-        let mut session = Session::start(&cluster, pod, ways.current(), progress.clone());
-        let result = tokio::select! {
-            result = steps(&mut session, &request.pod, &access, &nonce, &sent) => result,
-            signal = signals.next() => Err((Step::Build, Error::Interrupted(signal))),
-            () = tokio::time::sleep_until(deadline.into()) => {
-                Err((Step::Build, Error::Deadline { timeout: request.pod.timeout, trouble: None }))
-            }
-        };
-        match result {
-            Err((step, error)) if ways.another(step, &error) => {
-                progress.event(Event::Again { why: error.one_line(), transport: ways.current() });
-                // Nobody who wants an end to it waits for another pod.
-                if let Some(signal) = clean_up(&mut session, &mut signals, &kubectl).await {
-                    break (session, Err(Error::Interrupted(signal)));
-                }
-            }
-            result => break (session, result.map_err(|(_, error)| error)),
-        }
+    let timing = Arc::new(Timing::start(progress.clone()));
+    let run = Run {
+        cluster: &cluster,
+        template: &template,
+        request: &request.pod,
+        access: &access,
+        origin: Origin::Sent(&sent),
+        kubectl: &kubectl,
+        listener: timing.clone(),
     };
+    let (mut session, result) = run.follow(&mut Ways::new(request.pod.transport), &mut signals).await?;
     // The result first: it is there, whatever becomes of the pod.
     let result = match result {
-        Ok(digest) => publish(&request.pod, &digest, request.metadata_file.as_deref()),
-        Err(Error::Cluster(ClusterError::PodEnded { reason, .. })) if reason == "DeadlineExceeded" => {
-            Err(Error::Deadline { timeout: request.pod.timeout, trouble: session.trouble() })
+        Ok(digest) => {
+            let timeline = timing.timeline();
+            progress.event(Event::Timed(timeline.clone()));
+            publish(&request.pod, &digest, &timeline, request.metadata_file.as_deref())
         }
-        Err(Error::Deadline { timeout, .. }) => Err(Error::Deadline { timeout, trouble: session.trouble() }),
         Err(Error::Build(BuildError::Failed { code, said, .. })) => {
             let at = instruction(session.failed_runs(), &sent);
             Err(BuildError::Failed { code, said, at }.into())
@@ -129,7 +110,7 @@ pub async fn build(
 }
 
 /// Plans what is changed so that the image is Docker's. The nodes are asked only where it depends on them.
-async fn repair(
+pub(super) async fn repair(
     sent: &mut SentContext,
     request: &mut PodRequest,
     template: &PodTemplate,
@@ -161,7 +142,7 @@ fn instruction(runs: &[Ran], sent: &SentContext) -> Option<String> {
 }
 
 /// Tells what there is to say before a pod exists; a quiet build is given no advice.
-fn check_sources(
+pub(super) fn check_sources(
     sent: &SentContext,
     request: &PodRequest,
     of_memory: Option<Finding>,
@@ -186,21 +167,12 @@ fn check_sources(
     }
 }
 
-async fn steps(
-    session: &mut Session,
+fn publish(
     request: &PodRequest,
-    access: &Access,
-    nonce: &Nonce,
-    sent: &Arc<SentContext>,
-) -> Result<Digest, (Step, Error)> {
-    let at = |step| move |error| (step, error);
-    session.wait_until_ready(access).await.map_err(at(Step::Start))?;
-    let bytes = sent.plan().listing(sent.listing()).totals().bytes;
-    session.upload(nonce, request.compression, sent.clone(), bytes).await.map_err(at(Step::Upload))?;
-    session.follow_build().await.map_err(at(Step::Build))
-}
-
-fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) -> Result<(), Error> {
+    digest: &Digest,
+    timeline: &Timeline,
+    metadata_file: Option<&Path>,
+) -> Result<(), Error> {
     let lines: String = if request.no_push {
         format!("{digest}\n")
     } else {
@@ -209,7 +181,7 @@ fn publish(request: &PodRequest, digest: &Digest, metadata_file: Option<&Path>) 
     // The image is there: whatever cannot be written must not keep the rest from being written.
     let printed = report::write_stdout(lines.as_bytes());
     let written = metadata_file.map_or(Ok(()), |path| {
-        let document = format!("{:#}\n", report::metadata_json(&request.tags, digest));
+        let document = format!("{:#}\n", report::metadata_json(&request.tags, digest, timeline));
         std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
     });
     printed.and(written)
@@ -237,32 +209,4 @@ fn tell_kept(session: &Session, kubectl: &str) {
         "pod `{pod}` is kept\nlook inside: {look}\nwhat became of it: {kubectl} describe pod {pod}\n\
          delete it: {kubectl} delete pod {pod}"
     ));
-}
-
-/// Deletes the pod; an impatient signal meanwhile ends the wait.
-async fn clean_up(session: &mut Session, signals: &mut Signals, kubectl: &str) -> Option<Signal> {
-    let command = format!("{kubectl} delete pod {}", session.pod());
-    let started = Instant::now();
-    let mut delete = std::pin::pin!(session.delete());
-    let mut heard = None;
-    let failed = loop {
-        tokio::select! {
-            deleted = &mut delete => break deleted.err().map(|error| Error::from(error).one_line()),
-            // A terminal that closes sends two, and so do wrappers that pass Ctrl-C on: only a later one is impatience.
-            signal = signals.next() => {
-                heard = Some(signal);
-                if started.elapsed() > IMPATIENCE {
-                    let last_chance = tokio::time::timeout(IMPATIENCE, &mut delete).await;
-                    break match last_chance {
-                        Ok(deleted) => deleted.err().map(|error| Error::from(error).one_line()),
-                        Err(_) => Some(signal.name().to_owned()),
-                    };
-                }
-            }
-        }
-    };
-    if let Some(why) = failed {
-        report::print_note(&format!("{why}; the pod may still be there, delete it with `{command}`"));
-    }
-    heard
 }

@@ -5,6 +5,7 @@ mod access;
 #[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
 mod build;
 mod check;
+mod compare;
 #[expect(clippy::disallowed_methods, reason = "edge: reads a log")]
 mod explain;
 mod fidelity;
@@ -17,13 +18,16 @@ mod plain;
 mod preflight;
 mod refusals;
 mod repair;
+mod run;
 mod sent;
 mod signals;
 mod sources;
+mod timing;
 mod why;
 
 pub use build::build;
 pub use check::check;
+pub use compare::compare;
 pub use explain::explain;
 pub use list::list;
 pub use manifest::{ManifestForm, manifest};

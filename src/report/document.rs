@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::executor::files::{Mount, local};
 use crate::executor::resolve::{Candidate, End, Outcome, Resolution};
 use crate::reference::{Digest, Reference};
+use crate::timeline::Timeline;
 
 /// Writes a result to standard output. A reader that went away is no failure of ours: the work is done.
 ///
@@ -118,8 +119,12 @@ fn resolution_json(resolution: &Resolution, mounts: &[Mount]) -> Value {
     })
 }
 
-/// `--metadata-file`, under BuildKit's keys.
-pub fn metadata_json(tags: &[Reference], digest: &Digest) -> Value {
+/// `--metadata-file`, under BuildKit's keys, with what the time went into.
+pub fn metadata_json(tags: &[Reference], digest: &Digest, timeline: &Timeline) -> Value {
     let names: Vec<String> = tags.iter().map(Reference::to_string).collect();
-    json!({ "containerimage.digest": digest.to_string(), "image.name": names.join(",") })
+    json!({
+        "containerimage.digest": digest.to_string(),
+        "image.name": names.join(","),
+        "kaniko-local.phases": timeline.spans,
+    })
 }

@@ -1,5 +1,6 @@
 //! What a user sees: errors, progress, documents. Everything but results goes to standard error.
 
+mod comparison;
 mod document;
 mod human;
 mod listing;
@@ -8,6 +9,7 @@ mod sarif;
 mod terminal;
 mod why;
 
+pub use comparison::{comparison_json, comparison_page, comparison_text};
 pub use document::{check_json, explain_json, metadata_json, write_stdout, write_stdout_coloured};
 pub use human::{
     advice_text, error_text, explained_text, finding_text, print_advice, print_count, print_error, print_finding,

@@ -88,8 +88,8 @@ impl Listener for Progress {
                     state.show(&event);
                 }
             }
-            (Event::Log(line), Style::Quiet) => state.hold(line.clone()),
-            (Event::Log(line), _) => state.above_bar(|| print_log(line, self.log)),
+            (Event::Log { line, .. }, Style::Quiet) => state.hold(line.clone()),
+            (Event::Log { line, .. }, _) => state.above_bar(|| print_log(line, self.log)),
             (_, Style::Quiet) => {}
             (Event::Waiting { what, trouble: None }, Style::Redrawn) => state.spin(what),
             (Event::UploadStarted { total }, Style::Redrawn) => state.start_bar(*total),
@@ -129,10 +129,13 @@ impl State {
             ),
             Event::Building => "building".to_owned(),
             Event::Built { elapsed } => format!("built in {:.1} s", elapsed.as_secs_f64()),
+            Event::Timed(timeline) => format!("time: {}", words::times(timeline)),
             Event::PodDeleted { pod } => format!("pod: {pod} deleted"),
-            Event::UploadStarted { .. } | Event::UploadProgress { .. } | Event::Warning { .. } | Event::Log(_) => {
-                return;
-            }
+            Event::Scheduled
+            | Event::UploadStarted { .. }
+            | Event::UploadProgress { .. }
+            | Event::Warning { .. }
+            | Event::Log { .. } => return,
         };
         let ends_bar = matches!(
             event,

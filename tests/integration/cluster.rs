@@ -212,7 +212,13 @@ fn every_destination_is_pushed_and_printed() {
 
     let digest = one.split_once('@').unwrap().1;
     let metadata: serde_json::Value = serde_json::from_slice(&fs::read(metadata).unwrap()).unwrap();
-    assert_eq!(metadata, json!({"containerimage.digest": digest, "image.name": format!("{first},{second}")}));
+    assert_eq!(metadata["containerimage.digest"], json!(digest));
+    assert_eq!(metadata["image.name"], json!(format!("{first},{second}")));
+    let phases = metadata["kaniko-local.phases"].as_array().unwrap();
+    let names: Vec<&str> = phases.iter().map(|span| span["phase"].as_str().unwrap()).collect();
+    for phase in ["start", "context", "base", "step", "push"] {
+        assert!(names.contains(&phase), "{phase} is not in {names:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod archive;
 mod asked;
 mod cluster;
+mod compare;
 mod cuts;
 mod differential;
 mod dockerfile;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::compare;
 use crate::support::cluster::{Namespace, base_image};
 use crate::support::image::Image;
 use crate::support::node::Node;
@@ -199,4 +200,11 @@ fn a_link_down_for_good_ends_the_upload_in_time_and_the_pod_at_its_deadline() {
     assert!(Image::at(&upload.namespace.destination()).is_none());
     upload.namespace.delete_pods();
     upload.namespace.assert_empty_soon();
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_slow_link_takes_what_is_computed_for_it() {
+    let node = Node::take();
+    compare::a_slow_link_takes_what_is_computed_for_it(|rate| node.slow_link(rate), || node.plug_in());
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod dockerfiles;
 pub mod double;
 pub mod executor;
+pub mod git_server;
 pub mod image;
 pub mod node;
 pub mod oracle;

@@ -1,0 +1,264 @@
+//! `compare`: the same image from the directory and from a git context, in turns.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::access::access;
+use super::build::{check_sources, repair};
+use super::manifest::PodTemplate;
+use super::preflight::Preflight;
+use super::run::{Origin, Run, clean_up};
+use super::sent::SentContext;
+use super::signals::Signals;
+use super::timing::Timing;
+use crate::cluster::client::{Cluster, ClusterOptions};
+use crate::cluster::ways::Ways;
+use crate::code::Code;
+use crate::compare::{Comparison, Content, Run as Measured, Side, forecast, order};
+use crate::context::advice::{Advice, advice};
+use crate::context::{facts, locate};
+use crate::error::{Error, UsageError};
+use crate::event::Listener;
+use crate::executor::GitPlace;
+use crate::git::{Address, Contents, GitError, History, Repository, difference};
+use crate::registry::Access;
+use crate::report::{self, LogForm, Progress, Style};
+use crate::request::{CompareRequest, ComparisonForm};
+use crate::words;
+
+/// Columns of a comparison that no terminal shows.
+const COLUMNS: usize = 80;
+
+/// Builds from both, in turns, and tells what the difference is made of.
+///
+/// # Errors
+/// Everything in [`Error`]: one build that fails ends it.
+pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Result<(), Error> {
+    locate::check_directory(&request.directory)?;
+    let template = PodTemplate::read(&request.pod)?;
+    let listener: Arc<dyn Listener> = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
+    let cluster = Cluster::new(&options, listener).await?;
+    let preflight = Preflight::start(&cluster, true);
+    let mut sent = SentContext::read(&request.pod.context)?;
+    let dockerfile = dockerfile_within(&request, &sent)?;
+    let known = tokio::task::block_in_place(|| Known::of(&request, &sent, &dockerfile));
+    tell(&known);
+    let built = known.pinned.as_ref().unwrap_or(&known.address);
+    let place = git_place(built, &dockerfile, request.secret.clone());
+    let mut comparison = Comparison {
+        context: request.directory.display().to_string(),
+        commit: built.commit().map(|commit| commit.to_string()),
+        repository: known.address.to_string(),
+        tags: if request.pod.no_push { vec![] } else { request.pod.tags.iter().map(ToString::to_string).collect() },
+        runs: vec![],
+        content: known.content,
+        history: known.history,
+        is_single_branch: request.pod.executor_flags.iter().any(|flag| flag == "--git=single-branch=true"),
+        forecasts: vec![],
+        unintended: unintended(&sent),
+    };
+    let asked = request.pod.clone();
+    repair(&mut sent, &mut request.pod, &template, &cluster).await?;
+    check_sources(&sent, &asked, None, Style::Quiet)?;
+    let access = access(&request.pod, sent.dockerfile()).await?;
+    preflight.verdict().await?;
+
+    let kubectl = options.kubectl(&cluster.namespace);
+    let builds = Builds {
+        cluster: &cluster,
+        template: &template,
+        request: &request,
+        access: &access,
+        sent: &Arc::new(sent),
+        place: &place,
+        kubectl: &kubectl,
+    };
+    comparison.runs = builds.all().await?;
+    comparison.forecasts = request.links.iter().map(|link| forecast(&comparison, link)).collect();
+    match request.form {
+        ComparisonForm::Text => report::write_stdout(report::comparison_text(&comparison, columns()).as_bytes()),
+        ComparisonForm::Json => {
+            report::write_stdout(format!("{:#}\n", report::comparison_json(&comparison)).as_bytes())
+        }
+        ComparisonForm::Html => report::write_stdout(report::comparison_page(&comparison)?.as_bytes()),
+    }
+}
+
+/// Where the Dockerfile is in the directory; the repository has it at the same place.
+fn dockerfile_within(request: &CompareRequest, sent: &SentContext) -> Result<PathBuf, UsageError> {
+    let Some((_, file)) = sent.found() else { return Err(UsageError::CompareStdin) };
+    let real = |path: &Path| path.canonicalize().ok();
+    let within = real(&file.path).zip(real(&request.directory)).and_then(|(file, directory)| {
+        let relative = file.strip_prefix(directory).ok()?;
+        relative.to_str().map(PathBuf::from)
+    });
+    within.ok_or_else(|| UsageError::CompareDockerfile { file: file.path.clone() })
+}
+
+/// What is known of the repository before anything is built from it.
+struct Known {
+    /// The repository, with the directory in it that is the context.
+    address: Address,
+    /// The same of one commit, if it is known which: a branch may move between two builds.
+    pinned: Option<Address>,
+    content: Content,
+    history: Option<History>,
+}
+
+impl Known {
+    fn of(request: &CompareRequest, sent: &SentContext, dockerfile: &Path) -> Self {
+        let unknown = |address: Address, why: String| Self {
+            address,
+            pinned: None,
+            content: Content::Unknown(why),
+            history: None,
+        };
+        let repository = match Repository::find(&request.directory) {
+            Ok(Some(repository)) => repository,
+            Ok(None) => return unknown(request.git.clone(), "the directory is in no git repository".to_owned()),
+            Err(error) => return unknown(request.git.clone(), error.to_string()),
+        };
+        let address = within(&request.git, repository.prefix());
+        match Self::in_repository(&repository, &address, sent, dockerfile) {
+            Ok(known) => known,
+            Err(why) => unknown(address, why),
+        }
+    }
+
+    fn in_repository(
+        repository: &Repository,
+        address: &Address,
+        sent: &SentContext,
+        dockerfile: &Path,
+    ) -> Result<Self, String> {
+        let told = |error: GitError| error.to_string();
+        let found = repository.commit_of(address).map_err(told)?;
+        let commit = found.named.commit;
+        let pinned = found.named.reference.as_ref().map(|reference| address.pinned(reference, commit));
+        let history = repository.history(&found).ok();
+        let content = match repository.committed(commit, address, dockerfile).map_err(told)? {
+            None => Content::Unknown(format!("commit {commit} is not in the local repository: `git fetch` gets it")),
+            Some(there) => {
+                let contents = Contents::new(repository, sent.files()).map_err(told)?;
+                let here = repository.here().map_err(told)?;
+                let found = difference(sent.listing(), &here, &there, &contents);
+                Content::Known(found.map_err(|error| error.to_string())?)
+            }
+        };
+        Ok(Self { address: address.clone(), pinned, content, history })
+    }
+}
+
+/// A directory of the repository is the context there, too, unless the address says otherwise.
+fn within(address: &Address, prefix: &Path) -> Address {
+    let prefix = prefix.to_str().filter(|prefix| address.sub_path().is_none() && !prefix.is_empty());
+    let Some(prefix) = prefix else { return address.clone() };
+    let typed = address.to_string();
+    let separator = if typed.contains('#') { ":" } else { "#:" };
+    Address::parse(&format!("{typed}{separator}{prefix}")).unwrap_or_else(|_| address.clone())
+}
+
+fn git_place(address: &Address, dockerfile: &Path, secret: Option<String>) -> GitPlace {
+    let kaniko = address.kaniko();
+    let dockerfile = match &kaniko.sub_path {
+        Some(directory) => Path::new(directory).join(dockerfile),
+        None => dockerfile.to_owned(),
+    };
+    GitPlace {
+        context: kaniko.context,
+        sub_path: kaniko.sub_path,
+        dockerfile: dockerfile.to_string_lossy().into_owned(),
+        pull_method: kaniko.pull_method.as_str(),
+        secret,
+    }
+}
+
+/// What is to be known before times are taken.
+fn tell(known: &Known) {
+    known.address.note().iter().for_each(|note| report::print_note(note));
+    match &known.content {
+        Content::Known(content) if content.is_same() => report::print_note("both contexts have the same content"),
+        Content::Known(content) => {
+            report::print_note(&format!("the contexts differ, so the images will:\n{content}"));
+        }
+        Content::Unknown(why) => {
+            report::print_note(&format!("whether both contexts have the same content is not known: {why}"));
+        }
+    }
+}
+
+fn unintended(sent: &SentContext) -> Vec<Advice> {
+    let Some((context, file)) = sent.found() else { return vec![] };
+    let facts = facts::gather(context, Some(file), sent.listing());
+    advice(sent.listing(), &facts).into_iter().filter(|advice| advice.code == Code::ContextUnintended).collect()
+}
+
+/// All builds, one after the other.
+struct Builds<'a> {
+    cluster: &'a Cluster,
+    template: &'a PodTemplate,
+    request: &'a CompareRequest,
+    access: &'a Access,
+    sent: &'a Arc<SentContext>,
+    place: &'a GitPlace,
+    kubectl: &'a str,
+}
+
+impl Builds<'_> {
+    async fn all(&self) -> Result<Vec<Measured>, Error> {
+        let warm_ups = if self.request.warm_up { 1 } else { 0 };
+        let sides = order(warm_ups).into_iter().map(|side| (side, true));
+        let sides: Vec<(Side, bool)> =
+            sides.chain(order(self.request.runs).into_iter().map(|side| (side, false))).collect();
+        let mut signals = Signals::listen()?;
+        // What works in the first build is what is measured.
+        let mut ways = Ways::new(self.request.pod.transport);
+        let mut runs = vec![];
+        for (number, (side, is_warm_up)) in (1..).zip(&sides) {
+            let count = sides.len();
+            let kind = if *is_warm_up { ", not counted" } else { "" };
+            report::print_note(&format!("build {number} of {count}: {}{kind}", side.title()));
+            let run = self.one(*side, *is_warm_up, &mut ways, &mut signals).await?;
+            report::print_note(&words::times(&run.timeline));
+            runs.push(run);
+        }
+        Ok(runs)
+    }
+
+    async fn one(
+        &self,
+        side: Side,
+        is_warm_up: bool,
+        ways: &mut Ways,
+        signals: &mut Signals,
+    ) -> Result<Measured, Error> {
+        let progress = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
+        let timing = Arc::new(Timing::start(progress.clone()));
+        let origin = match side {
+            Side::Local => Origin::Sent(self.sent),
+            Side::Git => Origin::Git(self.place),
+        };
+        let run = Run {
+            cluster: self.cluster,
+            template: self.template,
+            request: &self.request.pod,
+            access: self.access,
+            origin,
+            kubectl: self.kubectl,
+            listener: timing.clone(),
+        };
+        let (mut session, result) = run.follow(ways, signals).await?;
+        progress.finish(result.is_err());
+        timing.pulled(session.pulls().await);
+        clean_up(&mut session, signals, self.kubectl).await;
+        let digest = result?.to_string();
+        Ok(Measured { side, is_warm_up, timeline: timing.timeline(), digest })
+    }
+}
+
+/// As wide as the terminal.
+fn columns() -> usize {
+    let size = std::io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok()).flatten();
+    size.map_or(COLUMNS, |size| usize::from(size.ws_col).max(1))
+}
