@@ -8,6 +8,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::complete::Names;
 
 /// Build container images with Kaniko on Kubernetes from a directory on your own disk.
 #[derive(Debug, Parser)]
@@ -27,15 +30,19 @@ pub struct Cli {
 pub struct GlobalArgs {
     /// Kubeconfig context to use (the build context is the positional argument)
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    #[arg(add = ArgValueCompleter::new(Names::KubeContexts))]
     pub context: Option<String>,
     /// Kubeconfig cluster to use
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    #[arg(add = ArgValueCompleter::new(Names::KubeClusters))]
     pub cluster: Option<String>,
     /// Kubeconfig user to use
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    #[arg(add = ArgValueCompleter::new(Names::KubeUsers))]
     pub user: Option<String>,
     /// Namespace the pod runs in [default: the kube context's]
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    #[arg(add = ArgValueCompleter::new(Names::Namespaces))]
     pub namespace: Option<String>,
     /// Kubeconfig file [default: $KUBECONFIG, then ~/.kube/config, then the pod's own service account]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
@@ -86,6 +93,9 @@ pub enum Command {
     Context(ContextCommand),
     /// Print the Pod that `build` would create; nothing is created
     Manifest(ManifestArgs),
+    /// Print what makes a shell complete commands, flags and names of this tool
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
     /// Print the version
     Version(VersionArgs),
 }
@@ -123,7 +133,7 @@ pub struct PodArgs {
     #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Stage to build
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(Names::Stages))]
     pub target: Option<String>,
     /// Build argument; without a value, it is taken from the environment (can be repeated)
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
@@ -318,7 +328,7 @@ pub struct CheckArgs {
     #[arg(short, long, visible_alias = "dockerfile", value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Stage to build
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(Names::Stages))]
     pub target: Option<String>,
     /// Value of an ARG; without =VALUE it is taken from the environment (can be repeated)
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
@@ -443,6 +453,7 @@ Examples:
   kaniko-local compare --git http://git.ci:8080/app.git#dev:services/api services/api --no-push
   kaniko-local compare --git https://git.example.com/team/app.git --git-secret git-login -t r/app --runs 5
   kaniko-local compare --git https://git.example.com/team/app.git -t r/app --model 20mbit,40ms
+  kaniko-local compare --git https://git.example.com/team/app.git -t r/app --save app.html --save app.json
 
 Both pods are the same in everything but the context. Builds take turns, the local directory comes
 last. Before them it is told what differs in content: what git does not have is not in its image.
@@ -478,6 +489,10 @@ pub struct CompareArgs {
     #[arg(short, long, value_name = "text|json|html", default_value = "text", hide_possible_values = true)]
     #[arg(help_heading = "Output")]
     pub output: ComparisonFormat,
+    /// Write the comparison to this file as well, in the format that its name ends in: .txt, .json or .html (can be
+    /// repeated)
+    #[arg(long = "save", value_name = "FILE", help_heading = "Output")]
+    pub saves: Vec<PathBuf>,
 }
 
 /// Format of a comparison.
@@ -643,6 +658,36 @@ pub enum ManifestFormat {
     Yaml,
     /// JSON.
     Json,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples, for the start-up file of the shell:
+  source <(kaniko-local completions bash)                           in ~/.bashrc
+  source <(kaniko-local completions zsh)                            in ~/.zshrc
+  kaniko-local completions fish | source                            in ~/.config/fish/config.fish
+  kaniko-local completions powershell | Out-String | Invoke-Expression
+
+Contexts, namespaces and stages are looked up when they are completed.";
+
+/// `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "bash|zsh|fish|powershell", hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+/// Shells that are completed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU bash.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
 }
 
 /// `version`.

@@ -312,6 +312,20 @@ pub enum UsageError {
         /// As typed.
         typed: String,
     },
+    /// `--save` names a file of no known format.
+    #[error("`--save`: the name of `{}` does not tell its format", .file.display())]
+    SaveForm {
+        /// As typed.
+        file: PathBuf,
+    },
+    /// `--git` names what its repository does not have.
+    #[error("`{address}` names no branch, tag or commit that is there")]
+    NotInRepository {
+        /// The address.
+        address: String,
+        /// Branches and tags that are there, a few.
+        known: Vec<String>,
+    },
     /// `--git` is nothing that can be cloned.
     #[error("`--git`: {0}")]
     Git(#[from] AddressError),
@@ -403,6 +417,8 @@ impl UsageError {
             }
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Git(address) => address.notes(),
+            Self::NotInRepository { known, .. } if known.is_empty() => vec![],
+            Self::NotInRepository { known, .. } => vec![format!("there are: {}", ticked(known))],
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
@@ -418,6 +434,7 @@ impl UsageError {
             | Self::CompareStdin
             | Self::CompareDockerfile { .. }
             | Self::Link { .. }
+            | Self::SaveForm { .. }
             | Self::StdinTerminal
             | Self::StdinUnusable { .. }
             | Self::OutputIsInput { .. }
@@ -454,13 +471,14 @@ impl UsageError {
             Self::CompareStdin => "unpack it into a directory, and name that".to_owned(),
             Self::CompareDockerfile { .. } => "put it into the build context".to_owned(),
             Self::Link { .. } => "write it as `20mbit` or `20mbit,40ms`".to_owned(),
+            Self::SaveForm { .. } => "let it end in `.txt`, `.json` or `.html`".to_owned(),
             Self::Git(address) => return address.help(),
             Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
             Self::NothingToExplain { .. } => {
                 "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
             }
             Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
-            Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,
+            Self::NotInRepository { .. } | Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,
             Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! cli         what was typed (clap)
+//! complete    names that a shell completes (I/O)
 //! request     typed -> asked: validated plain data
 //! error       every way to fail, its exit code and its code
 //! code        the codes of findings
@@ -44,6 +45,8 @@ pub mod cli;
 pub mod cluster;
 pub mod code;
 pub mod compare;
+#[expect(clippy::disallowed_methods, reason = "edge: looks for names to complete")]
+mod complete;
 pub mod context;
 pub mod diagnose;
 pub mod dockerfile;
@@ -68,8 +71,9 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -86,6 +90,8 @@ use request::{ArchiveOutput, BuildRequest, CheckRequest, CompareRequest, PodRequ
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // A shell that completes calls the tool with `COMPLETE` set; then this prints and ends.
+    CompleteEnv::with_factory(Cli::command).complete();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(error),
@@ -153,6 +159,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
             };
             ops::manifest(&PodRequest::new(args.pod, environment)?, cli.global.namespace, form)
         }
+        Command::Completions(args) => ops::completions(args.shell),
         Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
     }
     .map(|()| ExitCode::SUCCESS)

@@ -419,6 +419,8 @@ pub struct CompareRequest {
     pub links: Vec<Link>,
     /// In which form it is told.
     pub form: ComparisonForm,
+    /// Where else it is written to, and in which form.
+    pub saves: Vec<(PathBuf, ComparisonForm)>,
 }
 
 /// Form of a comparison.
@@ -432,6 +434,18 @@ pub enum ComparisonForm {
     Html,
 }
 
+impl ComparisonForm {
+    /// The form that a file's name ends in.
+    fn of_name(file: &Path) -> Option<Self> {
+        match file.extension()?.to_str()? {
+            "txt" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            "html" => Some(Self::Html),
+            _ => None,
+        }
+    }
+}
+
 impl CompareRequest {
     /// Validates what was typed, like [`PodRequest::new`].
     ///
@@ -440,6 +454,11 @@ impl CompareRequest {
     pub fn new(args: cli::CompareArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
         let link = |typed: &String| Link::parse(typed).ok_or_else(|| UsageError::Link { typed: typed.clone() });
         let links = args.models.iter().map(link).collect::<Result<_, _>>()?;
+        let save = |file: PathBuf| match ComparisonForm::of_name(&file) {
+            Some(form) => Ok((file, form)),
+            None => Err(UsageError::SaveForm { file }),
+        };
+        let saves = args.saves.into_iter().map(save).collect::<Result<_, _>>()?;
         let mut pod = PodRequest::new(args.pod, environment)?;
         let directory = match (&pod.context.context, &pod.context.dockerfile) {
             (ContextSource::Directory(directory), DockerfileSource::Default | DockerfileSource::File(_)) => {
@@ -455,6 +474,7 @@ impl CompareRequest {
             secret: args.git_secret,
             runs: args.runs,
             warm_up: args.warm_up,
+            saves,
             links,
             form: match args.output {
                 cli::ComparisonFormat::Text => ComparisonForm::Text,

@@ -6,6 +6,7 @@ from pathlib import Path
 USAGE = """\
 usage: scripts/scenario flink [--levers]
        scripts/scenario flink images
+       scripts/scenario compare DIRECTORY
 
 A Flink job that is built with Maven inside Kaniko, from nothing to what its image prints, in the test cluster.
 
@@ -15,6 +16,9 @@ A Flink job that is built with Maven inside Kaniko, from nothing to what its ima
   --levers  then builds it some more times, with what may make it quicker: a cache of layers, a volume for Maven's
             repository; and with less memory
   images    only puts the images into the registry, and prints the shell lines that tell the tests their names
+
+  compare   compares builds of the job, and of a small project with a large history, from the directory and from git, over
+            the free link and slower ones; texts, documents and pages go to DIRECTORY. It is alone with the cluster
 
 Everything is in a namespace of its own, which is deleted at the end. Layers of images stay in ~/.cache/kaniko-local.
 It uses the cluster that `scripts/cluster env` has set, or brings one up.
@@ -28,6 +32,7 @@ if sys.version_info < (3, 11):
 SCRIPTS = Path(__file__).resolve().parent.parent
 sys.path[1:1] = [str(SCRIPTS / "testcluster"), str(SCRIPTS / "benchmark")]
 
+import compared
 import flink
 from report import end_like_an_interrupt, exit_code_of
 
@@ -43,6 +48,8 @@ def main(arguments: list[str]) -> int:
             command = flink.scenario
         case ["flink", "--levers"]:
             command = flink.scenario_with_levers
+        case ["compare", directory]:
+            command = lambda: print(compared.compared(Path(directory).absolute()))
         case _:
             print(USAGE, end="", file=sys.stderr)
             return 2

@@ -91,17 +91,17 @@ def images() -> None:
 
 
 def scenario() -> None:
-    with _story() as story:
-        _both_ways(story)
-    print(story.times.table())
+    with story() as told:
+        _both_ways(told)
+    print(told.times.table())
 
 
 def scenario_with_levers() -> None:
     import levers
-    with _story() as story:
-        _both_ways(story)
-        table = levers.pulled(story)
-    print(f"{story.times.table()}\n\n{table}")
+    with story() as told:
+        _both_ways(told)
+        table = levers.pulled(told)
+    print(f"{told.times.table()}\n\n{table}")
 
 
 def _registry() -> str:
@@ -133,7 +133,7 @@ def _timed(times: Times, what: str, make: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _story() -> Iterator[Story]:
+def story() -> Iterator[Story]:
     """All that comes before the first build, and the end of it."""
     times, address = Times(), _registry()
     with times.step("kaniko-local, as cargo builds it for tests"):

@@ -1,8 +1,8 @@
 //! What a comparison would come to over another link, computed from what was measured. Pure.
 //!
 //! What travels over it are the context and nothing else: from here to the cluster, or from the git server to it. Work on
-//! either end goes on while bytes travel, so a context takes as long as the slower of both, and the turns that the protocol
-//! takes come on top.
+//! either end goes on while bytes travel, so that part takes as long as the slower of both. What comes before and after it
+//! stays (a server that counts objects, an executor that checks them out), and the turns of the protocol come on top.
 
 use std::time::Duration;
 
@@ -77,7 +77,8 @@ pub fn forecast(comparison: &Comparison, link: &Link) -> Forecast {
             Side::Local => TURNS_OF_UPLOAD,
             Side::Git => TURNS_OF_CLONE,
         };
-        let context = measured.max(link.carries(summary.moved?)) + link.round_trip * turns;
+        let sending = summary.sending.min(measured);
+        let context = measured - sending + sending.max(link.carries(summary.moved?)) + link.round_trip * turns;
         Some((context, summary.total.median.saturating_sub(measured) + context))
     };
     let [local, git] = Side::BOTH.map(of);
@@ -109,11 +110,12 @@ mod tests {
         let mut compared = comparison(&[(Side::Local, 1000, 2000), (Side::Git, 1000, 2000)]);
         for run in &mut compared.runs {
             run.timeline.sent = Some(1_000_000);
+            run.timeline.sending = Some(Duration::from_millis(800));
         }
         let over = |typed: &str| forecast(&compared, &Link::parse(typed).unwrap());
         let slow = over("1mbit,100ms");
-        assert_eq!(slow.context[0].unwrap().as_millis(), 8440 + 500);
-        assert_eq!(slow.total[0].unwrap().as_millis(), 8440 + 500 + 3000);
+        assert_eq!(slow.context[0].unwrap().as_millis(), 200 + 8440 + 500);
+        assert_eq!(slow.total[0].unwrap().as_millis(), 200 + 8440 + 500 + 3000);
         assert_eq!(over("1gbit").context[0].unwrap().as_millis(), 1000);
         assert_eq!(slow.context[1], None, "nobody knows how big the clone is");
     }

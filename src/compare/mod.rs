@@ -133,6 +133,8 @@ pub struct Summary {
     pub phases: BTreeMap<Phase, Figures>,
     /// Of the instructions, each, in the order of the first run.
     pub steps: Vec<(String, Figures)>,
+    /// Of the context, how long bytes of it travelled.
+    pub sending: Duration,
     /// Bytes of the context on the wire; of a clone, as git here would pack it.
     pub moved: Option<u64>,
 }
@@ -182,6 +184,7 @@ impl Comparison {
         Summary {
             total: figures(&Timeline::total),
             steps: steps.collect(),
+            sending: figures(&|timeline| timeline.sending.unwrap_or_default()).median,
             phases: phases.filter(|(_, figures)| !figures.most.is_zero()).collect(),
             moved: match side {
                 Side::Local => timelines.iter().filter_map(|timeline| timeline.sent).max(),
@@ -226,7 +229,7 @@ pub(crate) mod tests {
             now += took;
             Span { phase: *phase, name, from: now - took, took }
         });
-        Timeline { spans: spans.collect(), sent: None, clock_ahead: None }
+        Timeline { spans: spans.collect(), sent: None, sending: None, clock_ahead: None }
     }
 
     /// A comparison of runs whose context and whose instruction took so long.

@@ -4,6 +4,8 @@
 //! `pkg/snapshot/snapshot.go`, `pkg/image`, `pkg/cache/cache.go`, `pkg/util/fs_util.go`. One that is not known belongs to
 //! what it was at before.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::timeline::Phase;
@@ -60,6 +62,9 @@ pub struct Phases {
     begins: Vec<(Timestamp, Phase, Option<String>)>,
     /// The instruction it came to last.
     step: Option<String>,
+    /// When the git server was ready to send, and when it had sent all.
+    sends: Option<Timestamp>,
+    sent: Option<Timestamp>,
 }
 
 impl Phases {
@@ -76,6 +81,27 @@ impl Phases {
         } else if let Some((_, phase)) = BEGINNINGS.iter().find(|(words, _)| message.starts_with(words)) {
             self.begin(at, *phase);
         }
+    }
+
+    /// A line that is not its own came. What a git server says of a clone, git prints before and after it sends objects
+    /// (git v2.39 `builtin/pack-objects.c`), and the executor hands on.
+    pub fn put_out(&mut self, at: Timestamp, line: &[u8]) {
+        let line = line.rsplit(|byte| *byte == b'\r').find(|part| !part.is_empty()).unwrap_or_default();
+        let is_first = |words: &str| line.starts_with(words.as_bytes());
+        if !self.begins.is_empty() || self.sent.is_some() {
+            return;
+        }
+        if ["Enumerating objects: ", "Counting objects: ", "Compressing objects: "].into_iter().any(is_first) {
+            self.sends = Some(at);
+        } else if is_first("Total ") {
+            self.sent = Some(at);
+        }
+    }
+
+    /// How long a git server sent objects, if it told.
+    pub fn fetched(&self) -> Option<Duration> {
+        let took = self.sent?.duration_since(self.sends?);
+        took.try_into().ok()
     }
 
     fn begin(&mut self, at: Timestamp, phase: Phase) {
@@ -103,6 +129,25 @@ mod tests {
             phases.said(Timestamp::from_second(second).unwrap(), message);
         }
         phases.begins().map(|(at, phase, name)| (at.as_second(), phase, name.map(str::to_owned))).collect()
+    }
+
+    #[test]
+    fn a_git_server_tells_when_it_begins_to_send_and_when_it_has_sent_all() {
+        let mut phases = Phases::default();
+        for (second, line) in [
+            (1, "Enumerating objects: 5, done."),
+            (2, "Counting objects:  20% (1/5)\rCounting objects: 100% (5/5), done."),
+            (3, "Compressing objects: 100% (2/2), done.\r"),
+            (9, "Total 5 (delta 0), reused 0 (delta 0), pack-reused 0"),
+            (10, "Total 7 of somebody else"),
+        ] {
+            phases.put_out(Timestamp::from_second(second).unwrap(), line.as_bytes());
+        }
+        assert_eq!(phases.fetched(), Some(Duration::from_secs(6)));
+        let mut silent = Phases::default();
+        silent.said(Timestamp::UNIX_EPOCH, "Retrieving image manifest x");
+        silent.put_out(Timestamp::UNIX_EPOCH, b"Counting objects: 1, done.");
+        assert_eq!(silent.fetched(), None, "a program's words");
     }
 
     /// The log of a build of two stages with kaniko v1.24.0, in short.

@@ -248,7 +248,7 @@ impl AddressError {
     /// The evidence, a line each.
     pub fn notes(&self) -> Vec<String> {
         let note = match self {
-            Self::Login | Self::Query => "it would be seen in the Pod, its log and the image's labels",
+            Self::Login | Self::Query => "whoever may read the Pod would see it",
             Self::ShortCommit { .. } => "the executor looks for all 40 digits: `object not found`",
             Self::Sha256 { .. } => "Kaniko's git library reads SHA-1 alone",
             Self::Ssh { .. } => "the path over HTTPS need not be the same on this server",
@@ -347,6 +347,10 @@ fn without_scheme(location: &str) -> Result<Location, AddressError> {
     }
     match location {
         "" => Err(AddressError::NoRepository { address: String::new() }),
+        // A path from the root of SSH's server.
+        _ if location.contains('@') && location.split('/').next().is_some_and(|host| host.ends_with(':')) => {
+            Err(AddressError::Ssh { address: String::new(), likely: None })
+        }
         _ if is_address(location) => fetched(PullMethod::Https, location, None),
         _ if location.starts_with(['/', '.', '~']) || !location.contains('/') => {
             Err(AddressError::Local { path: String::new() })
@@ -356,10 +360,10 @@ fn without_scheme(location: &str) -> Result<Location, AddressError> {
     }
 }
 
-/// `host[:port]/path`, which nobody logs in to here.
+/// `host[:port]/path`. Whatever is before an `@` may be a login, even behind a slash.
 fn fetched(method: PullMethod, repository: &str, translated: Option<Translated>) -> Result<Location, AddressError> {
     let authority = repository.split(['/', '?']).next().unwrap_or_default();
-    if authority.contains('@') {
+    if repository.contains('@') {
         return Err(AddressError::Login);
     }
     if repository.contains('?') {
@@ -598,7 +602,7 @@ mod tests {
             if let Ok(address) = Address::parse(&typed) {
                 let again = Address::parse(&address.to_string()).unwrap();
                 prop_assert_eq!(again.kaniko().sub_path, address.kaniko().sub_path);
-                prop_assert!(!address.url().contains('@') || typed.contains('@'));
+                prop_assert!(!address.url().contains('@'));
             }
         }
 

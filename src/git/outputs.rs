@@ -103,7 +103,19 @@ pub struct Named {
     pub reference: Option<String>,
 }
 
+/// References that an error names.
+const TOLD: usize = 8;
+
 impl References {
+    /// Names of branches and tags, a few of them.
+    pub fn names(&self) -> Vec<String> {
+        let names = self
+            .all
+            .keys()
+            .filter_map(|name| name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")));
+        names.take(TOLD).map(str::to_owned).collect()
+    }
+
     /// Reads `git ls-remote --symref`: `ID<tab>NAME`, `ref: BRANCH<tab>HEAD`, and `NAME^{}` for what a tag is of.
     /// Whatever else a server says is passed over.
     pub fn of_remote(output: &[u8]) -> Self {

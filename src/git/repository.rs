@@ -19,11 +19,11 @@ use crate::context::dockerignore::Rules;
 /// Bound on what looks at files on this machine alone.
 const LOCAL: Duration = Duration::from_secs(60);
 /// Bound on an answer from a server.
-const REMOTE: Duration = Duration::from_secs(15);
+pub const REMOTE: Duration = Duration::from_secs(15);
 /// Bound on each look at a whole history.
 const HISTORY: Duration = Duration::from_secs(60);
-/// References that an error names.
-const TOLD: usize = 8;
+/// What git says where there is no repository with a work tree.
+const NO_WORK_TREE: [&str; 3] = ["not a git repository", "must be run in a work tree", "cannot use bare repository"];
 
 /// A repository with a work tree.
 #[derive(Debug)]
@@ -101,9 +101,7 @@ impl Repository {
         let mut repository = Self { context, top: PathBuf::new(), prefix: vec![] };
         let top = match repository.git(&["rev-parse", "--show-toplevel"]).output()? {
             Ok(top) => line(top),
-            Err(ended) if ["not a git repository", "must be run in a work tree"].iter().any(|why| ended.said(why)) => {
-                return Ok(None);
-            }
+            Err(ended) if NO_WORK_TREE.iter().any(|why| ended.said(why)) => return Ok(None),
             Err(ended) => return Err(ended.error("rev-parse")),
         };
         let mut prefix = line(repository.ask(&["rev-parse", "--show-prefix"], vec![])?);
@@ -142,14 +140,13 @@ impl Repository {
         };
         match references.named(address) {
             Some(named) => Ok(Resolution { named, source, references }),
-            None => {
-                let names = references
-                    .all
-                    .keys()
-                    .filter_map(|name| name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")));
-                let known = names.take(TOLD).map(str::to_owned).collect();
-                Err(GitError::NotThere { address: Box::new(address.clone()), known })
-            }
+            None => match source {
+                Source::Remote => {
+                    Err(GitError::NotThere { address: Box::new(address.clone()), known: references.names() })
+                }
+                // What was fetched last is not all there may be.
+                Source::Local { why, .. } => Err(why),
+            },
         }
     }
 

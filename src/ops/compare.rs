@@ -21,7 +21,7 @@ use crate::context::{facts, locate};
 use crate::error::{Error, UsageError};
 use crate::event::Listener;
 use crate::executor::GitPlace;
-use crate::git::{Address, Contents, GitError, History, Repository, difference};
+use crate::git::{Address, Committed, Contents, GitError, History, REMOTE, Repository, difference, remote_refs};
 use crate::registry::Access;
 use crate::report::{self, LogForm, Progress, Style};
 use crate::request::{CompareRequest, ComparisonForm};
@@ -42,7 +42,8 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
     let preflight = Preflight::start(&cluster, true);
     let mut sent = SentContext::read(&request.pod.context)?;
     let dockerfile = dockerfile_within(&request, &sent)?;
-    let known = tokio::task::block_in_place(|| Known::of(&request, &sent, &dockerfile));
+    report::print_note("the directory is compared with the commit, and counted what a clone fetches");
+    let known = tokio::task::block_in_place(|| Known::of(&request, &sent, &dockerfile))?;
     tell(&known);
     let built = known.pinned.as_ref().unwrap_or(&known.address);
     let place = git_place(built, &dockerfile, request.secret.clone());
@@ -54,7 +55,7 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
         runs: vec![],
         content: known.content,
         history: known.history,
-        is_single_branch: request.pod.executor_flags.iter().any(|flag| flag == "--git=single-branch=true"),
+        is_single_branch: has_flag(&request, "--git=single-branch=true"),
         forecasts: vec![],
         unintended: unintended(&sent),
     };
@@ -76,12 +77,19 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
     };
     comparison.runs = builds.all().await?;
     comparison.forecasts = request.links.iter().map(|link| forecast(&comparison, link)).collect();
-    match request.form {
-        ComparisonForm::Text => report::write_stdout(report::comparison_text(&comparison, columns()).as_bytes()),
-        ComparisonForm::Json => {
-            report::write_stdout(format!("{:#}\n", report::comparison_json(&comparison)).as_bytes())
-        }
-        ComparisonForm::Html => report::write_stdout(report::comparison_page(&comparison)?.as_bytes()),
+    let printed = report::write_stdout(rendered(&comparison, request.form, columns())?.as_bytes());
+    for (file, form) in &request.saves {
+        let text = rendered(&comparison, *form, COLUMNS)?;
+        std::fs::write(file, text).map_err(|source| Error::Output { what: format!("`{}`", file.display()), source })?;
+    }
+    printed
+}
+
+fn rendered(comparison: &Comparison, form: ComparisonForm, columns: usize) -> Result<String, Error> {
+    match form {
+        ComparisonForm::Text => Ok(report::comparison_text(comparison, columns)),
+        ComparisonForm::Json => Ok(format!("{:#}\n", report::comparison_json(comparison))),
+        ComparisonForm::Html => report::comparison_page(comparison),
     }
 }
 
@@ -107,7 +115,9 @@ struct Known {
 }
 
 impl Known {
-    fn of(request: &CompareRequest, sent: &SentContext, dockerfile: &Path) -> Self {
+    /// # Errors
+    /// The server says that the address names nothing.
+    fn of(request: &CompareRequest, sent: &SentContext, dockerfile: &Path) -> Result<Self, UsageError> {
         let unknown = |address: Address, why: String| Self {
             address,
             pinned: None,
@@ -116,13 +126,20 @@ impl Known {
         };
         let repository = match Repository::find(&request.directory) {
             Ok(Some(repository)) => repository,
-            Ok(None) => return unknown(request.git.clone(), "the directory is in no git repository".to_owned()),
-            Err(error) => return unknown(request.git.clone(), error.to_string()),
+            Ok(None) => {
+                let why = "the directory is in no git repository".to_owned();
+                return Ok(Self { pinned: on_server(&request.git)?, ..unknown(request.git.clone(), why) });
+            }
+            Err(error) => return Ok(unknown(request.git.clone(), told(&error))),
         };
         let address = within(&request.git, repository.prefix());
-        match Self::in_repository(&repository, &address, sent, dockerfile) {
-            Ok(known) => known,
-            Err(why) => unknown(address, why),
+        let clones_submodules = has_flag(request, "--git=recurse-submodules=true");
+        match Self::in_repository(&repository, &address, sent, dockerfile, clones_submodules) {
+            Ok(known) => Ok(known),
+            Err(GitError::NotThere { address, known }) => {
+                Err(UsageError::NotInRepository { address: address.to_string(), known })
+            }
+            Err(error) => Ok(unknown(address, told(&error))),
         }
     }
 
@@ -131,23 +148,46 @@ impl Known {
         address: &Address,
         sent: &SentContext,
         dockerfile: &Path,
-    ) -> Result<Self, String> {
-        let told = |error: GitError| error.to_string();
-        let found = repository.commit_of(address).map_err(told)?;
+        clones_submodules: bool,
+    ) -> Result<Self, GitError> {
+        let found = repository.commit_of(address)?;
         let commit = found.named.commit;
         let pinned = found.named.reference.as_ref().map(|reference| address.pinned(reference, commit));
         let history = repository.history(&found).ok();
-        let content = match repository.committed(commit, address, dockerfile).map_err(told)? {
+        let content = match repository.committed(commit, address, dockerfile)? {
             None => Content::Unknown(format!("commit {commit} is not in the local repository: `git fetch` gets it")),
             Some(there) => {
-                let contents = Contents::new(repository, sent.files()).map_err(told)?;
-                let here = repository.here().map_err(told)?;
-                let found = difference(sent.listing(), &here, &there, &contents);
-                Content::Known(found.map_err(|error| error.to_string())?)
+                let there = Committed { submodules: clones_submodules, ..there };
+                let contents = Contents::new(repository, sent.files())?;
+                let here = repository.here()?;
+                match difference(sent.listing(), &here, &there, &contents) {
+                    Ok(found) => Content::Known(found),
+                    Err(error) => Content::Unknown(Error::from(error).one_line()),
+                }
             }
         };
         Ok(Self { address: address.clone(), pinned, content, history })
     }
+}
+
+fn has_flag(request: &CompareRequest, wanted: &str) -> bool {
+    request.pod.executor_flags.iter().any(|flag| flag == wanted)
+}
+
+fn told(error: &GitError) -> String {
+    std::iter::once(error.to_string()).chain(error.notes()).collect::<Vec<_>>().join(": ")
+}
+
+/// The commit that the server says an address names; none if it does not answer.
+///
+/// # Errors
+/// It says that the address names nothing.
+fn on_server(address: &Address) -> Result<Option<Address>, UsageError> {
+    let Ok(references) = remote_refs(&address.url(), REMOTE) else { return Ok(None) };
+    let found = references
+        .named(address)
+        .ok_or_else(|| UsageError::NotInRepository { address: address.to_string(), known: references.names() })?;
+    Ok(found.reference.map(|reference| address.pinned(&reference, found.commit)))
 }
 
 /// A directory of the repository is the context there, too, unless the address says otherwise.

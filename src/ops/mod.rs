@@ -5,7 +5,9 @@ mod access;
 #[expect(clippy::disallowed_methods, reason = "edge: writes --metadata-file")]
 mod build;
 mod check;
+#[expect(clippy::disallowed_methods, reason = "edge: writes the comparison")]
 mod compare;
+mod completions;
 #[expect(clippy::disallowed_methods, reason = "edge: reads a log")]
 mod explain;
 mod fidelity;
@@ -28,6 +30,7 @@ mod why;
 pub use build::build;
 pub use check::check;
 pub use compare::compare;
+pub use completions::completions;
 pub use explain::explain;
 pub use list::list;
 pub use manifest::{ManifestForm, manifest};

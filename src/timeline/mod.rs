@@ -97,6 +97,8 @@ pub struct Timeline {
     pub spans: Vec<Span>,
     /// Bytes of the context on the wire, if it was uploaded.
     pub sent: Option<u64>,
+    /// How long bytes of the context travelled, while work on them went on; none if nobody told.
+    pub sending: Option<Duration>,
     /// How far the node's clock is ahead of ours, in seconds, as far as lines of its log tell.
     pub clock_ahead: Option<f64>,
 }

@@ -61,7 +61,13 @@ impl Recorder {
                 self.sent = Some(*sent);
                 self.mark(at, Phase::Start);
             }
-            Event::Log { time: Some(time), said, .. } => self.line(at, *time, said.as_deref()),
+            Event::Log { time: Some(time), said, line } => {
+                self.line(at, *time);
+                match said {
+                    Some(said) => self.executor.said(*time, said),
+                    None => self.executor.put_out(*time, line),
+                }
+            }
             Event::Built { .. } => self.built = Some(at),
             _ => {}
         }
@@ -76,14 +82,11 @@ impl Recorder {
         self.marks.push((at, phase));
     }
 
-    fn line(&mut self, at: Duration, time: Timestamp, said: Option<&str>) {
+    fn line(&mut self, at: Duration, time: Timestamp) {
         let delay = i128::try_from(at.as_nanos()).unwrap_or(i128::MAX) - time.as_nanosecond();
         let log = self.log.get_or_insert(LogTimes { first: time, last: time, least: delay });
         log.least = log.least.min(delay);
         log.last = log.last.max(time);
-        if let Some(said) = said {
-            self.executor.said(time, said);
-        }
     }
 
     /// What it went into; `wall` is what our clock shows when the build began.
@@ -105,7 +108,14 @@ impl Recorder {
             let seconds = (-log.least - wall.as_nanosecond()) as f64 / 1e9;
             (seconds * 1000.0).round() / 1000.0
         };
-        Timeline { spans: spans(begins, end), sent: self.sent, clock_ahead: self.log.map(ahead) }
+        let mut timeline =
+            Timeline { spans: spans(begins, end), sent: self.sent, sending: None, clock_ahead: self.log.map(ahead) };
+        // An upload packs while it sends.
+        timeline.sending = match self.sent {
+            Some(_) => Some(timeline.of(Phase::Context)),
+            None => self.executor.fetched(),
+        };
+        timeline
     }
 
     /// Images are pulled once the pod has its node.

@@ -1,9 +1,12 @@
 //! `compare`: the same image from a directory and from a git context, with the real executor and a real git server.
 
 use std::path::Path;
-use std::process::Command;
+use std::process;
 
+use clap::Parser;
 use k8s_openapi::api::core::v1::Secret;
+use kaniko_local::cli::{Cli, Command};
+use kaniko_local::request::CompareRequest;
 use serde_json::{Value, json};
 
 use crate::process::assert_transcript;
@@ -26,7 +29,7 @@ fn project(base: &str) -> (Tree, Tree) {
 
 fn git(directory: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
-    let git = Command::new("git").arg("-C").arg(directory).args(identity).args(arguments).status();
+    let git = process::Command::new("git").arg("-C").arg(directory).args(identity).args(arguments).status();
     assert!(git.unwrap().success(), "git {arguments:?}");
 }
 
@@ -62,7 +65,10 @@ fn an_uncommitted_change_is_told_before_and_is_in_one_image_of_both() {
     let namespace = Namespace::new();
     let url = format!("http://{}/app.git", server.address);
 
-    let finished = compare(&namespace, &project, &url).arg("-ojson").run();
+    let saved = Tree::new();
+    let save = |name: &str| format!("--save={}", saved.path().join(name).display());
+    let saves = [save("compared.txt"), save("compared.html")];
+    let finished = compare(&namespace, &project, &url).args(&["-ojson", &saves[0], &saves[1]]).run();
     let document = document(&finished);
     assert!(finished.stderr.contains("the contexts differ, so the images will"), "{}", finished.stderr);
     assert_eq!(document["content"]["same"], false);
@@ -91,6 +97,10 @@ fn an_uncommitted_change_is_told_before_and_is_in_one_image_of_both() {
         assert!(seconds(&run["clock_ahead"]).abs() < 0.1, "{run}");
     }
     assert!(seconds(&document["sides"]["git"]["moved"]) > 0.0);
+    let [text, page] =
+        ["compared.txt", "compared.html"].map(|name| std::fs::read_to_string(saved.path().join(name)).unwrap());
+    let verdict = document["verdict"].as_str().unwrap();
+    assert!(text.contains(verdict) && page.contains(verdict), "{text}");
     assert!(seconds(&document["difference"]["explained"]) >= 0.95, "{}", document["difference"]);
 }
 
@@ -126,14 +136,15 @@ fn a_private_repository_is_read_with_a_secret_and_the_directory_of_the_context_i
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
-fn a_branch_that_is_not_there_ends_it_with_the_executors_word() {
+fn a_branch_that_is_not_there_ends_it_before_a_pod_exists() {
     let (project, served) = project("scratch");
     let server = GitServer::start(served.path(), None);
     let namespace = Namespace::new();
     let finished = compare(&namespace, &project, &format!("http://{}/app.git#gone", server.address)).run();
-    assert_eq!(finished.code, Some(1), "{}", finished.transcript());
-    assert!(finished.stderr.contains("reference not found"), "{}", finished.stderr);
-    namespace.assert_empty_soon();
+    assert_eq!(finished.code, Some(2), "{}", finished.transcript());
+    assert!(finished.stderr.contains("#gone` names no branch, tag or commit that is there"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("there are: `ma"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("build 1 of"), "{}", finished.stderr);
 }
 
 /// The page in a real browser: it is drawn, and the numbers are in it.
@@ -150,7 +161,7 @@ fn the_page_shows_the_numbers_in_a_browser() {
     let page = project.write("compared.html", &finished.stdout);
     let picture = project.path().join("compared.png");
     let browser = |arguments: &[&str]| {
-        let output = Command::new("chromium")
+        let output = process::Command::new("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,1400"])
             .arg(format!("--user-data-dir={}", project.path().join("profile").display()))
             .args(arguments)
@@ -224,10 +235,26 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     assert_transcript!("compare_login", refused(&["--git=https://u:secret@git.example.com/app.git"]));
     assert_transcript!("compare_short_commit", refused(&["--git=https://git.example.com/app.git#1234abc"]));
     assert_transcript!("compare_stdin", refused(&["-", "--git=https://git.example.com/app.git"]));
+    assert_transcript!("compare_save", refused(&["--git=https://git.example.com/app.git", "--save=a.pdf"]));
     assert_transcript!("compare_link", refused(&["--git=https://git.example.com/app.git", "--model=fast"]));
 }
 
 #[test]
 fn help_of_compare() {
     assert_transcript!("help_compare", Tool::new(&["compare", "--help"]).run());
+}
+
+#[test]
+fn the_commands_of_the_documentation_are_ones_that_the_tool_takes() {
+    let documents =
+        [include_str!("../../docs/compare.md"), &Tool::new(&["compare", "--help"]).run().stdout().to_owned()];
+    let lines = documents.iter().flat_map(|document| document.lines());
+    let commands: Vec<&str> = lines.filter(|line| line.contains("kaniko-local compare --git")).collect();
+    assert!(commands.len() >= 11, "{commands:?}");
+    for command in commands {
+        let words = command.trim_start_matches(['$', ' ']).split_whitespace();
+        let Command::Compare(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("{command}") };
+        let request = CompareRequest::new(arguments, |_| None).unwrap_or_else(|error| panic!("{command}: {error}"));
+        assert!(request.runs > 0, "{command}");
+    }
 }

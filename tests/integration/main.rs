@@ -11,6 +11,7 @@ mod archive;
 mod asked;
 mod cluster;
 mod compare;
+mod completions;
 mod cuts;
 mod differential;
 mod dockerfile;
