@@ -449,11 +449,12 @@ pub struct ExplainArgs {
 
 const COMPARE_NOTES: &str = "\
 Examples:
-  kaniko-local compare --git https://git.example.com/team/app.git#main -t registry.example.com/app:try
-  kaniko-local compare --git http://git.ci:8080/app.git#dev:services/api services/api --no-push
-  kaniko-local compare --git https://git.example.com/team/app.git --git-secret git-login -t r/app --runs 5
-  kaniko-local compare --git https://git.example.com/team/app.git -t r/app --model 20mbit,40ms
-  kaniko-local compare --git https://git.example.com/team/app.git -t r/app --save app.html --save app.json
+  kaniko-local compare --git https://git.example.com/app.git#main -t r/app:try
+  kaniko-local compare --git http://git.ci/app.git#dev:api api --no-push
+  kaniko-local compare --git https://git.ci/app.git --git-secret login -t r/app
+  kaniko-local compare --git https://git.ci/app.git -t r/app --runs 5 --warm-up
+  kaniko-local compare --git https://git.ci/app.git -t r/app --model 20mbit,40ms
+  kaniko-local compare --git https://git.ci/app.git -t r/app --save app.html
 
 Both pods are the same in everything but the context. Builds take turns, the local directory comes
 last. Before them it is told what differs in content: what git does not have is not in its image.

@@ -23,7 +23,7 @@ use crate::event::Listener;
 use crate::executor::GitPlace;
 use crate::git::{Address, Committed, Contents, GitError, History, REMOTE, Repository, difference, remote_refs};
 use crate::registry::Access;
-use crate::report::{self, LogForm, Progress, Style};
+use crate::report::{self, LogForm, Progress, Style, Ticker};
 use crate::request::{CompareRequest, ComparisonForm};
 use crate::words;
 
@@ -288,7 +288,10 @@ impl Builds<'_> {
             kubectl: self.kubectl,
             listener: timing.clone(),
         };
-        let (mut session, result) = run.follow(ways, signals).await?;
+        let ticker = Ticker::start(side.title());
+        let followed = run.follow(ways, signals).await;
+        drop(ticker);
+        let (mut session, result) = followed?;
         progress.finish(result.is_err());
         timing.pulled(session.pulls().await);
         clean_up(&mut session, signals, self.kubectl).await;

@@ -14,6 +14,9 @@ use crate::words;
 /// Time between two lines about the same upload.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// Time between two pictures of a line that is redrawn.
+const TICK: Duration = Duration::from_millis(120);
+
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -49,6 +52,26 @@ struct State {
     line: Option<Instant>,
     /// What a quiet build would show if it failed.
     held: Vec<Vec<u8>>,
+}
+
+/// A line with the time that goes by, until it is dropped; nothing where there is no terminal.
+pub struct Ticker(ProgressBar);
+
+impl Ticker {
+    /// Begins, with what is waited for.
+    pub fn start(what: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
+        bar.enable_steady_tick(TICK);
+        bar.set_message(sanitise(what.as_bytes()));
+        Self(bar)
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// Lines that a quiet build keeps for the case that it fails.
@@ -173,7 +196,7 @@ impl State {
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(style("{spinner} {elapsed} waiting for {wide_msg}"));
-            bar.enable_steady_tick(Duration::from_millis(120));
+            bar.enable_steady_tick(TICK);
             bar
         });
         bar.set_message(sanitise(what.as_bytes()).replace('\n', " "));
