@@ -15,6 +15,48 @@ pub enum Family {
     Chainguard,
 }
 
+/// What an executor does with a Dockerfile that others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It passes over flags that it does not know, and does not fail at them.
+    PassesOverFlags,
+    /// It takes texts of the Dockerfile, in `COPY <<EOF` and in `RUN <<EOF`.
+    TakesHeredocs,
+    /// `RUN --mount` mounts what it says.
+    MountsInRun,
+    /// It skips stages that the image is not made of, unasked.
+    SkipsUnusedStages,
+    /// It copies nothing over its own program, and leaves its own directory where it is.
+    SparesItself,
+    /// It passes over FIFOs and sockets.
+    SparesSpecialFiles,
+}
+
+/// The executors, each with its ways: kaniko v1.24.0, osscontainertools/kaniko v1.28.3, and chainguard-dev/kaniko, of which
+/// no difference to upstream is known. A new one is a row.
+const EXECUTORS: [(Family, &[Way]); 3] = [
+    (Family::Upstream, &[]),
+    (
+        Family::Fork,
+        &[
+            Way::PassesOverFlags,
+            Way::TakesHeredocs,
+            Way::MountsInRun,
+            Way::SkipsUnusedStages,
+            Way::SparesItself,
+            Way::SparesSpecialFiles,
+        ],
+    ),
+    (Family::Chainguard, &[]),
+];
+
+impl Family {
+    /// Whether its executor has this way.
+    pub fn has(self, way: Way) -> bool {
+        EXECUTORS.iter().any(|(family, ways)| *family == self && ways.contains(&way))
+    }
+}
+
 /// What else is in the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Flavour {

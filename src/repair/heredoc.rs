@@ -10,11 +10,10 @@ use super::scopes::Here;
 use super::{INLINE, Plan, Project};
 use crate::context::listing::Entry;
 use crate::dockerfile::{Arguments, Command, Copy, CopyOption, InlineFile, Source, Step, Word};
-use crate::executor::image::Family;
+use crate::executor::image::Way;
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
-    // The fork has them.
-    if project.build.image.family == Family::Fork {
+    if project.build.image.family.has(Way::TakesHeredocs) {
         return;
     }
     project.walk(|_, step, here| {

@@ -16,7 +16,7 @@ use super::{INLINE, Plan, Project};
 use crate::context::listing::Entry;
 use crate::dockerfile::{Arguments, Command, Heredoc, Instruction, Word, heredoc_mark};
 use crate::executor::CONTEXT_VOLUME;
-use crate::executor::image::Family;
+use crate::executor::image::Way;
 
 /// Longer lines no builder reads (BuildKit `parser/parser.go`: `bufio.MaxScanTokenSize`).
 const LINE: usize = 60_000;
@@ -25,8 +25,7 @@ const LINE: usize = 60_000;
 const OWN_NAME: [&str; 5] = ["$0", "${0", "BASH_SOURCE", "__file__", "argv"];
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
-    // The fork runs them.
-    if project.build.image.family == Family::Fork {
+    if project.build.image.family.has(Way::TakesHeredocs) {
         return;
     }
     project.walk(|_, step, here| {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::{Plan, Project};
 use crate::dockerfile::{Arguments, Stage};
-use crate::executor::image::Family;
+use crate::executor::image::{Family, Way};
 use crate::executor::resolve::used_stages;
 
 const FLAG: &str = "--skip-unused-stages";
@@ -36,11 +36,11 @@ fn all_but(built: Option<BTreeSet<usize>>, project: &Project) -> BTreeSet<usize>
 /// Gives the stages that the executor passes over.
 pub(super) fn repair(project: &Project, plan: &mut Plan) -> BTreeSet<usize> {
     match project.build.image.family {
-        Family::Fork => return all_but(needed(project), project),
+        family if family.has(Way::SkipsUnusedStages) => return all_but(needed(project), project),
         _ if project.flags.is_on("skip-unused-stages") => return all_but(used(project), project),
         // Of others nobody knows.
         Family::Chainguard => return BTreeSet::new(),
-        Family::Upstream => {}
+        Family::Upstream | Family::Fork => {}
     }
     let skipped = all_but(needed(project), project);
     let is_left = |index: &usize| !skipped.contains(index);

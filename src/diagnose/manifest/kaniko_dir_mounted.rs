@@ -4,7 +4,7 @@ use super::super::{Finding, Severity};
 use super::container::Running;
 use super::volumes::mounted;
 use crate::code::Code;
-use crate::executor::image::{Family, Version};
+use crate::executor::image::{Version, Way};
 use crate::gopath;
 
 const DEFAULT: &[u8] = b"/kaniko";
@@ -14,7 +14,7 @@ const FIRST: Version = Version(1, 8, 1);
 /// kaniko-executor C-K4 (kaniko#3281, #2219): v1.24.0 `checkKanikoDir` copies `/kaniko` and removes it.
 pub(super) fn find(running: &Running) -> Option<Finding> {
     let container = running.container;
-    if running.image.family == Family::Fork
+    if running.image.family.has(Way::SparesItself)
         || running.image.version.is_some_and(|version| version < FIRST)
         || !container.holds_executor()
     {

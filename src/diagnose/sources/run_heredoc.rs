@@ -5,11 +5,11 @@ use super::Project;
 use crate::code::Code;
 use crate::diagnose::{Finding, Severity};
 use crate::dockerfile::{Command, Stages};
-use crate::executor::image::Family;
+use crate::executor::image::Way;
 
 /// For executors that do not know them.
 pub(super) fn find(project: &Project, stages: &Stages) -> Vec<Finding> {
-    if project.family == Family::Fork {
+    if project.family.has(Way::TakesHeredocs) {
         return vec![];
     }
     let steps = project.steps(stages);

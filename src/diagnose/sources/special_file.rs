@@ -6,7 +6,7 @@ use super::{Project, ignore_help, shown};
 use crate::code::Code;
 use crate::diagnose::{Finding, Severity};
 use crate::executor::files::Kind;
-use crate::executor::image::Family;
+use crate::executor::image::Way;
 use crate::executor::resolve::Copied;
 
 /// The first one of an instruction: it comes to no other.
@@ -28,7 +28,7 @@ pub(super) fn find(project: &Project, copied: &Copied) -> Option<Finding> {
     Some(Finding {
         code: Code::ContextSpecialFile,
         // A later fork passes over them.
-        severity: if project.family == Family::Fork { Severity::Warning } else { Severity::Error },
+        severity: if project.family.has(Way::SparesSpecialFiles) { Severity::Warning } else { Severity::Error },
         message,
         spans: vec![project.span(&copied.span)],
         notes: why.into_iter().collect(),
