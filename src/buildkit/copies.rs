@@ -51,7 +51,7 @@ pub(super) fn copy(from: &RootFs, to: &mut RootFs, request: &Request, contents: 
     };
     for source in sources {
         let (archive, members) = match found(from, &source, request, contents)? {
-            (_, Found::File) => {
+            (_, Found::File | Found::Hollow(_)) => {
                 copy_one(from, &source, to, request)?;
                 continue;
             }

@@ -34,11 +34,24 @@ struct Unpacking<'a> {
 }
 
 /// Why a path leads nowhere.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nowhere {
     NoEntry,
     /// Something is in the way.
     Blocked,
+    /// There are too many symlinks in it.
+    Circle,
+}
+
+impl Nowhere {
+    /// In the kernel's words.
+    fn words(self) -> &'static str {
+        match self {
+            Self::NoEntry => "no such file or directory",
+            Self::Blocked => "not a directory",
+            Self::Circle => "too many levels of symbolic links",
+        }
+    }
 }
 
 impl Unpacking<'_> {
@@ -62,7 +75,7 @@ impl Unpacking<'_> {
                     self.to.remove(&there);
                 }
             }
-            Err(Nowhere::NoEntry | Nowhere::Blocked) => {}
+            Err(_) => {}
         }
         let place = self.place(&path)?;
         let owner = self.request.owner.unwrap_or(member.owner);
@@ -114,7 +127,7 @@ impl Unpacking<'_> {
                 Some(Kind::Symlink(target)) if follow || !ahead.is_empty() => {
                     links += 1;
                     if links > LINKS {
-                        return Err(Nowhere::Blocked);
+                        return Err(Nowhere::Circle);
                     }
                     if gopath::is_absolute(target) {
                         here = self.root.to_vec();
@@ -132,12 +145,14 @@ impl Unpacking<'_> {
         if path == b"/" {
             return Ok(self.root.to_vec());
         }
-        match self.find(&gopath::parent(path), true) {
+        let why = match self.find(&gopath::parent(path), true) {
             Ok(directory) if self.to.is_directory(&directory) => {
-                Ok(gopath::join(&[&directory, gopath::file_name(path)]))
+                return Ok(gopath::join(&[&directory, gopath::file_name(path)]));
             }
-            _ => Err(Stop::Failed(format!("open {}: not a directory", String::from_utf8_lossy(path)))),
-        }
+            Ok(_) => Nowhere::Blocked,
+            Err(why) => why,
+        };
+        Err(Stop::Failed(format!("open {}: {}", String::from_utf8_lossy(path), why.words())))
     }
 
     /// What is made on the way is root's, whatever is asked for.
@@ -152,7 +167,12 @@ impl Unpacking<'_> {
                     let mode = self.to.inherited(&place, DIRECTORY_MODE);
                     self.to.put(place, Node { mode, ..Node::directory(self.request.by) });
                 }
-                _ => return Err(Stop::Failed(format!("mkdir {}: not a directory", String::from_utf8_lossy(&here)))),
+                found => {
+                    // A symlink that leads to nothing is in the way, too.
+                    let why = found.err().filter(|why| *why == Nowhere::Circle).unwrap_or(Nowhere::Blocked);
+                    let path = String::from_utf8_lossy(&here);
+                    return Err(Stop::Failed(format!("mkdir {path}: {}", why.words())));
+                }
             }
         }
         Ok(())
@@ -250,5 +270,12 @@ mod tests {
     fn what_is_in_a_file_cannot_be() {
         assert!(matches!(unpacked(&[], &["f", "f/g"], None), Err(Stop::Failed(_))));
         assert!(matches!(unpacked(&[], &["l -> gone", "l/g/h"], None), Err(Stop::Failed(_))));
+        for (members, why) in [
+            (&["l -> gone", "l/g"][..], "open /l/g: no such file or directory"),
+            (&["l -> l", "l/g"], "open /l/g: too many levels of symbolic links"),
+            (&["f", "l -> f", "l/g"], "open /l/g: not a directory"),
+        ] {
+            assert_eq!(unpacked(&[], members, None), Err(Stop::Failed(why.to_owned())));
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::listing::{Entry, Kind as Sent, Listing};
 use crate::executor::files::{Attributes, Kind, PodFiles, START};
 use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace, MOUNTED_DIRECTORIES, MOUNTED_FILES};
 use crate::gopath;
-use crate::members::Members;
+use crate::members::Found;
 use crate::rootfs::DIRECTORY_MODE;
 
 /// What is in the pod, by path; and the names in its directories.
@@ -22,8 +22,8 @@ pub struct AsSent<'a> {
 pub trait Inside {
     /// The first bytes of a file, as many as are wanted.
     fn start(&self, file: &[u8], bytes: usize) -> Option<Vec<u8>>;
-    /// The members of an archive.
-    fn members(&self, archive: &[u8]) -> Option<Members>;
+    /// What a file is to `ADD`.
+    fn found(&self, file: &[u8]) -> Found;
 }
 
 /// Files larger than this are not looked into.
@@ -105,8 +105,8 @@ impl PodFiles for AsSent<'_> {
         self.inside?.start(file, START)
     }
 
-    fn members(&self, archive: &[u8]) -> Option<Members> {
-        self.inside?.members(archive)
+    fn found(&self, file: &[u8]) -> Found {
+        self.inside.map_or(Found::Unknown, |inside| inside.found(file))
     }
 
     /// Everything is sent as root's.

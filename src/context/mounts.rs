@@ -13,7 +13,7 @@ use super::unpack;
 use crate::error::UsageError;
 use crate::executor::files::{Kind, Mount, PodFiles, START, local};
 use crate::gopath;
-use crate::members::Members;
+use crate::members::{Budget, Found};
 
 /// Whether all of it is on this disk.
 ///
@@ -42,6 +42,8 @@ pub struct Mounts<'a> {
     mounts: &'a [Mount],
     /// Those of the image, and all above a mount.
     directories: BTreeSet<Vec<u8>>,
+    /// For looking into archives.
+    budget: Budget,
 }
 
 impl<'a> Mounts<'a> {
@@ -55,12 +57,12 @@ impl<'a> Mounts<'a> {
                 directories.insert(above.clone());
             }
         }
-        Self { mounts, directories }
+        Self { mounts, directories, budget: Budget::default() }
     }
 
     /// The mounts and nothing else: for a directory that is looked at for itself.
     pub fn alone(mounts: &'a [Mount]) -> Self {
-        Self { mounts, directories: BTreeSet::new() }
+        Self { mounts, directories: BTreeSet::new(), budget: Budget::default() }
     }
 
     fn open(&self, file: &[u8]) -> Option<fs::File> {
@@ -116,7 +118,7 @@ impl PodFiles for Mounts<'_> {
         Some(start)
     }
 
-    fn members(&self, archive: &[u8]) -> Option<Members> {
-        unpack::members(&self.open(archive)?)
+    fn found(&self, file: &[u8]) -> Found {
+        self.open(file).map_or(Found::Unknown, |file| unpack::found(&file, &self.budget))
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -15,7 +16,7 @@ use super::listing::{Content, Entry, Kind};
 use super::tarball::RECORD;
 use crate::executor::archive::{Held, held};
 use crate::executor::files::START;
-use crate::members::{self, Found, Members};
+use crate::members::{self, Budget, Found, Hollow};
 use crate::repair::{Compressed, Compression, Contents};
 
 /// Memory for what `xz -9` makes, twice.
@@ -47,20 +48,12 @@ impl Contents for Files<'_> {
     }
 }
 
-/// What a file is to Docker's `ADD`, its members with it.
-pub fn found(file: &File) -> Found {
-    look(file).unwrap_or(Found::Unknown)
+/// What a file is to `ADD`, the members of an archive with it, as far as there is budget to read them.
+pub fn found(file: &File, budget: &Budget) -> Found {
+    look(file, budget).unwrap_or(Found::Unknown)
 }
 
-/// What an executor finds in an archive that it can read: what is compressed twice is none.
-pub fn members(file: &File) -> Option<Members> {
-    match look(file).ok()? {
-        Found::Archive(members) => members,
-        Found::File | Found::Unknown => None,
-    }
-}
-
-fn look(file: &File) -> io::Result<Found> {
+fn look(file: &File, budget: &Budget) -> io::Result<Found> {
     let from_start = |mut file: &File| file.rewind();
     let mut start = Vec::new();
     from_start(file)?;
@@ -69,25 +62,40 @@ fn look(file: &File) -> io::Result<Found> {
     let Some((_, by)) = MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) else {
         return Ok(match held(&start) {
             Held::Nothing => Found::File,
-            _ => Found::Archive(members::of_file(BufReader::new(file))),
+            _ => Found::Archive(members::of_file(BufReader::new(file), budget)),
         });
     };
     let holds_archive = holds_archive(Box::new(file), *by);
     from_start(file)?;
+    let decoded = decoder(Box::new(file), *by);
     Ok(match holds_archive {
         None => Found::Unknown,
-        Some(false) => Found::File,
-        Some(true) => {
-            let decoded = decoder(Box::new(file), *by).ok_or(io::ErrorKind::Unsupported)?;
-            Found::Archive(calm(|| Ok(members::of_stream(decoded)))?)
-        }
+        Some(false) => Found::Hollow(hollow(decoded)),
+        Some(true) => Found::Archive(calm(|| Ok(members::of_stream(decoded, budget)))?),
     })
+}
+
+/// What is there in the place of an archive.
+fn hollow(decoded: impl Read) -> Hollow {
+    let mut start = Vec::new();
+    let ended = calm(|| decoded.take(2 * RECORD as u64).read_to_end(&mut start));
+    let (first, second) = start.split_at(start.len().min(RECORD));
+    let are_zeros = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
+    match ended {
+        _ if first.len() == RECORD && !are_zeros(first) => Hollow::NoHeader,
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Hollow::Broken,
+        Err(_) => Hollow::Short,
+        Ok(_) if start.is_empty() || start.len() == RECORD => Hollow::Empty,
+        Ok(_) if start.len() < 2 * RECORD => Hollow::Short,
+        Ok(_) if are_zeros(second) => Hollow::Empty,
+        Ok(_) => Hollow::NoHeader,
+    }
 }
 
 /// Whether moby finds an archive in it (BuildKit v0.34.2 `solver/llbsolver/file/unpack.go` `isArchivePath`: the first
 /// header can be read); none if that is not known.
 fn holds_archive(source: Box<dyn Read + '_>, by: Compression) -> Option<bool> {
-    let decoded = decoder(source, by)?;
+    let decoded = decoder(source, by);
     let mut counted = Counted { inner: decoded.take(HEAD), count: 0 };
     let first = calm(|| {
         let mut archive = tar::Archive::new(&mut counted);
@@ -106,7 +114,7 @@ fn holds_archive(source: Box<dyn Read + '_>, by: Compression) -> Option<bool> {
 /// It cannot be read or is broken, it is too long, or it cannot be written.
 pub fn decode(files: Files<'_>, entry: &Entry, by: Compression, mut out: &File) -> io::Result<(u64, u64)> {
     let source = open(files, entry).ok_or(io::ErrorKind::NotFound)?;
-    let decoded = decoder(source, by).ok_or(io::ErrorKind::Unsupported)?;
+    let decoded = decoder(source, by);
     let start = out.seek(SeekFrom::End(0))?;
     let mut size = 0;
     let ended = calm(|| copy(decoded.take(LIMIT + 1), out, &mut size));
@@ -165,14 +173,14 @@ fn open<'a>(files: Files<'a>, entry: &'a Entry) -> Option<Box<dyn Read + 'a>> {
     })
 }
 
-fn decoder<'a>(source: Box<dyn Read + 'a>, by: Compression) -> Option<Box<dyn Read + 'a>> {
+fn decoder<'a>(source: Box<dyn Read + 'a>, by: Compression) -> Box<dyn Read + 'a> {
     let source = BufReader::with_capacity(1 << 16, source);
-    Some(match by {
+    match by {
         Compression::Gzip => Box::new(MultiGzDecoder::new(source)),
+        Compression::Bzip2 => Box::new(MultiBzDecoder::new(source)),
         Compression::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
         Compression::Zstd => Box::new(Frames::new(source)),
-        Compression::Bzip2 => return None,
-    })
+    }
 }
 
 /// A part of a file that others read, too.
@@ -325,8 +333,9 @@ mod tests {
         Ok(all)
     }
 
-    const PROGRAMS: [(&str, &[&str], Compression); 4] = [
+    const PROGRAMS: [(&str, &[&str], Compression); 5] = [
         ("gzip", &["-c"], Compression::Gzip),
+        ("bzip2", &["-c"], Compression::Bzip2),
         ("xz", &["-c", "-9"], Compression::Xz),
         ("xz", &["-c", "--block-size=65536", "--check=sha256"], Compression::Xz),
         ("zstd", &["-c", "-19", "--long=27"], Compression::Zstd),
@@ -348,7 +357,38 @@ mod tests {
             compressed(b"\x1f\x8b\x08 and no more"),
             Some(Compressed { by: Compression::Gzip, holds_archive: Some(false) })
         );
-        assert_eq!(compressed(b"BZh9"), Some(Compressed { by: Compression::Bzip2, holds_archive: None }));
+    }
+
+    #[test]
+    fn what_is_in_the_place_of_an_archive_is_told_apart() {
+        let found = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            super::found(&file, &Budget::default())
+        };
+        for (program, arguments, _) in PROGRAMS {
+            for (bytes, expected) in [
+                (&b""[..], Hollow::Empty),
+                (b"text", Hollow::Short),
+                (&[0; 511], Hollow::Short),
+                (&[0; 512], Hollow::Empty),
+                (&[0; 2048], Hollow::Empty),
+                (&b"text ".repeat(200), Hollow::NoHeader),
+                (&[&[0; 512][..], &[1; 512]].concat(), Hollow::NoHeader),
+            ] {
+                let is = found(&piped(program, arguments, bytes));
+                assert_eq!(is, Found::Hollow(expected), "{program}, {} bytes", bytes.len());
+            }
+            let twice = piped(program, arguments, &piped("gzip", &["-c"], &[7; 200_000]));
+            assert!(matches!(found(&twice), Found::Hollow(Hollow::Short | Hollow::NoHeader)));
+            let Found::Archive(Some(members)) = found(&piped(program, arguments, &archive())) else {
+                panic!("{program}");
+            };
+            assert_eq!(members.len(), 1, "{program}");
+        }
+        assert_eq!(found(b"\x1f\x8b\x08"), Found::Hollow(Hollow::Short));
+        assert_eq!(found(b"BZh9 and no more of it"), Found::Hollow(Hollow::Broken));
+        assert_eq!(found(b"text"), Found::File);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::gopath;
-use crate::members::Members;
+use crate::members;
 use crate::rootfs::{DIRECTORY_MODE, Owner, SETGID};
 
 /// What is at a path.
@@ -45,9 +45,9 @@ pub trait PodFiles {
         content.truncate(START);
         Some(content)
     }
-    /// The members of an archive; none if nobody knows them.
-    fn members(&self, _archive: &[u8]) -> Option<Members> {
-        None
+    /// What a regular file is to `ADD`.
+    fn found(&self, _file: &[u8]) -> members::Found {
+        members::Found::Unknown
     }
     /// The mode and the owner of what is at `path`. As this tool sends things they are root's.
     fn attributes(&self, path: &[u8]) -> Attributes {
@@ -339,11 +339,11 @@ impl<'a> Pod<'a> {
         }
     }
 
-    /// The members of an archive that was found; none if nobody knows them.
-    pub fn members(&self, archive: &[u8]) -> Option<Members> {
-        match self.origin(archive) {
-            Origin::File(file) => self.files.members(&file),
-            Origin::Member(..) | Origin::Unknown => None,
+    /// What a regular file that was found is to `ADD`.
+    pub fn held(&self, file: &[u8]) -> members::Found {
+        match self.origin(file) {
+            Origin::File(file) => self.files.found(&file),
+            Origin::Member(..) | Origin::Unknown => members::Found::Unknown,
         }
     }
 
@@ -445,6 +445,7 @@ fn components(path: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 pub(crate) mod told {
     use super::*;
+    use crate::context::unpack;
 
     /// Directories above a thing are there too.
     #[derive(Debug, Default)]
@@ -499,6 +500,13 @@ pub(crate) mod told {
 
         fn content(&self, file: &[u8]) -> Option<Vec<u8>> {
             self.0.get(file).filter(|(kind, _)| *kind == Kind::File).map(|(_, content)| content.clone())
+        }
+
+        fn found(&self, file: &[u8]) -> members::Found {
+            let Some(content) = self.content(file) else { return members::Found::Unknown };
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, &content).unwrap();
+            unpack::found(&file, &members::Budget::default())
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::dockerfile::{self, Channel};
 use crate::executor::CONTEXT_VOLUME;
 use crate::executor::resolve::{End, Resolution};
 use crate::gopath;
-use crate::members::{Found, Members};
+use crate::members::{Budget, Found};
 use crate::repair::Plan;
 use crate::rootfs::{Content, Kind, Node, RootFs};
 
@@ -129,13 +129,20 @@ pub(super) struct Disk {
     packed: HashMap<Vec<u8>, Content>,
     /// Archives that were looked into: by path in the context.
     found: RefCell<HashMap<Vec<u8>, Found>>,
+    budget: Budget,
 }
 
 impl Disk {
     /// Of a context's directory, for what is sent by this plan.
     pub(super) fn new(root: &Path, plan: &Plan) -> Option<Self> {
         let unpacked = plan.unpack.iter().map(|unpack| unpack.path.as_os_str().as_bytes().to_vec()).collect();
-        Some(Self { root: open(root).ok()?, unpacked, packed: packed(plan), found: RefCell::default() })
+        Some(Self {
+            root: open(root).ok()?,
+            unpacked,
+            packed: packed(plan),
+            found: RefCell::default(),
+            budget: Budget::default(),
+        })
     }
 
     /// What the executor finds, in terms of what is on disk.
@@ -209,11 +216,8 @@ impl Inside for Disk {
         }
     }
 
-    fn members(&self, archive: &[u8]) -> Option<Members> {
-        match self.found(&self.sent(archive)) {
-            Found::Archive(members) => members,
-            Found::File | Found::Unknown => None,
-        }
+    fn found(&self, file: &[u8]) -> Found {
+        Contents::found(self, &self.sent(file))
     }
 }
 
@@ -233,7 +237,7 @@ impl Contents for Disk {
             Content::Text(_) => return Found::File,
             Content::Member(..) | Content::Pod(_) | Content::Unknown => return Found::Unknown,
         };
-        let look = || self.open(content).map_or(Found::Unknown, |file| unpack::found(&file));
+        let look = || self.open(content).map_or(Found::Unknown, |file| unpack::found(&file, &self.budget));
         self.found.borrow_mut().entry(path.clone()).or_insert_with(look).clone()
     }
 }

@@ -18,7 +18,7 @@ use kaniko_local::context::unpack;
 use kaniko_local::executor::files::{Attributes, Kind, Origin, PodFiles, Written};
 use kaniko_local::executor::image::Image;
 use kaniko_local::executor::resolve::{End, Resolution, Setup, Stdin, resolve};
-use kaniko_local::members::Members;
+use kaniko_local::members::{Budget, Found};
 use kaniko_local::rootfs::{Id, Owner};
 
 use tar::EntryType;
@@ -539,8 +539,8 @@ impl PodFiles for Disk<'_> {
         fs::read(self.path(file)).ok()
     }
 
-    fn members(&self, archive: &[u8]) -> Option<Members> {
-        unpack::members(&fs::File::open(self.path(archive)).ok()?)
+    fn found(&self, file: &[u8]) -> Found {
+        fs::File::open(self.path(file)).map_or(Found::Unknown, |file| unpack::found(&file, &Budget::default()))
     }
 
     fn attributes(&self, path: &[u8]) -> Attributes {

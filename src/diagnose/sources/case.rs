@@ -25,6 +25,8 @@ pub(super) struct Case {
     here: Option<&'static str>,
     empty: Vec<(&'static str, Range<usize>)>,
     argument: Option<&'static str>,
+    /// Files that are no text.
+    bytes: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// How the executor comes to the files.
@@ -51,12 +53,28 @@ impl Case {
             here: None,
             empty: vec![],
             argument: None,
+            bytes: vec![],
         }
     }
 
     /// With arguments that stay empty.
     pub(super) fn empty(self, empty: Vec<(&'static str, Range<usize>)>) -> Self {
         Self { empty, ..self }
+    }
+
+    /// With a file of any bytes.
+    pub(super) fn holding(mut self, path: &'static str, content: Vec<u8>) -> Self {
+        self.bytes.push((path, content));
+        self
+    }
+
+    /// With an archive that is cut, so that nobody knows what is in it.
+    pub(super) fn holding_archive(self, path: &'static str) -> Self {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("a").unwrap();
+        header.set_size(3000);
+        header.set_cksum();
+        self.holding(path, header.as_bytes().to_vec())
     }
 
     /// With one more argument of the executor.
@@ -154,7 +172,10 @@ impl Case {
         links: &[Vec<u8>],
     ) -> Vec<Finding> {
         let told = |things: &[String]| Told::of(&things.iter().map(String::as_str).collect::<Vec<_>>());
-        let files = told(things);
+        let mut files = told(things);
+        for (path, content) in &self.bytes {
+            files.hold(&(String::from_utf8_lossy(root) + *path), content.clone());
+        }
         let disk = ignore.map_or_else(Told::default, |_| told(&self.files));
         let destination = "--destination=registry.example.com/any".to_owned();
         let more: Vec<String> = self.argument.map(str::to_owned).into_iter().chain([destination]).collect();

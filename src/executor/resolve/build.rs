@@ -11,9 +11,8 @@ use std::ops::Range;
 use super::copies::{self, Copied, FileContext, Like, Resolved, Taken, is_url};
 use super::save::Pattern;
 use super::snapshot::{self, Ignored};
-use super::unpack::unpack;
 use super::variables::{self, BuildArguments, Environment, expand};
-use super::{BuiltStages, Made, Stop, Unknown, path_error, save, users};
+use super::{BuiltStages, Made, Stop, Unknown, path_error, save, unpack, users};
 use crate::context::dockerignore::Rules;
 use crate::dockerfile::{
     self, Arguments, Channel, Command, Escape, Expansion, Instruction, Keyword, Pair, Stage, Stages, Word,
@@ -21,8 +20,9 @@ use crate::dockerfile::{
 use crate::executor::archive::{Held, held};
 use crate::executor::files::{Attributes, Errno, Follow, Kind, Pod};
 use crate::executor::flags::Flags;
-use crate::executor::image::Family;
+use crate::executor::image::{Family, Way};
 use crate::gopath;
+use crate::members::{Found, Kind as MemberKind};
 use crate::rootfs::{DIRECTORY_MODE, Id, Owner, Set, Setting};
 
 /// What a build starts from.
@@ -122,10 +122,10 @@ pub(super) fn build(build: &Build, pod: &mut Pod, seen: &mut Seen) -> Result<Opt
     let rules = ignore_rules(build, pod)?;
     let needed = stages.needed(target_index, &bases);
     let used = used_stages(&stages, &bases, target_index, target.is_empty());
-    let built: BTreeSet<usize> = match build.family {
-        Family::Fork => needed.clone(),
-        _ if build.flags.is_on("skip-unused-stages") => used.clone(),
-        _ => (0..=target_index).collect(),
+    let built: BTreeSet<usize> = match () {
+        () if build.family.has(Way::SkipsUnusedStages) => needed.clone(),
+        () if build.flags.is_on("skip-unused-stages") => used.clone(),
+        () => (0..=target_index).collect(),
     };
     let places = |all: &BTreeSet<usize>| all.iter().map(|index| stages.stages[*index].from.span.start).collect();
     seen.stages = Some(BuiltStages { built: places(&built), needed: places(&needed), used: places(&used) });
@@ -310,10 +310,7 @@ pub fn used_stages(stages: &Stages, bases: &[String], target: usize, is_last: bo
 
 /// Which flags an executor knows: the fork takes those of later syntax and passes over them.
 pub fn channel(family: Family) -> Channel {
-    match family {
-        Family::Upstream | Family::Chainguard => Channel::Stable,
-        Family::Fork => Channel::Any,
-    }
+    if family.has(Way::PassesOverFlags) { Channel::Any } else { Channel::Stable }
 }
 
 /// Reads the ignore file.
@@ -554,7 +551,7 @@ impl<'d> State<'_, 'd> {
             failure: None,
             all_known: self.here.all_known,
         };
-        if !is_known || copied.sources.is_empty() && self.plan.build.family == Family::Fork {
+        if !is_known || copied.sources.is_empty() && self.plan.build.family.has(Way::TakesHeredocs) {
             self.untold(by);
             self.copied.push(copied);
             return Ok(());
@@ -592,6 +589,7 @@ impl<'d> State<'_, 'd> {
         if is_add {
             let unpacked = self.unpack_all(&mut resolved, &placing, disk);
             made = unpacked.map_err(|why| format!("failed to execute command: unpacking local tar: {why}"))?;
+            copied.taken.note_whiteouts(&made);
         }
         let wrapped = if is_add { "executing copy command: " } else { "" };
         let result = self.place(&resolved, &placing, made, disk, &mut copied.taken);
@@ -620,7 +618,7 @@ impl<'d> State<'_, 'd> {
         for source in std::mem::take(&mut resolved.sources) {
             match held_by(&source, placing.context, disk.pod) {
                 Held::Nothing => copied.push(source),
-                Held::Unreadable => return Err("path does not lead to local tar archive".to_owned()),
+                Held::Unreadable => return Err(unpack::UNREADABLE.to_owned()),
                 Held::Archive | Held::Compressed | Held::Unknown => {
                     made.extend(self.unpack(&source, &resolved.destination, placing, disk)?);
                 }
@@ -642,17 +640,27 @@ impl<'d> State<'_, 'd> {
         let directory = gopath::absolute(destination, &gopath::join(&[b"/", above.as_deref().unwrap_or_default()]));
         let is_relative = !gopath::is_absolute(destination);
         let is_fetched = is_url(&String::from_utf8_lossy(source));
+        let path = context.path(source);
+        let archive = disk.pod.find(&path, b"/", Follow::All).ok().filter(|_| !is_fetched).map(|found| found.path);
+        let members = match archive.map(|archive| (disk.pod.held(&archive), archive)) {
+            Some((Found::Archive(members), archive)) => members.map(|members| (members, archive)),
+            // What is below it in an image has no say in that.
+            Some((Found::Hollow(hollow), archive)) if is_readable(&archive, disk.pod) => {
+                Some((unpack::nothing(hollow)?, archive))
+            }
+            Some((Found::File | Found::Hollow(_) | Found::Unknown, _)) | None => None,
+        };
         // It is unpacked where the executor is, and then not found where it is looked for.
         let is_lost = !is_fetched && is_relative && above.as_deref() == Some(b"");
         if is_lost {
             self.here.made.lost.insert(by);
         }
-        let path = context.path(source);
-        let found = disk.pod.find(&path, b"/", Follow::All).ok().filter(|_| !is_fetched);
-        let members = found.and_then(|found| Some((disk.pod.members(&found.path)?, found.path)));
+        if !is_fetched {
+            self.here.made.unpacking.insert(by);
+        }
         match members.filter(|_| !is_relative || above.is_some()) {
             Some((members, archive)) => {
-                let made = match unpack(&members, &archive, &directory, &disk.ignored, disk.pod) {
+                let made = match unpack::unpack(&members, &archive, &directory, &disk.ignored, disk.pod) {
                     // What is in the way may not be there, and what a second name is of may be.
                     Err(_) if !self.here.all_known => {
                         self.untold(by);
@@ -664,6 +672,9 @@ impl<'d> State<'_, 'd> {
                 if is_lost {
                     self.here.made.untold.insert(by);
                 }
+                let directories = members.iter().filter(|member| member.kind == MemberKind::Directory);
+                let named = directories.map(|member| (by, unpack::path(member, &directory)));
+                self.here.made.named.extend(named);
                 Ok(made.into_iter().filter(|_| !is_lost).collect())
             }
             None => {
@@ -848,6 +859,11 @@ fn as_typed(why: &str, directory: &[u8], destination: &[u8]) -> String {
         path => format!(" {path}/"),
     };
     why.replace(&slashed(directory), &slashed(&gopath::clean(destination)))
+}
+
+/// Whether the executor has a decoder for an archive.
+fn is_readable(archive: &[u8], pod: &Pod) -> bool {
+    pod.start(archive).is_some_and(|start| held(&start) == Held::Compressed)
 }
 
 /// What `ADD` takes a source for.

@@ -11,7 +11,7 @@ use crate::context::dockerignore::{Dialect, Rules};
 use crate::dockerfile::go::quote;
 use crate::dockerfile::{self, ExpandError, Source};
 use crate::executor::files::{Attributes, Errno, Follow, Found, Kind, Pod};
-use crate::executor::image::Family;
+use crate::executor::image::{Family, Way};
 use crate::gopath;
 use crate::rootfs::Owner;
 
@@ -128,7 +128,7 @@ impl<'a> FileContext<'a> {
 
     /// The same to an executor of this family: the fork keeps off its own directory.
     pub(super) fn to(self, family: Family) -> Self {
-        Self { program: Some(PROGRAM).filter(|_| family != Family::Fork), ..self }
+        Self { program: Some(PROGRAM).filter(|_| !family.has(Way::SparesItself)), ..self }
     }
 
     /// A path below the context.
@@ -394,9 +394,16 @@ pub(super) fn execute(
             }
         }
     }
-    let is_whiteout = |path: &&Vec<u8>| gopath::file_name(path).starts_with(WHITEOUT);
-    taken.whiteouts.extend(made.iter().filter(is_whiteout).cloned());
+    taken.note_whiteouts(&made);
     Ok(made)
+}
+
+impl Taken {
+    /// Takes note of those of the paths whose names delete.
+    pub(super) fn note_whiteouts(&mut self, made: &[Vec<u8>]) {
+        let is_whiteout = |path: &&Vec<u8>| gopath::file_name(path).starts_with(WHITEOUT);
+        self.whiteouts.extend(made.iter().filter(is_whiteout).cloned());
+    }
 }
 
 /// What a name begins with that says in a layer: what follows is deleted (OCI image specification, `layer.md`).

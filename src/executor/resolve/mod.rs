@@ -31,6 +31,7 @@ pub use build::{channel, used_stages};
 pub use context::{Context, Source};
 pub use copies::{Copied, CopySource, Taken, TakenLink, There, WHITEOUT};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
+pub use unpack::{BROKEN, CUT, NO_HEADER, UNREADABLE};
 
 /// What standard input of the executor's container is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,6 +122,11 @@ pub struct Made {
     pub settings: Settings,
     /// Instructions of which nobody knows what they put there, by their place in the Dockerfile in bytes.
     pub untold: BTreeSet<usize>,
+    /// `ADD`s of archives of the context.
+    pub unpacking: BTreeSet<usize>,
+    /// Directories that a member of an archive names, each with the `ADD` that unpacks it: they get its mode and owner,
+    /// whatever they had.
+    pub named: BTreeSet<(usize, Vec<u8>)>,
     /// `ADD`s of archives whose `--chown` does nothing: what is unpacked keeps its owners (kaniko v1.24.0
     /// `pkg/commands/add.go`).
     pub unheeded: BTreeSet<usize>,

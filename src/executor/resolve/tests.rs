@@ -235,6 +235,14 @@ fn sources_go_where_the_executor_puts_them() {
 }
 
 /// kaniko#2630, kaniko#3416.
+/// Whatever an image holds.
+#[test]
+fn what_is_compressed_and_holds_no_archive_cannot_be_unpacked() {
+    let words = "error building stage: failed to execute command: unpacking local tar: it cannot be decompressed";
+    fails("ADD a.bz2 /o/", &["/c/a.bz2=BZh9 and no more of it"], words);
+    fails("ADD a.bz2 o\nCOPY b /b", &["/c/a.bz2=BZh9 and no more of it", "/c/b"], words);
+}
+
 #[test]
 fn what_is_not_matched_or_is_ignored_is_left_out_in_silence() {
     copies("COPY no* /out/", &["/c/a"], &[]);

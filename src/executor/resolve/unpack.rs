@@ -8,7 +8,35 @@ use super::path_error;
 use super::snapshot::Ignored;
 use crate::executor::files::{Attributes, Errno, Follow, Kind, Origin, Pod};
 use crate::gopath;
-use crate::members::{Kind as MemberKind, Member};
+use crate::members::{Hollow, Kind as MemberKind, Member, Members};
+
+/// Where a member goes.
+pub(super) fn path(member: &Member, destination: &[u8]) -> Vec<u8> {
+    gopath::join(&[destination, &gopath::clean(&member.name)])
+}
+
+/// The members of what is compressed and holds no archive.
+///
+/// # Errors
+/// The executor's words for what Go's reader makes of it; what the decoders say is told in brief.
+pub(super) fn nothing(hollow: Hollow) -> Result<Members, String> {
+    Err(match hollow {
+        Hollow::Empty => return Ok([].into()),
+        Hollow::Short => CUT,
+        Hollow::NoHeader => NO_HEADER,
+        Hollow::Broken => BROKEN,
+    }
+    .to_owned())
+}
+
+/// What it says of a file without an archive: what is in it is shorter than a header.
+pub const CUT: &str = "unexpected EOF";
+/// What is in it is no header.
+pub const NO_HEADER: &str = "archive/tar: invalid tar header";
+/// It has no decoder for it.
+pub const UNREADABLE: &str = "path does not lead to local tar archive";
+/// Near to what it says where it cannot be decompressed.
+pub const BROKEN: &str = "it cannot be decompressed";
 
 /// Unpacks the members of `archive`, a file of the pod, into `destination`, and gives the paths that it takes a snapshot
 /// of.
@@ -26,7 +54,7 @@ pub(super) fn unpack(
     let heeds_ignored = destination == b"/" || !is_ignored(destination);
     let mut made = Vec::new();
     for (number, member) in members.iter().enumerate() {
-        let path = gopath::join(&[destination, &gopath::clean(&member.name)]);
+        let path = path(member, destination);
         made.push(path.clone());
         if heeds_ignored && is_ignored(&path) {
             continue;
