@@ -72,7 +72,11 @@ pub fn differences(images: &Images) -> Vec<Difference> {
             None => found.push(Difference { subject: subject(), what: What::Missing, by: theirs.by }),
             Some(ours) => {
                 let by = (images.original)(ours.by);
-                found.extend(of_nodes(images, theirs, ours).map(|what| Difference { subject: subject(), what, by }));
+                found.extend(of_nodes(images, path, theirs, ours).map(|what| Difference {
+                    subject: subject(),
+                    what,
+                    by,
+                }));
             }
         }
     }
@@ -88,7 +92,7 @@ pub fn differences(images: &Images) -> Vec<Difference> {
 }
 
 /// What differs in a thing that both have: what matters most.
-fn of_nodes(images: &Images, docker: &Node, kaniko: &Node) -> Option<What> {
+fn of_nodes(images: &Images, path: &[u8], docker: &Node, kaniko: &Node) -> Option<What> {
     let told = |node: &Node| match &node.kind {
         Kind::Directory => "a directory".to_owned(),
         Kind::File(_) => "a file".to_owned(),
@@ -100,8 +104,11 @@ fn of_nodes(images: &Images, docker: &Node, kaniko: &Node) -> Option<What> {
         (theirs, ours) if theirs != ours => return Some(What::Other(told(docker), told(kaniko))),
         _ => {}
     }
-    // In an image there may be directories already that are made here on the way to something.
-    if docker.is_directory() && !images.docker.is_known && docker.by == (images.original)(kaniko.by) {
+    // In an image there may be directories already that are made here on the way to something; what an archive names gets
+    // what the archive says.
+    let is_named = images.kaniko.named.contains(&(kaniko.by, path.to_vec()));
+    let is_made_by_both = docker.by == (images.original)(kaniko.by);
+    if docker.is_directory() && !images.docker.is_known && is_made_by_both && !is_named {
         return None;
     }
     let is_link = matches!(docker.kind, Kind::Symlink(_));

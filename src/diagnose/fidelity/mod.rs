@@ -32,17 +32,16 @@ pub fn findings(images: &Images, dockerfile: &Path, text: &str, stages: &Stages,
         }
         groups.entry((difference.by, Group::of(&difference))).or_default().push(difference);
     }
-    let (lineage, mounts) = (&images.docker.lineage[..], images.mounts);
-    let telling = Telling { dockerfile, text, stages, file, lineage, mounts };
+    let telling = Telling { dockerfile, text, stages, file, images: Some(images) };
     let mut findings: Vec<Finding> = images.kaniko.lost.iter().map(|by| telling.lost((images.original)(*by))).collect();
     findings.extend(images.kaniko.unheeded.iter().map(|by| telling.unheeded((images.original)(*by))));
-    findings.extend(groups.iter().map(|((by, group), differences)| telling.finding(*by, *group, differences)));
+    findings.extend(groups.into_iter().map(|((by, group), differences)| telling.finding(by, group, differences)));
     findings
 }
 
 /// What `docker build` would fail at, though the executor goes on.
 pub fn fails(by: usize, words: &str, dockerfile: &Path, text: &str, stages: &Stages, file: &Dockerfile) -> Finding {
-    let telling = Telling { dockerfile, text, stages, file, lineage: &[], mounts: &[] };
+    let telling = Telling { dockerfile, text, stages, file, images: None };
     Finding {
         code: Code::DockerBuildFails,
         severity: Severity::Warning,
@@ -109,8 +108,11 @@ impl Group {
         }
     }
 
-    fn help(self) -> Option<&'static str> {
+    fn help(self, is_unpacked: bool) -> Option<&'static str> {
         match self {
+            Self::Mode if is_unpacked => Some("pack the archive with that mode, or have a `RUN chmod` behind it"),
+            Self::Owner if is_unpacked => Some(PACK_WITH_OWNER),
+            Self::Added if is_unpacked => None,
             Self::Mode => Some("set the mode where it matters: `--chmod`, or a `RUN chmod` behind it"),
             Self::Owner => Some("set the owner where it matters: `--chown`, or a `RUN chown` behind it"),
             Self::Added => Some("name each file or directory that is to be copied"),
@@ -119,18 +121,31 @@ impl Group {
     }
 }
 
+/// Kaniko heeds no `--chown` where it unpacks.
+const PACK_WITH_OWNER: &str = "pack the archive with that owner, or have a `RUN chown` behind it";
+
+/// What every runtime mounts something of its own over, whatever an image has there (Docker, and the kubelet over the OCI
+/// runtime specification's default file systems).
+const MOUNTED_OVER: [&[u8]; 6] = [b"/dev", b"/proc", b"/sys", b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf"];
+
+/// Where the executor looks away while it unpacks, unless it is told otherwise.
+const VAR_RUN: &[u8] = b"/var/run";
+
 struct Telling<'a> {
     dockerfile: &'a Path,
     text: &'a str,
     stages: &'a Stages<'a>,
     file: &'a Dockerfile,
-    /// The stages that the image was made in.
-    lineage: &'a [usize],
-    mounts: &'a [Vec<u8>],
+    /// Both, where there are both.
+    images: Option<&'a Images<'a>>,
 }
 
 impl Telling<'_> {
-    fn finding(&self, by: usize, group: Group, differences: &[Difference]) -> Finding {
+    fn finding(&self, by: usize, group: Group, mut differences: Vec<Difference>) -> Finding {
+        // What nobody sees in a container comes last.
+        differences.sort_by_key(|difference| self.is_mounted_over(difference));
+        let differences = &differences[..];
+        let is_seen = differences.iter().any(|difference| !self.is_mounted_over(difference));
         let may_change = match group {
             Group::Setting => false,
             Group::Missing if differences.iter().all(|difference| self.is_hidden(difference)) => false,
@@ -138,7 +153,10 @@ impl Telling<'_> {
             Group::Missing | Group::Other => self.is_run_after(0),
             Group::Added | Group::Mode | Group::Owner => self.is_run_after(by),
         };
-        let severity = match (may_change, group.severity()) {
+        let may_be_below =
+            group == Group::Missing && differences.iter().all(|difference| self.may_be_below(difference));
+        let severity = match (may_change || may_be_below, group.severity()) {
+            _ if !is_seen => Severity::Advice,
             (true, Severity::Error) => Severity::Warning,
             (true, _) => Severity::Advice,
             (false, severity) => severity,
@@ -147,8 +165,13 @@ impl Telling<'_> {
         if differences.len() > NAMED {
             notes.push(format!("and {} more", differences.len() - NAMED));
         }
-        if may_change {
+        if !is_seen {
+            notes.push("every runtime mounts something over it".to_owned());
+        } else if may_change {
             notes.push("what a `RUN` makes of it is not known".to_owned());
+        }
+        if may_be_below {
+            notes.push("the image below may have it, too".to_owned());
         }
         Finding {
             code: group.code(),
@@ -156,7 +179,22 @@ impl Telling<'_> {
             message: group.message(&self.name(by), differences.len()),
             spans: self.span(by),
             notes,
-            help: group.help().map(str::to_owned),
+            help: self.help(by, group, differences).map(str::to_owned),
+        }
+    }
+
+    fn help(&self, by: usize, group: Group, differences: &[Difference]) -> Option<&'static str> {
+        let is_by = |unpacking: &usize| self.images.is_some_and(|images| (images.original)(*unpacking) == by);
+        let is_unpacked = self.images.is_some_and(|images| images.kaniko.unpacking.iter().any(is_by));
+        let is_of_var_run = |difference: &Difference| match &difference.subject {
+            Subject::Path(path) => gopath::below(path, VAR_RUN).is_some(),
+            Subject::Setting(..) => false,
+        };
+        let mut seen = differences.iter().filter(|difference| !self.is_mounted_over(difference)).peekable();
+        let is_passed_over = seen.peek().is_some() && seen.all(is_of_var_run);
+        match group {
+            Group::Missing if is_unpacked && is_passed_over => Some("use `--ignore-var-run=false`"),
+            group => group.help(is_unpacked),
         }
     }
 
@@ -170,7 +208,7 @@ impl Telling<'_> {
                 "docker build gives it the owner of `--chown`, Kaniko leaves it the one that the archive says"
                     .to_owned(),
             ],
-            help: Some("pack the archive with that owner, or have a `RUN chown` behind it".to_owned()),
+            help: Some(PACK_WITH_OWNER.to_owned()),
         }
     }
 
@@ -200,15 +238,32 @@ impl Telling<'_> {
         place.map(|place| Span { file: self.dockerfile.to_owned(), place }).into_iter().collect()
     }
 
+    /// Whether it is a directory that may be in the image from elsewhere.
+    fn may_be_below(&self, difference: &Difference) -> bool {
+        let Subject::Path(path) = &difference.subject else { return false };
+        self.images.is_some_and(|images| !images.docker.is_known && images.docker.rootfs.is_directory(path))
+    }
+
+    /// Whether nobody sees it in a container, or a directory that is there in every one.
+    fn is_mounted_over(&self, difference: &Difference) -> bool {
+        let Subject::Path(path) = &difference.subject else { return false };
+        let is_it = |path: &[u8]| MOUNTED_OVER.iter().any(|over| gopath::below(path, over).is_some());
+        let of_docker = self.images.map(|images| &images.docker.rootfs);
+        let mut below = of_docker.into_iter().flat_map(|rootfs| rootfs.below(path)).peekable();
+        is_it(path) || below.peek().is_some() && below.all(|(path, _)| is_it(path))
+    }
+
     /// Whether a mount hides it, or all that is in it, which no command changes.
     fn is_hidden(&self, difference: &Difference) -> bool {
         let Subject::Path(path) = &difference.subject else { return false };
-        self.mounts.iter().any(|mount| gopath::below(path, mount).is_some() || gopath::below(mount, path).is_some())
+        let mut mounts = self.images.into_iter().flat_map(|images| images.mounts);
+        mounts.any(|mount| gopath::below(path, mount).is_some() || gopath::below(mount, path).is_some())
     }
 
     /// Whether a `RUN` stands behind it: of this stage, or of one that builds on it.
     fn is_run_after(&self, by: usize) -> bool {
-        let stages = self.lineage.iter().filter_map(|index| self.stages.stages.get(*index));
+        let lineage = self.images.into_iter().flat_map(|images| &images.docker.lineage);
+        let stages = lineage.filter_map(|index| self.stages.stages.get(*index));
         let steps = stages.flat_map(|stage| &stage.steps);
         let mut runs = steps.filter(|step| matches!(step.command, Command::Run(_)));
         runs.any(|step| step.instruction.span.start > by)

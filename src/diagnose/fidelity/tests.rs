@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::buildkit::{self, Asked, NoContents, Platform};
-use crate::context::as_sent::{self, AsSent};
+use crate::buildkit::{self, Asked, Contents, Platform};
+use crate::context::as_sent::{self, AsSent, Inside};
 use crate::context::listing::{Entry, Kind as EntryKind, Listing};
 use crate::dockerfile::{self, Channel};
 use crate::executor::ContextPlace;
 use crate::executor::image::Image;
 use crate::executor::resolve::{End, Setup, Stdin, resolve};
+use crate::members::{Found, Members, told};
 use crate::rootfs::{Content, Kind, Node, RootFs};
 
 /// `path`, `path/`, `path -> target`, each with ` 0700` and the like behind it.
@@ -31,7 +32,49 @@ fn listing(things: &[&str]) -> Listing {
     Listing { entries: things.iter().map(entry).collect(), ..Listing::default() }
 }
 
+/// Archives of the context, each with its members ([`told::members`]).
+struct Archives(BTreeMap<Vec<u8>, Members>);
+
+impl Archives {
+    fn at(&self, path: &[u8]) -> Found {
+        self.0.get(path).map_or(Found::File, |members| Found::Archive(Some(members.clone())))
+    }
+}
+
+impl Contents for Archives {
+    fn text(&self, _: &Content) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn found(&self, content: &Content) -> Found {
+        let Content::Context(path) = content else { return Found::Unknown };
+        self.at(path)
+    }
+}
+
+impl Inside for Archives {
+    fn start(&self, file: &[u8], _: usize) -> Option<Vec<u8>> {
+        // What nobody can read the start of may be an archive.
+        (Inside::found(self, file) == Found::File).then(Vec::new)
+    }
+
+    fn found(&self, file: &[u8]) -> Found {
+        gopath::below(file, &as_sent::root()).map_or(Found::File, |path| self.at(path))
+    }
+}
+
 fn found(dockerfile: &str, things: &[&str]) -> Vec<Finding> {
+    found_with(dockerfile, things, &[])
+}
+
+/// With `t.tar`, which holds these.
+fn unpacked(dockerfile: &str, members: &[&str]) -> Vec<Finding> {
+    found_with(dockerfile, &["a", "t.tar"], members)
+}
+
+fn found_with(dockerfile: &str, things: &[&str], members: &[&str]) -> Vec<Finding> {
+    let archive = things.contains(&"t.tar").then(|| (b"t.tar".to_vec(), told::members(members).into()));
+    let archives = Archives(archive.into_iter().collect());
     let listing = listing(things);
     let file = dockerfile::parse(dockerfile).unwrap();
     let stages = file.stages(Channel::Any).unwrap();
@@ -50,7 +93,7 @@ fn found(dockerfile: &str, things: &[&str]) -> Vec<Finding> {
         target: None,
         platform: Some(Platform::default()),
         context: &context,
-        contents: &NoContents,
+        contents: &archives,
     };
     let mut arguments = ContextPlace::Volume.args();
     arguments.push("--no-push".to_owned());
@@ -61,7 +104,7 @@ fn found(dockerfile: &str, things: &[&str]) -> Vec<Finding> {
         environment: &BTreeMap::new(),
         stdin: Stdin::Device,
         mounts: &as_sent::mounts(),
-        files: &AsSent::new(&listing, dockerfile.as_bytes(), &[]),
+        files: &AsSent::new(&listing, dockerfile.as_bytes(), &[]).looking(&archives),
     });
     let End::Built = resolution.end else { panic!("{dockerfile}: {:?}", resolution.end) };
     let docker = match buildkit::build(&file, &asked) {
@@ -227,8 +270,8 @@ fn a_link_in_the_way_is_written_through() {
 #[test]
 fn no_command_changes_what_a_mount_hides() {
     let found = found("FROM debian\nRUN make\nCOPY a /etc/hosts\nRUN make\n", &["a"]);
-    assert_eq!((found.len(), found[0].code, found[0].severity), (1, Code::ImageFilesMissing, Severity::Error));
-    assert_eq!(found[0].notes, ["`/etc/hosts` is there with docker build"]);
+    assert_eq!((found.len(), found[0].code), (1, Code::ImageFilesMissing));
+    assert_eq!(found[0].notes, ["`/etc/hosts` is there with docker build", "every runtime mounts something over it"]);
 }
 
 /// The other stage gives it files, and no more.
@@ -242,6 +285,61 @@ fn a_run_of_a_stage_that_the_image_does_not_build_on_changes_nothing_in_it() {
     let dockerfile = "FROM scratch AS t\nCOPY t /t\nFROM t\nRUN make\nCOPY n /t/\n";
     let found = found(dockerfile, &["t/", "t/l -> v2", "t/v2", "n/", "n/l"]);
     assert_eq!(found[0].severity, Severity::Warning);
+}
+
+/// They get what the archive says, whatever the image had there.
+#[test]
+fn directories_that_an_archive_names_are_compared_on_base_images_too() {
+    for base in ["scratch", "debian"] {
+        let modes = unpacked(&format!("FROM {base}\nADD t.tar /app/\n"), &["./ | 700 0:0", "x"]);
+        assert_eq!((modes.len(), modes[0].code), (1, Code::ImageModesDiffer), "{modes:?}");
+        assert_eq!(modes[0].notes, ["`/app` is 0755 with docker build, and 0700 with Kaniko"]);
+        let owners = unpacked(&format!("FROM {base}\nADD --chown=1:2 t.tar /\n"), &["app/", "app/x"]);
+        assert_eq!((owners.len(), owners[0].code), (1, Code::ImageOwnersDiffer), "{owners:?}");
+        assert_eq!(owners[0].notes[0], "`/app` is 1:2 with docker build, and 0:0 with Kaniko");
+    }
+    assert_eq!(unpacked("FROM debian\nADD t.tar /app/\n", &["./", "x/", "y/z | 600 1:1"]), []);
+    // What is made on the way may be there.
+    assert_eq!(unpacked("FROM debian\nADD --chown=0:0 t.tar /app/\n", &["y/z"]), []);
+}
+
+/// `--chown` and `--chmod` do nothing there.
+#[test]
+fn of_an_archive_the_owner_is_the_one_that_it_is_packed_with() {
+    let help = |instruction: &str, members: &[&str]| {
+        unpacked(&format!("FROM scratch\n{instruction}\n"), members)[0].help.clone().unwrap()
+    };
+    assert_eq!(
+        help("ADD --chown=1:2 t.tar /o/", &["x"]),
+        "pack the archive with that owner, or have a `RUN chown` behind it"
+    );
+    assert_eq!(
+        help("ADD t.tar /o/", &["./ | 700 0:0"]),
+        "pack the archive with that mode, or have a `RUN chmod` behind it"
+    );
+}
+
+/// Row 27.
+#[test]
+fn what_runtimes_mount_over_weighs_less_and_comes_last() {
+    let members = ["dev/", "etc/", "etc/hosts", "etc/passwd", "var/", "var/run/", "var/run/p"];
+    let found = unpacked("FROM scratch\nADD t.tar /\n", &members);
+    assert_eq!((found.len(), found[0].code, found[0].severity), (1, Code::ImageFilesMissing, Severity::Error));
+    assert_eq!(
+        found[0].notes[..2],
+        ["`/var/run` is there with docker build", "`/var/run/p` is there with docker build"]
+    );
+    assert_eq!(found[0].help.as_deref(), Some("use `--ignore-var-run=false`"));
+    let found = unpacked("FROM scratch\nADD t.tar /\n", &["dev/", "dev/null", "etc/", "etc/hosts"]);
+    assert_eq!((found.len(), found[0].severity, &found[0].help), (1, Severity::Advice, &None), "{found:?}");
+    assert_eq!(found[0].notes.last().unwrap(), "every runtime mounts something over it");
+}
+
+/// An empty archive makes no destination with Kaniko, and the image may have it.
+#[test]
+fn a_directory_that_the_image_may_have_weighs_less() {
+    let found = unpacked("FROM debian\nADD t.tar /opt/\n", &[]);
+    assert!(found.iter().all(|finding| finding.code != Code::ImageFilesMissing || finding.severity != Severity::Error));
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn likely() -> Vec<Row> {
             Differs(&["mode /r/su"]),
         ),
         row(23, [file("dump.gz", gzip(b"text\n"))], "FROM scratch ; ADD dump.gz /o/", Fails("unexpected EOF")),
+        row(23, [file("t.tgz", gzip(&gzip(&archived())))], "FROM scratch ; ADD t.tgz /o/", Fails("unexpected EOF")),
         row(
             24,
             [file("t.tar.xz", compressed("--xz", &archived()))],
@@ -158,6 +159,7 @@ fn likely() -> Vec<Row> {
             Fails("path does not lead to local tar archive"),
         ),
         row(24, [file("t.tgz", gzip(&archived()))], "FROM scratch ; ADD t.tgz /o/", Same),
+        row(24, [file("t.tbz", compressed("--bzip2", &archived()))], "FROM scratch ; ADD t.tbz /o/", Same),
     ]
 }
 
@@ -175,6 +177,13 @@ fn copying() -> Vec<Row> {
             "FROM scratch ; ADD t.tar /",
             Differs(&["missing /var/run", "missing /var/run/p"]),
         ),
+        row(
+            27,
+            [file("t.tar", archive(&[directory("var/"), directory("var/run/"), file("var/run/p", "1\n")]))],
+            "FROM scratch ; ADD t.tar /",
+            Same,
+        )
+        .more(&["--ignore-var-run=false"]),
         row(28, [a()], "FROM scratch ; COPY --chmod=u+x a /o", Fails("parsing \"u+x\"")),
         row(
             29,
@@ -306,6 +315,12 @@ fn possible() -> Vec<Row> {
             [tree("d/b"), tree("d/.wh.b")],
             "FROM scratch ; COPY d /o ; COPY d/.wh.b /o/",
             Differs(&["missing /o/b"]),
+        ),
+        row(
+            63,
+            [tree("b"), file("t.tar", archive(&[file(".wh.b", "")]))],
+            "FROM scratch ; COPY b /o/ ; ADD t.tar /o/",
+            Same,
         ),
         row(63, [tree("b"), tree(".wh.b")], "FROM scratch ; COPY b /o/ ; COPY .wh.b /o/", Same),
     ]
