@@ -158,6 +158,8 @@ codes! {
     CopySourceSymlink = "copy-source-symlink",
     /// A file whose name says in an image's layer that another is deleted.
     CopyWhiteout = "copy-whiteout",
+    /// A git repository that is not cloned.
+    AddRepository = "add-repository",
     /// A path of an image or of another stage that may be a symlink.
     CopyLinkUnknown = "copy-link-unknown",
     /// A pattern of an ignore file that keeps out less with the executor than with Docker.

@@ -448,6 +448,9 @@ impl UsageError {
     fn help(&self) -> Option<String> {
         let help = match self {
             Self::NoTag => "say where to push: `-t registry.example.com/team/app:dev`, or `--no-push`".to_owned(),
+            Self::Reference { flag: "--cache-repo", .. } => {
+                "write it as `registry.example.com/team/cache`, without a tag".to_owned()
+            }
             Self::Reference { .. } => "write it as `registry.example.com/team/app:tag`".to_owned(),
             Self::KeyValue { flag, .. } => format!("write it as `{flag} KEY=VALUE`"),
             Self::Value { wanted, .. } => format!("it takes {wanted}"),

@@ -625,6 +625,7 @@ fn printed() -> BTreeMap<Code, String> {
         ("FROM scratch\nCOPY --parents src/App.java /o/\n", &[Code::InstructionFlagUnknown]),
         ("FROM golang\nRUN --network=none go test ./...\n", &[Code::InstructionFlagIgnored]),
         ("FROM debian\nCOPY conf/v2.yaml /conf/.wh.v1.yaml\n", &[Code::CopyWhiteout]),
+        ("FROM debian\nADD https://github.com/example/tool.git /src/tool\n", &[Code::AddRepository]),
         ("FROM debian\nCOPY --from=redis /usr/lib/libssl.so.3 /usr/lib/\n", &[Code::CopyLinkUnknown]),
         ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
         ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),

@@ -11,7 +11,7 @@ use crate::diagnose::{Finding, Severity};
 use crate::dockerfile::{
     Arguments, Dockerfile, FlagProblem, Instruction, InstructionProblem, Keyword, ParseError, Problem, Stages, Word,
 };
-use crate::executor::image::Family;
+use crate::executor::image::{Family, Way};
 
 /// What an executor makes of a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum Heed {
 /// A flag, with what upstream and the fork make of it.
 type Row = (Keyword, &'static str, Heed, Heed);
 
-const FLAGS: [Row; 8] = [
+const FLAGS: [Row; 9] = [
     (Keyword::Copy, "parents", Heed::Unknown, Heed::Ignored(Severity::Error)),
     (Keyword::Copy, "exclude", Heed::Unknown, Heed::Ignored(Severity::Error)),
     (Keyword::Add, "exclude", Heed::Unknown, Heed::Ignored(Severity::Error)),
@@ -35,6 +35,7 @@ const FLAGS: [Row; 8] = [
     (Keyword::Run, "security", Heed::Unknown, Heed::Ignored(Severity::Warning)),
     (Keyword::Run, "network", Heed::Ignored(Severity::Warning), Heed::Ignored(Severity::Warning)),
     (Keyword::Run, "device", Heed::Ignored(Severity::Warning), Heed::Ignored(Severity::Warning)),
+    (Keyword::Add, "keep-git-dir", Heed::Ignored(Severity::Warning), Heed::Ignored(Severity::Warning)),
     (Keyword::Add, "checksum", Heed::Ignored(Severity::Warning), Heed::Heeded),
 ];
 
@@ -55,15 +56,12 @@ fn given(instruction: &Instruction, family: Family) -> impl Iterator<Item = Give
         let (flag, value) = text.split_once('=').map_or((text.as_str(), None), |(flag, value)| (flag, Some(value)));
         let (_, name, upstream, fork) =
             FLAGS.iter().find(|(of, name, ..)| *of == keyword && flag.strip_prefix("--") == Some(name))?;
-        let heed = match family {
-            Family::Upstream | Family::Chainguard => *upstream,
-            Family::Fork => *fork,
-        };
+        let heed = if family.has(Way::PassesOverFlags) { *fork } else { *upstream };
         // These say what happens without them.
         let is_default = match (*name, value) {
             ("network", Some(value)) => ["default", "host"].contains(&value),
             ("security", Some(value)) => value == "sandbox",
-            ("parents", Some(value)) => value == "false",
+            ("parents" | "keep-git-dir", Some(value)) => value == "false",
             _ => false,
         };
         (heed == Heed::Unknown || !is_default).then_some(Given { instruction, keyword, name, value, heed, span })
@@ -135,6 +133,7 @@ fn without(name: &str) -> &'static str {
         "exclude" => "what it names is copied too",
         "unpack" => "an archive of the context is unpacked, and nothing else is",
         "checksum" => "whatever is fetched comes into the image",
+        "keep-git-dir" => "no repository is cloned",
         "network" => "the command has the pod's network",
         "device" => "the command has the devices that the pod has",
         _ => "the command has the rights that the pod has",
@@ -168,6 +167,7 @@ fn help(project: &Project, given: &Given) -> String {
             format!("check it in a `RUN` behind it: `echo \"{}  FILE\" | sha256sum -c`", &value["sha256:".len()..])
         }
         ("checksum", _) => "check it in a `RUN` behind it".to_owned(),
+        ("keep-git-dir", _) => "drop it, and clone the repository in a `RUN`".to_owned(),
         ("network", _) => "drop it, and see that the command gets by with the pod's network".to_owned(),
         ("device", _) => "drop it, and have the pod get the device".to_owned(),
         _ => "drop it".to_owned(),

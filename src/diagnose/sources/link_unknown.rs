@@ -53,6 +53,21 @@ fn is_known(stages: &Stages, index: usize) -> bool {
     })
 }
 
+/// The C library's own, and the compiler's, which are files (since glibc 2.34, of 2021).
+const OF_GLIBC: [&str; 11] = [
+    "libc",
+    "libm",
+    "libmvec",
+    "libpthread",
+    "libdl",
+    "librt",
+    "libresolv",
+    "libutil",
+    "libanl",
+    "libthread_db",
+    "libgcc_s",
+];
+
 /// A shared library with the first number of its version alone, or a directory of releases' usual name for one of them. What
 /// a compiler makes is called `libx.so`, and is a file.
 fn is_mostly_a_link(path: &str) -> bool {
@@ -63,7 +78,10 @@ fn is_mostly_a_link(path: &str) -> bool {
         Some((_, version)) => version.starts_with('.') && version.matches('.').count() == 1,
         None => false,
     };
-    !is_pattern && (is_library || matches!(name, "current" | "latest"))
+    let is_of_glibc = name.split_once(".so").is_some_and(|(stem, _)| {
+        OF_GLIBC.contains(&stem) || stem.starts_with("libnss_") || stem.starts_with("ld-linux")
+    });
+    !is_pattern && (is_library && !is_of_glibc || matches!(name, "current" | "latest"))
 }
 
 #[cfg(test)]
@@ -91,6 +109,7 @@ mod tests {
             "COPY --from=s /app/target/release/libx.so /usr/lib/",
             "COPY --from=s /usr/local/bin/node /usr/local/bin/",
             "COPY --from=s /a.sock /etc/a.source /o/",
+            "COPY --from=s /lib/libc.so.6 /lib/libgcc_s.so.1 /lib/libnss_dns.so.2 /lib64/ld-linux-x86-64.so.2 /lib/",
         ] {
             Case::of(&format!("FROM node AS s\nRUN make\nFROM debian\n{copy}\n"), &[]).no_findings();
         }

@@ -15,6 +15,7 @@ mod outside;
 pub mod plain;
 mod platform_argument;
 mod refused;
+mod repository;
 mod run_heredoc;
 mod run_in_mount;
 mod run_mount;
@@ -113,7 +114,7 @@ pub fn findings(project: &Project) -> Vec<Finding> {
     findings.extend(dependencies_uncached::find(project, &stages));
     findings.extend(project.resolution.copied.iter().flat_map(|copied| {
         let told = of_instruction(project, &file, copied).into_iter();
-        told.map(|finding| unused_stage::told(project, &stages, copied, finding))
+        told.map(|finding| unused_stage::told(project, &stages, copied.span.start, finding))
     }));
     findings.extend(unmatched::left_out(project));
     findings.extend(link_unknown::find(project, &stages));
@@ -125,16 +126,28 @@ pub fn findings(project: &Project) -> Vec<Finding> {
         && !words.starts_with("Error: ")
         && !project.resolution.copied.iter().any(|copied| copied.failure.is_some())
     {
-        findings.push(refused::find(project, &file, project.resolution.failed_at.as_ref(), words));
+        let at = project.resolution.failed_at.as_ref();
+        let finding = refused::find(project, &file, at, words);
+        findings.push(match at {
+            Some(at) => unused_stage::told(project, &stages, at.start, finding),
+            None => finding,
+        });
     }
     findings
 }
 
 fn of_instruction(project: &Project, file: &dockerfile::Dockerfile, copied: &Copied) -> Vec<Finding> {
+    let repositories = repository::find(project, file, copied);
     let unmatched = unmatched::find(project, file, copied);
-    let lost = copied.sources.iter().filter_map(|source| lost(project, copied, source));
+    let is_told = |source: &CopySource| {
+        let span = project.span(&source.span);
+        repositories.iter().any(|finding| finding.spans.contains(&span))
+    };
+    let others = copied.sources.iter().filter(|source| !is_told(source));
+    let lost = others.filter_map(|source| lost(project, copied, source));
     let mut told: Vec<Finding> =
         lost.filter_map(|lost| RULES.iter().find_map(|rule| rule(&lost))).chain(unmatched).collect();
+    told.extend(repositories);
     told.extend(special_file::find(project, copied));
     let is_explained = !told.is_empty();
     told.extend(symlink::find(project, copied));

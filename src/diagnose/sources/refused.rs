@@ -7,7 +7,9 @@ use super::Project;
 use crate::code::Code;
 use crate::diagnose::{Finding, Severity};
 use crate::dockerfile::{Command, Dockerfile, Expansion, Instruction, Source, Step, Word};
-use crate::executor::resolve::channel;
+use crate::executor::resolve::{BROKEN, CUT, NO_HEADER, UNREADABLE, channel};
+use crate::gopath;
+use crate::members::Found;
 
 /// The finding for an executor that would end with `words` at the instruction `at`.
 pub(super) fn find(project: &Project, file: &Dockerfile, at: Option<&Range<usize>>, words: &str) -> Finding {
@@ -27,7 +29,7 @@ pub(super) fn find(project: &Project, file: &Dockerfile, at: Option<&Range<usize
             .into_iter()
             .collect(),
         notes,
-        help: instruction.and_then(|found| help(found, words, unknown)),
+        help: instruction.and_then(|found| of_archive(project, found, words).or_else(|| help(found, words, unknown))),
     }
 }
 
@@ -37,6 +39,30 @@ const HEREDOC: &str = "resolved envs is empty";
 /// The instruction that is there; one that `ONBUILD` keeps is that.
 fn instruction(file: &Dockerfile, at: usize) -> Option<&Instruction> {
     file.instructions.iter().rfind(|instruction| instruction.span.start <= at)
+}
+
+/// One edit for an `ADD` that fails over what it takes for an archive.
+fn of_archive(project: &Project, instruction: &Instruction, words: &str) -> Option<String> {
+    let (_, why) = words.rsplit_once("unpacking local tar: ")?;
+    let is_hollow = |found: &Found| matches!(found, Found::Hollow(_));
+    let found = |word: &Word| project.sent.found(&gopath::join(&[project.root, word.text.as_bytes()]));
+    let (_, sources) = instruction.arguments.words().split_last()?;
+    match (why, sources) {
+        (CUT | NO_HEADER | BROKEN, [_]) => Some("write `COPY` instead of `ADD`: no archive is in it".to_owned()),
+        (CUT | NO_HEADER | BROKEN | UNREADABLE, _) if sources.iter().any(|word| is_hollow(&found(word))) => {
+            let hollow = sources.iter().filter(|word| is_hollow(&found(word)));
+            let names: Vec<String> = hollow.map(|word| format!("`{}`", word.text)).collect();
+            Some(format!("take {} with `COPY`: no archive is in it", names.join(" and ")))
+        }
+        (UNREADABLE, [only]) => {
+            let programs = [(".xz", "xz"), (".txz", "xz"), (".zst", "zstd")];
+            let (end, program) = programs.iter().find(|(end, _)| only.text.ends_with(end))?;
+            let name = only.text.strip_suffix(end)?;
+            let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+            is_plain.then(|| format!("pack it with gzip: `{program} -dc {} | gzip >{name}.gz`", only.text))
+        }
+        _ => None,
+    }
 }
 
 /// One edit, where one is sure to help.
@@ -58,6 +84,9 @@ fn help(instruction: &Instruction, words: &str, unknown: Option<String>) -> Opti
             });
             match &ports.map(|word| format!("`{}`", word.text)).collect::<Vec<_>>()[..] {
                 [] => return None,
+                ports if ports.len() == typed.len() => {
+                    format!("leave out this `{}`: a port is reached without it, too", instruction.name.text)
+                }
                 ports => format!("leave out {}: a port is reached without it, too", ports.join(" and ")),
             }
         }
@@ -148,6 +177,7 @@ mod tests {
         for base in ["scratch", "debian"] {
             for (instructions, line, help) in [
                 ("EXPOSE 80/TCP", 2, "write it in small letters: `80/tcp`"),
+                ("EXPOSE 53/sctp", 2, "leave out this `EXPOSE`: a port is reached without it, too"),
                 ("EXPOSE 80 53/sctp", 2, "leave out `53/sctp`: a port is reached without it, too"),
                 ("ENV A=b\nCOPY --chmod=u+x a /o", 3, "write it as a number, as in `--chmod=755`"),
                 ("COPY <<EOF /o\ntext\nEOF", 2, "put the text into a file of the build context"),
@@ -170,6 +200,42 @@ mod tests {
                 assert_eq!(told(&dockerfile), (line, Some(help.to_owned())), "{dockerfile}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_compressed_and_no_archive_is_to_be_copied() {
+        let told = |instruction: &str| {
+            let case = Case::of(&format!("FROM debian\n{instruction}\nCOPY --chmod=u+x a /o\n"), &["/a"]);
+            let case = case.holding("/dump.bz2", b"BZh9 and no more of it".to_vec());
+            let case = case.holding("/t.tar.xz", b"\xfd7zXZ\0 and no more of it".to_vec());
+            let found = case.holding("/t.zst", b"\x28\xb5\x2f\xfd".to_vec()).findings();
+            // What follows is told as well.
+            assert_eq!(
+                found.iter().map(|finding| finding.spans[0].place.line).collect::<Vec<_>>(),
+                [2, 3],
+                "{found:?}"
+            );
+            found[0].help.clone().unwrap()
+        };
+        assert_eq!(told("ADD dump.bz2 /o/"), "write `COPY` instead of `ADD`: no archive is in it");
+        assert_eq!(told("ADD a dump.bz2 /o/"), "take `dump.bz2` with `COPY`: no archive is in it");
+        assert_eq!(told("ADD t.tar.xz /o/"), "take `t.tar.xz` with `COPY`: no archive is in it");
+        assert_eq!(told("ADD a dump.bz2 t.zst /o/"), "take `dump.bz2` and `t.zst` with `COPY`: no archive is in it");
+    }
+
+    #[test]
+    fn an_archive_that_the_executor_cannot_read_is_to_be_packed_with_gzip() {
+        use std::process::{Command, Stdio};
+        let plain = tempfile::NamedTempFile::new().unwrap();
+        let mut builder = tar::Builder::new(plain.as_file());
+        builder.append_data(&mut tar::Header::new_gnu(), "m", &b""[..]).unwrap();
+        builder.finish().unwrap();
+        let xz = Command::new("xz").arg("-c").arg(plain.path()).stderr(Stdio::inherit()).output().unwrap().stdout;
+        let case = Case::of("FROM debian\nADD d/t.tar.xz /o/\n", &["/d/x"]).holding("/d/t.tar.xz", xz);
+        assert_eq!(
+            case.finding(Code::DockerfileRefused).help.as_deref(),
+            Some("pack it with gzip: `xz -dc d/t.tar.xz | gzip >d/t.tar.gz`")
+        );
     }
 
     #[test]

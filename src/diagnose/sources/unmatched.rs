@@ -25,7 +25,10 @@ pub(super) fn find(project: &Project, file: &Dockerfile, copied: &Copied) -> Vec
     let leak = leak.map(|by| project.plan.edits.original(&(by..by)).start);
     if leak != Some(copied.span.start) {
         let goes_on = "the executor copies nothing and goes on";
-        return unmatched.iter().map(|found| told(project, &found.typed, &found.path, &found.span, goes_on)).collect();
+        return unmatched
+            .iter()
+            .map(|found| told(project, Severity::Warning, &found.typed, &found.path, &found.span, goes_on))
+            .collect();
     }
     let mut notes: Vec<String> = Vec::new();
     for source in unmatched {
@@ -49,13 +52,24 @@ pub(super) fn find(project: &Project, file: &Dockerfile, copied: &Copied) -> Vec
 pub(super) fn left_out(project: &Project) -> Vec<Finding> {
     let goes_on = "docker build copies nothing and goes on; for Kaniko the instruction is left out";
     let found = project.plan.left_out.iter();
-    found.map(|LeftOut { word, path }| told(project, &word.text, path.as_bytes(), &word.span, goes_on)).collect()
+    // With Docker nothing comes of it either.
+    let told = |LeftOut { word, path }: &LeftOut| {
+        told(project, Severity::Advice, &word.text, path.as_bytes(), &word.span, goes_on)
+    };
+    found.map(told).collect()
 }
 
-fn told(project: &Project, typed: &str, path: &[u8], span: &Range<usize>, goes_on: &str) -> Finding {
+fn told(
+    project: &Project,
+    severity: Severity,
+    typed: &str,
+    path: &[u8],
+    span: &Range<usize>,
+    goes_on: &str,
+) -> Finding {
     Finding {
         code: Code::CopyPatternUnmatched,
-        severity: Severity::Warning,
+        severity,
         message: message(typed),
         spans: vec![project.span(span)],
         notes: kept_out(project, path).into_iter().chain([goes_on.to_owned()]).collect(),

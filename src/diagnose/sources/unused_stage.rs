@@ -4,19 +4,18 @@
 use super::Project;
 use crate::diagnose::{Finding, Severity};
 use crate::dockerfile::Stages;
-use crate::executor::image::Family;
-use crate::executor::resolve::Copied;
+use crate::executor::image::Way;
 
-/// The finding, and that it is of such a stage.
-pub(super) fn told(project: &Project, stages: &Stages, copied: &Copied, finding: Finding) -> Finding {
+/// The finding of the instruction at `at`, in bytes of the Dockerfile, and that it is of such a stage.
+pub(super) fn told(project: &Project, stages: &Stages, at: usize, finding: Finding) -> Finding {
     let mut starts = stages.stages.iter().map(|stage| stage.from.span.start);
-    let stage = starts.rfind(|start| *start <= copied.span.start);
+    let stage = starts.rfind(|start| *start <= at);
     let (Some(stage), Some(known)) = (stage, &project.resolution.stages) else { return finding };
     if known.needed.contains(&stage) || finding.severity < Severity::Error {
         return finding;
     }
     let note = "the image is not made of this stage, and docker build skips it".to_owned();
-    let can_skip = project.family != Family::Fork && !known.used.contains(&stage);
+    let can_skip = !project.family.has(Way::SkipsUnusedStages) && !known.used.contains(&stage);
     let help = match can_skip && known.needed.is_subset(&known.used) {
         true => Some("use `--skip-unused-stages`".to_owned()),
         false => finding.help.clone(),
@@ -42,6 +41,16 @@ mod tests {
         let kept = "FROM scratch AS unused\nCOPY gone /a\nFROM scratch\nENV A=b\n";
         let finding = Case::of(kept, &["/b"]).finding(Code::CopySourceMissing);
         assert_eq!((finding.notes[0].as_str(), finding.help), (NOTE, None));
+    }
+
+    /// What is neither `COPY` nor `ADD` of the context is told in the same way.
+    #[test]
+    fn whatever_fails_there_is_told_so() {
+        for instruction in ["EXPOSE 53/sctp", "COPY --chmod=u+x b /b"] {
+            let dockerfile = format!("FROM scratch AS unused\n{instruction}\nFROM scratch\nCOPY b /b\n");
+            let finding = Case::of(&dockerfile, &["/b"]).finding(Code::DockerfileRefused);
+            assert_eq!((&*finding.notes[0], finding.help.as_deref()), (NOTE, Some("use `--skip-unused-stages`")));
+        }
     }
 
     #[test]

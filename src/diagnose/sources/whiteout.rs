@@ -56,6 +56,12 @@ mod tests {
                 "all in `/o/e` of what is below this layer is gone with it",
             ]
         );
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_data(&mut tar::Header::new_gnu(), "e/.wh.b", &b""[..]).unwrap();
+        let archive = archive.into_inner().unwrap();
+        let unpacked = Case::of("FROM debian\nADD t.tar /o\n", &[]).holding("/t.tar", archive);
+        let notes = unpacked.finding(Code::CopyWhiteout).notes;
+        assert_eq!(notes, ["`/o/e/b` of what is below this layer is gone with it"]);
         Case::of("FROM scratch\nCOPY d/c /.wh.x\n", &files).finding(Code::CopyWhiteout);
         Case::of("FROM scratch\nCOPY d/.wh.b /x\nCOPY d/c .white /o/\n", &files).no_findings();
     }
