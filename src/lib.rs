@@ -45,7 +45,6 @@ pub mod cli;
 pub mod cluster;
 pub mod code;
 pub mod compare;
-#[expect(clippy::disallowed_methods, reason = "edge: looks for names to complete")]
 mod complete;
 pub mod context;
 pub mod diagnose;

@@ -62,20 +62,17 @@ impl Unpacking<'_> {
         if self.find(&parent, false) == Err(Nowhere::NoEntry) {
             self.make_all(&parent)?;
         }
-        match self.find(&path, false) {
-            Ok(there) => {
-                let is_directory = self.to.is_directory(&there);
-                if is_directory && name == b"." {
-                    return Ok(());
-                }
-                if !(is_directory && member.kind == MemberKind::Directory) {
-                    if there == self.root {
-                        return Err(Stop::Unknown);
-                    }
-                    self.to.remove(&there);
-                }
+        if let Ok(there) = self.find(&path, false) {
+            let is_directory = self.to.is_directory(&there);
+            if is_directory && name == b"." {
+                return Ok(());
             }
-            Err(_) => {}
+            if !(is_directory && member.kind == MemberKind::Directory) {
+                if there == self.root {
+                    return Err(Stop::Unknown);
+                }
+                self.to.remove(&there);
+            }
         }
         let place = self.place(&path)?;
         let owner = self.request.owner.unwrap_or(member.owner);

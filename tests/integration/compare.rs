@@ -248,8 +248,8 @@ fn help_of_compare() {
 
 #[test]
 fn the_commands_of_the_documentation_are_ones_that_the_tool_takes() {
-    let documents =
-        [include_str!("../../docs/compare.md"), &Tool::new(&["compare", "--help"]).run().stdout().to_owned()];
+    let help = Tool::new(&["compare", "--help"]).run();
+    let documents = [include_str!("../../docs/compare.md"), help.stdout()];
     let lines = documents.iter().flat_map(|document| document.lines());
     let commands: Vec<&str> = lines.filter(|line| line.contains("kaniko-local compare --git")).collect();
     assert!(commands.len() >= 11, "{commands:?}");

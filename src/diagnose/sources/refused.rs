@@ -228,7 +228,9 @@ mod tests {
         use std::process::{Command, Stdio};
         let plain = tempfile::NamedTempFile::new().unwrap();
         let mut builder = tar::Builder::new(plain.as_file());
-        builder.append_data(&mut tar::Header::new_gnu(), "m", &b""[..]).unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        builder.append_data(&mut header, "m", &b""[..]).unwrap();
         builder.finish().unwrap();
         let xz = Command::new("xz").arg("-c").arg(plain.path()).stderr(Stdio::inherit()).output().unwrap().stdout;
         let case = Case::of("FROM debian\nADD d/t.tar.xz /o/\n", &["/d/x"]).holding("/d/t.tar.xz", xz);
