@@ -318,6 +318,24 @@ pub enum UsageError {
         /// As typed.
         file: PathBuf,
     },
+    /// A file with settings that cannot be used.
+    #[error("`{}` cannot be used", .file.display())]
+    Settings {
+        /// Where it is.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+        /// What to write instead.
+        help: Option<String>,
+    },
+    /// A variable with a setting that cannot be used.
+    #[error("`{variable}` is to be {wanted}")]
+    SettingsVariable {
+        /// Its name.
+        variable: String,
+        /// What it is to be.
+        wanted: &'static str,
+    },
     /// `--git` names what its repository does not have.
     #[error("`{address}` names no branch, tag or commit that is there")]
     NotInRepository {
@@ -417,6 +435,7 @@ impl UsageError {
             }
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Git(address) => address.notes(),
+            Self::Settings { why, .. } => vec![why.clone()],
             Self::NotInRepository { known, .. } if known.is_empty() => vec![],
             Self::NotInRepository { known, .. } => vec![format!("there are: {}", ticked(known))],
             Self::Helper(error) if error.complaint.is_empty() => vec![],
@@ -435,6 +454,7 @@ impl UsageError {
             | Self::CompareDockerfile { .. }
             | Self::Link { .. }
             | Self::SaveForm { .. }
+            | Self::SettingsVariable { .. }
             | Self::StdinTerminal
             | Self::StdinUnusable { .. }
             | Self::OutputIsInput { .. }
@@ -481,7 +501,8 @@ impl UsageError {
                 "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
             }
             Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
-            Self::NotInRepository { .. } | Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,
+            Self::Settings { help, .. } => return help.clone(),
+            Self::SettingsVariable { .. } | Self::NotInRepository { .. } | Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,
             Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
             Self::NoDirectory { alike, .. } => match alike.first() {

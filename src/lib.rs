@@ -7,6 +7,7 @@
 //! ```text
 //! cli         what was typed (clap)
 //! complete    names that a shell completes (I/O)
+//! settings    what a project's file and the environment set, as flags (pure; find: I/O)
 //! request     typed -> asked: validated plain data
 //! error       every way to fail, its exit code and its code
 //! code        the codes of findings
@@ -63,15 +64,17 @@ pub mod repair;
 pub mod report;
 pub mod request;
 pub mod rootfs;
+pub mod settings;
 pub mod timeline;
 pub mod words;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 use tracing::Level;
 use tracing_subscriber::Layer;
@@ -82,27 +85,50 @@ use tracing_subscriber::util::SubscriberInitExt;
 use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
 use cluster::client::ClusterOptions;
 use diagnose::Severity;
-use error::Error;
+use error::{Error, UsageError};
 use ops::{ManifestForm, WhyForm};
 use report::{LogForm, Style};
 use request::{ArchiveOutput, BuildRequest, CheckRequest, CompareRequest, PodRequest};
+use settings::Setting;
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A shell that completes calls the tool with `COMPLETE` set; then this prints and ends.
     CompleteEnv::with_factory(Cli::command).complete();
-    let cli = match Cli::try_parse_from(arguments) {
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match Cli::command().try_get_matches_from(&typed) {
+        Ok(matches) => matches,
+        Err(error) => return usage(error),
+    };
+    let settings = match settings_for(&matches) {
+        Ok(settings) => settings,
+        Err(error) => return failed(&error.into()),
+    };
+    let cli = match Cli::try_parse_from(settings::with(typed, &settings)) {
         Ok(cli) => cli,
         Err(error) => return usage(error),
     };
     set_up_output(&cli.global);
+    for setting in &settings {
+        tracing::debug!("{} set by {}", setting.shown(), setting.from);
+    }
     match dispatch(cli) {
         Ok(code) => code,
-        Err(error) => {
-            report::print_error(&error);
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    report::print_error(error);
+    ExitCode::from(error.exit_code())
+}
+
+/// What the project of the build context and the environment have set for what was typed.
+fn settings_for(matches: &ArgMatches) -> Result<Vec<Setting>, UsageError> {
+    let Some((_, typed)) = matches.subcommand() else { return Ok(vec![]) };
+    let context = typed.try_get_one::<PathBuf>("build_context").ok().flatten().filter(|context| *context != "-");
+    let file = settings::find(context.map_or(Path::new("."), PathBuf::as_path))?;
+    settings::settings(matches, file.as_ref(), environment)
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Error> {

@@ -29,6 +29,7 @@ mod refusals;
 mod repair;
 mod sarif;
 mod scenario;
+mod settings;
 mod support;
 mod terminal;
 mod tls_registry;
