@@ -1,6 +1,6 @@
 //! Git contexts: what of a git repository the executor would build from, and how that differs from a directory.
 //!
-//! [`address`], [`object`], [`outputs`], [`difference`] and `parts` are pure. [`repository`] and [`contents`] ask the
+//! [`address`], [`object`], [`outputs`], [`mod@difference`] and `parts` are pure. [`repository`] and [`contents`] ask the
 //! user's own `git`, by way of `run`. A repository may be anybody's: no command that is run here starts a program that
 //! the repository's configuration names (`git status` would start its filters), or speaks to a network.
 //! All of it blocks.

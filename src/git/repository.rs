@@ -1,7 +1,7 @@
 //! The repository that a directory is in, and those at addresses, asked through git.
 //!
 //! The state of a file is not asked of `git status`, which starts the filters that the repository's configuration names:
-//! what is committed, in the index and ignored is listed, and [`super::difference`] compares contents itself.
+//! what is committed, in the index and ignored is listed, and [`super::difference()`] compares contents itself.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
