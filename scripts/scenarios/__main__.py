@@ -6,7 +6,7 @@ from pathlib import Path
 USAGE = """\
 usage: scripts/scenario flink [--levers]
        scripts/scenario flink images
-       scripts/scenario compare DIRECTORY
+       scripts/scenario compare DIRECTORY [RUNS]
 
 A Flink job that is built with Maven inside Kaniko, from nothing to what its image prints, in the test cluster.
 
@@ -18,7 +18,8 @@ A Flink job that is built with Maven inside Kaniko, from nothing to what its ima
   images    only puts the images into the registry, and prints the shell lines that tell the tests their names
 
   compare   compares builds of the job, and of a small project with a large history, from the directory and from git, over
-            the free link and slower ones; texts, documents and pages go to DIRECTORY. It is alone with the cluster
+            the free link and slower ones, RUNS times each (3); texts, documents and pages go to DIRECTORY. It is alone with
+            the cluster
 
 Everything is in a namespace of its own, which is deleted at the end. Layers of images stay in ~/.cache/kaniko-local.
 It uses the cluster that `scripts/cluster env` has set, or brings one up.
@@ -48,8 +49,8 @@ def main(arguments: list[str]) -> int:
             command = flink.scenario
         case ["flink", "--levers"]:
             command = flink.scenario_with_levers
-        case ["compare", directory]:
-            command = lambda: print(compared.compared(Path(directory).absolute()))
+        case ["compare", directory, *runs] if len(runs) < 2 and all(map(str.isdigit, runs)):
+            command = lambda: print(compared.compared(Path(directory).absolute(), int(*runs or [3])))
         case _:
             print(USAGE, end="", file=sys.stderr)
             return 2

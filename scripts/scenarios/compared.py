@@ -14,14 +14,13 @@ from flink import Story
 from report import Failure, elapsed, say
 from settings import HOST_ADDRESS
 
-RUNS = 3
 RATES = (50, 20)
 PATIENCE = 60 * 60
 # A history of 200 MB in 40,000 objects. Small files differ in each commit, so that nothing of them is found twice.
 COMMITS, FILES_OF_A_COMMIT, BYTES_OF_A_FILE = 100, 397, 5000
 
 
-def compared(to: Path) -> str:
+def compared(to: Path, runs: int) -> str:
     """Compares both over the free link and a slow one; pictures, texts and documents go below `to`."""
     to.mkdir(parents=True, exist_ok=True)
     with flink.story() as story, tempfile.TemporaryDirectory() as above:
@@ -34,7 +33,7 @@ def compared(to: Path) -> str:
                 say(f"git server at {address}")
                 sides = [("flink-job", job, story.build_args()), ("history", project, [])]
                 for name, directory, flags in sides:
-                    _over_links(story, name, directory, f"http://{address}/{name}.git", flags, to)
+                    _over_links(story, name, directory, f"http://{address}/{name}.git", [*flags, f"--runs={runs}"], to)
     return f"{len(list(to.iterdir()))} files below {to}, after {elapsed():.0f} s"
 
 
@@ -55,10 +54,10 @@ def _over_links(story: Story, name: str, directory: Path, url: str, flags: list[
 
 
 def _compare(story: Story, name: str, directory: Path, url: str, flags: list[str], to: Path) -> dict:
-    say(f"{to.name}: {RUNS} builds from each")
+    say(to.name)
     saves = [f"--save={to}.{end}" for end in ("txt", "json", "html")]
     argv = [str(story.binary), "compare", "-n", story.kubectl.namespace, "-t", story.destination(name), "--insecure",
-            "--git", url, "--runs", str(RUNS), "--warm-up", *saves, *flags, "."]
+            "--git", url, *saves, *flags, "."]
     done = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode:
         raise Failure(f"kaniko-local compare ended with {done.returncode}\n" + "\n".join(done.stderr.splitlines()[-30:]))
