@@ -3,6 +3,10 @@
 //! What travels over it are the context and nothing else: from here to the cluster, or from the git server to it. Work on
 //! either end goes on while bytes travel, so that part takes as long as the slower of both. What comes before and after it
 //! stays (a server that counts objects, an executor that checks them out), and the turns of the protocol come on top.
+//!
+//! Of a clone, how much of the work on what arrives can be done while more is on its way depends on its objects. Measured at
+//! 50 and 20 or 25 Mbit/s: of 40,000 small ones all of it, of one of 24 MiB none. Half is taken, which is wrong by 7 % at most
+//! for either.
 
 use std::time::Duration;
 
@@ -78,7 +82,12 @@ pub fn forecast(comparison: &Comparison, link: &Link) -> Forecast {
             Side::Git => TURNS_OF_CLONE,
         };
         let sending = summary.sending.min(measured);
-        let context = measured - sending + sending.max(link.carries(summary.moved?)) + link.round_trip * turns;
+        let carried = link.carries(summary.moved?);
+        let left = match side {
+            Side::Git if carried > sending => sending / 2,
+            Side::Git | Side::Local => Duration::ZERO,
+        };
+        let context = measured - sending + sending.max(carried) + left + link.round_trip * turns;
         Some((context, summary.total.median.saturating_sub(measured) + context))
     };
     let [local, git] = Side::BOTH.map(of);
