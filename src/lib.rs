@@ -74,7 +74,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{ArgMatches, CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use clap_complete::CompleteEnv;
 use tracing::Level;
 use tracing_subscriber::Layer;
@@ -104,7 +104,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return failed(&error.into()),
     };
-    let cli = match Cli::try_parse_from(settings::with(typed, &settings)) {
+    let parsed = match settings.is_empty() {
+        true => Cli::from_arg_matches(&matches),
+        false => Cli::try_parse_from(settings::with(typed, &settings)),
+    };
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(error),
     };
@@ -125,10 +129,11 @@ fn failed(error: &Error) -> ExitCode {
 
 /// What the project of the build context and the environment have set for what was typed.
 fn settings_for(matches: &ArgMatches) -> Result<Vec<Setting>, UsageError> {
-    let Some((_, typed)) = matches.subcommand() else { return Ok(vec![]) };
+    let Some(heeding) = settings::heeding(matches) else { return Ok(vec![]) };
+    let typed = heeding.1;
     let context = typed.try_get_one::<PathBuf>("build_context").ok().flatten().filter(|context| *context != "-");
     let file = settings::find(context.map_or(Path::new("."), PathBuf::as_path))?;
-    settings::settings(matches, file.as_ref(), environment)
+    settings::settings(heeding, file.as_ref(), environment)
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Error> {

@@ -126,23 +126,24 @@ pub fn find(context: &Path) -> Result<Option<File>, UsageError> {
     Ok(None)
 }
 
-/// The settings that count for what was typed.
+/// The command that was typed and its arguments, if it heeds settings.
+pub fn heeding(matches: &ArgMatches) -> Option<(&str, &ArgMatches)> {
+    let (command, typed) = matches.subcommand().filter(|(name, _)| COMMANDS.contains(name))?;
+    // Somebody else's set-up is checked as it is.
+    let is_anothers = ["manifest", "executor_flags"].iter().any(|id| is_typed(typed, id));
+    (command != "check" || !is_anothers).then_some((command, typed))
+}
+
+/// The settings that count for a [command that heeds them](heeding).
 ///
 /// # Errors
 /// A key that there is not, a value that is none.
 pub fn settings(
-    matches: &ArgMatches,
+    (command, typed): (&str, &ArgMatches),
     file: Option<&File>,
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Vec<Setting>, UsageError> {
-    let Some((command, typed)) = matches.subcommand().filter(|(name, _)| COMMANDS.contains(name)) else {
-        return Ok(vec![]);
-    };
     let table = file.map(|file| table(file).map(|table| (file, table))).transpose()?;
-    // Somebody else's set-up is checked as it is.
-    if command == "check" && ["manifest", "executor_flags"].iter().any(|id| is_typed(typed, id)) {
-        return Ok(vec![]);
-    }
     let mut settings = vec![];
     for key in &KEYS {
         let has = typed.try_contains_id(key.id).is_ok() && (command != "check" || is_of_check(key));
@@ -266,7 +267,10 @@ mod tests {
         let file = File { path: "/p/kaniko-local.toml".into(), text: text.to_owned() };
         let environment =
             |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
-        let settings = settings(&matches, Some(&file), environment)?;
+        let settings = match heeding(&matches) {
+            Some(heeding) => settings(heeding, Some(&file), environment)?,
+            None => vec![],
+        };
         let before = typed.len();
         let all = with(typed, &settings);
         Ok(all[before..].iter().map(|flag| flag.to_string_lossy().into_owned()).collect())

@@ -74,9 +74,8 @@ pub fn pod_of_git(request: &PodRequest, access: &Access, git: &GitPlace, directo
     with_spec(around(request, None, executor), request, access, directory, nonce)
 }
 
-fn with_spec(spec: PodSpec, request: &PodRequest, access: &Access, directory: &str, nonce: &Nonce) -> Pod {
+fn with_spec(mut spec: PodSpec, request: &PodRequest, access: &Access, directory: &str, nonce: &Nonce) -> Pod {
     let name = pod_name(directory, nonce);
-    let mut spec = spec;
     let logins = access.logins.as_ref().map(|_| name.as_str()).or(request.registry_secret.as_deref());
     if let Some(secret) = logins {
         mount_secret(&mut spec, "credentials", DOCKER_CONFIG, (secret, LOGINS_KEY, "config.json"));

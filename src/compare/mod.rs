@@ -200,6 +200,16 @@ impl Comparison {
         reachable.pack.map(|pack| pack.bytes)
     }
 
+    /// What each instruction took, locally and from git, in the order of the local directory's first run.
+    pub fn instructions(&self) -> Vec<(String, Figures, Figures)> {
+        let [local, git] = Side::BOTH.map(|side| self.summary(side).steps);
+        let both = local.into_iter().enumerate().map(|(place, (name, of_local))| {
+            let of_git = git.get(place).filter(|(other, _)| *other == name).map(|(_, figures)| *figures);
+            (name, of_local, of_git.unwrap_or_default())
+        });
+        both.collect()
+    }
+
     /// What the difference is made of.
     pub fn difference(&self) -> Difference {
         let [local, git] = Side::BOTH.map(|side| self.summary(side));

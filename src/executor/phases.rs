@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::dockerfile::Keyword;
 use crate::timeline::Phase;
 
 /// Messages that begin something, by how they begin.
@@ -34,27 +35,6 @@ const RESUMES: &str = "Cmd: /";
 
 /// Said from the side, while the next instruction may run already; the stage's end waits for it.
 const CACHES: &str = "Pushing layer ";
-
-/// Keywords of instructions that take time; others it repeats as well.
-const INSTRUCTIONS: &[&str] = &[
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
 
 /// What it was at, and since when.
 #[derive(Debug, Clone, Default)]
@@ -115,8 +95,9 @@ impl Phases {
     }
 }
 
+/// It repeats each instruction that it comes to.
 fn is_instruction(message: &str) -> bool {
-    message.split_once(' ').is_some_and(|(keyword, _)| INSTRUCTIONS.contains(&keyword))
+    message.split_once(' ').is_some_and(|(word, _)| Keyword::ALL.iter().any(|keyword| keyword.name() == word))
 }
 
 #[cfg(test)]

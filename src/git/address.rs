@@ -109,6 +109,14 @@ impl Address {
         Self { reference: Some(Reference::Full(reference.to_owned())), commit: Some(commit), ..self.clone() }
     }
 
+    /// The same with a directory of the repository as the context.
+    ///
+    /// # Errors
+    /// The directory is none of the repository.
+    pub fn below(&self, typed: &str) -> Result<Self, AddressError> {
+        Ok(Self { sub_path: directory(typed)?, ..self.clone() })
+    }
+
     /// What the executor is given.
     pub fn kaniko(&self) -> KanikoGit {
         let mut context = format!("git://{}", self.repository);

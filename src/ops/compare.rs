@@ -193,10 +193,7 @@ fn on_server(address: &Address) -> Result<Option<Address>, UsageError> {
 /// A directory of the repository is the context there, too, unless the address says otherwise.
 fn within(address: &Address, prefix: &Path) -> Address {
     let prefix = prefix.to_str().filter(|prefix| address.sub_path().is_none() && !prefix.is_empty());
-    let Some(prefix) = prefix else { return address.clone() };
-    let typed = address.to_string();
-    let separator = if typed.contains('#') { ":" } else { "#:" };
-    Address::parse(&format!("{typed}{separator}{prefix}")).unwrap_or_else(|_| address.clone())
+    prefix.and_then(|prefix| address.below(prefix).ok()).unwrap_or_else(|| address.clone())
 }
 
 fn git_place(address: &Address, dockerfile: &Path, secret: Option<String>) -> GitPlace {

@@ -14,9 +14,6 @@ use crate::words;
 /// Time between two lines about the same upload.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Time between two pictures of a line that is redrawn.
-const TICK: Duration = Duration::from_millis(120);
-
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -60,9 +57,7 @@ pub struct Ticker(ProgressBar);
 impl Ticker {
     /// Begins, with what is waited for.
     pub fn start(what: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
-        bar.enable_steady_tick(TICK);
+        let bar = spinner("{spinner} {elapsed} {wide_msg}");
         bar.set_message(sanitise(what.as_bytes()));
         Self(bar)
     }
@@ -193,12 +188,7 @@ impl State {
     }
 
     fn spin(&mut self, what: &str) {
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style("{spinner} {elapsed} waiting for {wide_msg}"));
-            bar.enable_steady_tick(TICK);
-            bar
-        });
+        let bar = self.bar.get_or_insert_with(|| spinner("{spinner} {elapsed} waiting for {wide_msg}"));
         bar.set_message(sanitise(what.as_bytes()).replace('\n', " "));
     }
 
@@ -244,6 +234,14 @@ impl State {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line that is redrawn by itself.
+fn spinner(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(style(template));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
 }
 
 fn one_line(text: &str) -> String {

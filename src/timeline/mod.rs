@@ -6,7 +6,6 @@
 
 mod recorder;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -107,15 +106,6 @@ impl Timeline {
     /// All of it.
     pub fn total(&self) -> Duration {
         self.spans.iter().map(|span| span.took).sum()
-    }
-
-    /// What each kind of work took.
-    pub fn phases(&self) -> BTreeMap<Phase, Duration> {
-        let mut phases = BTreeMap::new();
-        for span in &self.spans {
-            *phases.entry(span.phase).or_default() += span.took;
-        }
-        phases
     }
 
     /// What each instruction took: its text, how many of the same came before it, and the time of all its parts.

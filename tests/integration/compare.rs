@@ -14,7 +14,7 @@ use crate::support::cluster::{Namespace, base_image, from, registry};
 use crate::support::git_server::GitServer;
 use crate::support::image::Image;
 use crate::support::tool::{Finished, Tool};
-use crate::support::tree::{Tree, incompressible};
+use crate::support::tree::{Tree, git, incompressible};
 
 /// A project that takes a moment to build, committed, and a bare clone of it to be served.
 fn project(base: &str) -> (Tree, Tree) {
@@ -25,12 +25,6 @@ fn project(base: &str) -> (Tree, Tree) {
     let served = Tree::new();
     git(project.path(), &["clone", "-q", "--bare", ".", served.path().join("app.git").to_str().unwrap()]);
     (project, served)
-}
-
-fn git(directory: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
-    let git = process::Command::new("git").arg("-C").arg(directory).args(identity).args(arguments).status();
-    assert!(git.unwrap().success(), "git {arguments:?}");
 }
 
 fn compare(namespace: &Namespace, project: &Tree, url: &str) -> Tool {

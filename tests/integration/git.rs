@@ -17,6 +17,8 @@ use kaniko_local::git::{
 };
 use tempfile::TempDir;
 
+use crate::support::tree::git;
+
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A directory, and git in it without anybody's configuration.
@@ -65,18 +67,6 @@ impl Place {
     fn differs(&self, wanted: &[(Kind, &str)]) {
         assert_eq!(told(&compared(self.path(), "", "")), owned(wanted));
     }
-}
-
-fn git(directory: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
-        .args(["-c", "user.name=n", "-c", "user.email=e", "-c", "protocol.file.allow=always"])
-        .args(arguments)
-        .current_dir(directory)
-        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 fn owned(wanted: &[(Kind, &str)]) -> Vec<(Kind, PathBuf)> {

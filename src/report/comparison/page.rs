@@ -103,7 +103,7 @@ pub fn comparison_page(comparison: &Comparison) -> Result<String, Error> {
         axis: seconds(longest),
         rows: rows(&phases, &local, &git),
         all: row("all", local.total, git.total, Duration::ZERO),
-        steps: steps(&local, &git),
+        steps: steps(comparison),
         forecasts: forecasts(comparison),
         runs: runs(comparison),
         moved: moved(&local, &git),
@@ -167,12 +167,9 @@ fn row(title: &str, local: Figures, git: Figures, longest: Duration) -> Row {
     }
 }
 
-fn steps(local: &Summary, git: &Summary) -> Vec<Row> {
-    let rows = local.steps.iter().enumerate().map(|(place, (name, of_local))| {
-        let of_git = git.steps.get(place).filter(|(other, _)| other == name).map(|(_, figures)| *figures);
-        row(name, *of_local, of_git.unwrap_or_default(), Duration::ZERO)
-    });
-    rows.collect()
+fn steps(comparison: &Comparison) -> Vec<Row> {
+    let rows = comparison.instructions().into_iter();
+    rows.map(|(name, local, git)| row(&name, local, git, Duration::ZERO)).collect()
 }
 
 fn forecasts(comparison: &Comparison) -> Vec<ForecastRow> {

@@ -59,9 +59,9 @@ fn table(comparison: &Comparison, columns: usize) -> String {
         }
         text.push_str(&row(phase.title(), of_local, of_git));
         if room >= LEAST_BAR {
-            for (name, figures) in [("local", of_local), ("git", of_git)] {
-                let bar = bar(figures.median, longest.unwrap_or_default(), room, name);
-                let _ = writeln!(text, "{name:>width$} {bar}", width = TITLE - 1);
+            for (side, figures) in [(Side::Local, of_local), (Side::Git, of_git)] {
+                let bar = bar(figures.median, longest.unwrap_or_default(), room, side);
+                let _ = writeln!(text, "{:>width$} {bar}", side.name(), width = TITLE - 1);
             }
         }
     }
@@ -74,26 +74,26 @@ fn row(title: &str, local: Figures, git: Figures) -> String {
 }
 
 /// The two sides are told apart without colour.
-fn bar(time: Duration, longest: Duration, room: usize, side: &str) -> String {
+fn bar(time: Duration, longest: Duration, room: usize, side: Side) -> String {
     let share = time.as_secs_f64() / longest.as_secs_f64().max(0.001);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the room")]
     let length = (share * room as f64).round() as usize;
-    let brick = if side == "local" { "█" } else { "▒" };
+    let brick = match side {
+        Side::Local => "█",
+        Side::Git => "▒",
+    };
     if length == 0 && !time.is_zero() { "▏".to_owned() } else { brick.repeat(length.min(room)) }
 }
 
 /// The instructions that took time.
 fn instructions(comparison: &Comparison) -> String {
-    let [local, git] = Side::BOTH.map(|side| comparison.summary(side));
     let mut text = String::new();
-    for (place, (name, of_local)) in local.steps.iter().enumerate() {
-        let of_git = git.steps.get(place).filter(|(other, _)| other == name).map(|(_, figures)| *figures);
-        let of_git = of_git.unwrap_or_default();
+    for (name, of_local, of_git) in comparison.instructions() {
         if of_local.median < Duration::from_millis(50) && of_git.median < Duration::from_millis(50) {
             continue;
         }
         let short: String = name.chars().take(INSTRUCTION).collect();
-        let [one, other] = [*of_local, of_git].map(|figures| figures.median.as_secs_f64());
+        let [one, other] = [of_local, of_git].map(|figures| figures.median.as_secs_f64());
         let _ = writeln!(text, "  {short:INSTRUCTION$} {one:>7.2} s {other:>7.2} s");
     }
     if text.is_empty() { text } else { format!("\ninstructions: local directory, git context\n{text}") }

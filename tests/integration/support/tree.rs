@@ -59,15 +59,23 @@ impl Tree {
     /// Makes it a git repository with everything committed.
     pub fn commit(&self) {
         for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "all of it"]] {
-            let git = Command::new("git")
-                .args(["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
-                .arg("-C")
-                .arg(self.path())
-                .args(arguments)
-                .status();
-            assert!(git.unwrap().success(), "git {arguments:?}");
+            git(self.path(), arguments);
         }
     }
+}
+
+/// Runs git, whatever the user's configuration says; what it prints.
+#[track_caller]
+pub fn git(directory: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=n", "-c", "user.email=e", "-c", "protocol.file.allow=always"])
+        .args(arguments)
+        .current_dir(directory)
+        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 /// Bytes that gzip cannot shrink: a xorshift sequence, the same each time.
