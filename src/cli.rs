@@ -278,8 +278,9 @@ pub struct BuildArgs {
     #[arg(short, long, value_name = "text|raw", default_value = "text", hide_possible_values = true)]
     #[arg(help_heading = "Output")]
     pub output: LogForm,
-    /// How progress is shown: `tty` redraws a bar, `plain` writes lines
-    #[arg(long, value_name = "auto|tty|plain", default_value = "auto", hide_possible_values = true)]
+    /// How progress is shown: `tty` redraws what goes on, `plain` writes lines, `json` a document a line; `auto` is `tty`
+    /// on a terminal, unless it is dumb, CI runs the build, or -v or `-o raw` wants lines
+    #[arg(long, value_name = "auto|tty|plain|json", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = "Output")]
     pub progress: ProgressHow,
 }
@@ -296,12 +297,14 @@ pub enum LogForm {
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressHow {
-    /// A bar on a terminal, else plain lines.
+    /// Redrawn on a terminal, else lines.
     Auto,
-    /// A bar and a waiting line that are redrawn.
+    /// What goes on is redrawn.
     Tty,
     /// Lines.
     Plain,
+    /// Documents.
+    Json,
 }
 
 const CHECK_NOTES: &str = "\

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::context::listing::Totals;
+use crate::executor::steps::Step;
 use crate::request::Transport;
 use crate::timeline::Timeline;
 
@@ -82,6 +83,20 @@ pub enum Event {
         time: Option<Timestamp>,
         /// What the executor itself says with it.
         said: Option<String>,
+    },
+    /// The executor begins something.
+    StepStarted {
+        /// What.
+        step: Step,
+    },
+    /// It is over, and well.
+    StepEnded {
+        /// What.
+        step: Step,
+        /// How long it took.
+        took: Duration,
+        /// Its layer was in the cache.
+        cached: bool,
     },
     /// The executor ended well.
     Built {

@@ -82,12 +82,14 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use cli::{Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow};
+use cli::{
+    BuildArgs, Cli, ColorWhen, Command, ContextCommand, DocumentFormat, GlobalArgs, ManifestFormat, ProgressHow,
+};
 use cluster::client::ClusterOptions;
 use diagnose::Severity;
 use error::{Error, UsageError};
 use ops::{ManifestForm, WhyForm};
-use report::{LogForm, Style};
+use report::{Events, LogForm, Style, Verbose};
 use request::{ArchiveOutput, BuildRequest, CheckRequest, CompareRequest, PodRequest};
 use settings::Setting;
 
@@ -102,7 +104,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let settings = match settings_for(&matches) {
         Ok(settings) => settings,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return failed(&error.into()).into(),
     };
     let parsed = match settings.is_empty() {
         true => Cli::from_arg_matches(&matches),
@@ -112,19 +114,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(error),
     };
-    set_up_output(&cli.global);
+    let is_text = !matches!(&cli.command, Command::Build(args) if args.progress == ProgressHow::Json);
+    set_up_output(&cli.global, is_text);
     for setting in &settings {
         tracing::debug!("{} set by {}", setting.shown(), setting.from);
     }
-    match dispatch(cli) {
+    let code = match dispatch(cli) {
         Ok(code) => code,
         Err(error) => failed(&error),
-    }
+    };
+    report::finished(code);
+    ExitCode::from(code)
 }
 
-fn failed(error: &Error) -> ExitCode {
+fn failed(error: &Error) -> u8 {
     report::print_error(error);
-    ExitCode::from(error.exit_code())
+    error.exit_code()
 }
 
 /// What the project of the build context and the environment have set for what was typed.
@@ -136,16 +141,19 @@ fn settings_for(matches: &ArgMatches) -> Result<Vec<Setting>, UsageError> {
     settings::settings(heeding, file.as_ref(), environment)
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+fn dispatch(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Check(args) => {
             let request = CheckRequest::new(args, environment)?;
             let options = cluster_options(cli.global)?;
             let worst = ops::check(&request, |pod| run_async(ops::refusals(pod, &options)))?;
-            return Ok(ExitCode::from(u8::from(worst == Some(Severity::Error))));
+            return Ok(u8::from(worst == Some(Severity::Error)));
         }
         Command::Build(args) => {
-            let style = style(args.progress, args.quiet, cli.global.verbose);
+            let style = style(&args, cli.global.verbose);
+            if style == Style::Events {
+                Events::begin();
+            }
             let log = match args.output {
                 cli::LogForm::Text => LogForm::Text,
                 cli::LogForm::Raw => LogForm::Raw,
@@ -158,7 +166,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::Explain(args) => {
             let options = cluster_options(cli.global)?;
             let failed = run_async(ops::explain(&args.try_into()?, &options))?;
-            return Ok(ExitCode::from(u8::from(failed)));
+            return Ok(u8::from(failed));
         }
         Command::Compare(args) => {
             let options = cluster_options(cli.global)?;
@@ -192,7 +200,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::Completions(args) => ops::completions(args.shell),
         Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
     }
-    .map(|()| ExitCode::SUCCESS)
+    .map(|()| 0)
 }
 
 /// Does not wait for a thread that is still reading a slow disk when everything else is over.
@@ -241,18 +249,27 @@ fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {
     })
 }
 
-/// Redrawn lines and `-v`'s lines do not go together.
-fn style(how: ProgressHow, quiet: bool, verbose: u8) -> Style {
-    match how {
-        _ if quiet => Style::Quiet,
-        ProgressHow::Tty => Style::Redrawn,
+fn style(args: &BuildArgs, verbose: u8) -> Style {
+    match args.progress {
+        _ if args.quiet => Style::Quiet,
+        ProgressHow::Json => Style::Events,
         ProgressHow::Plain => Style::Lines,
-        ProgressHow::Auto if std::io::stderr().is_terminal() && verbose == 0 => Style::Redrawn,
+        // What others write, and a raw log, do not go together with lines that are redrawn.
+        ProgressHow::Auto if verbose > 0 || args.output == cli::LogForm::Raw => Style::Lines,
+        ProgressHow::Tty => Style::Redrawn,
+        ProgressHow::Auto if redraws(std::io::stderr().is_terminal(), environment) => Style::Redrawn,
         ProgressHow::Auto => Style::Lines,
     }
 }
 
-fn set_up_output(global: &GlobalArgs) {
+/// Whether standard error can redraw lines, and somebody watches.
+fn redraws(is_terminal: bool, environment: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_dumb = environment("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let is_ci = environment("CI").is_some_and(|ci| !ci.is_empty() && ci != "false");
+    is_terminal && !is_dumb && !is_ci
+}
+
+fn set_up_output(global: &GlobalArgs, is_text: bool) {
     match global.color {
         ColorWhen::Auto => anstream::ColorChoice::Auto,
         ColorWhen::Always => anstream::ColorChoice::Always,
@@ -265,8 +282,8 @@ fn set_up_output(global: &GlobalArgs) {
         _ => Targets::new().with_target("kaniko_local", Level::TRACE).with_target("kube", Level::DEBUG),
     };
     let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::stderr().is_terminal() && global.color != ColorWhen::Never)
-        .with_writer(std::io::stderr)
+        .with_ansi(is_text && std::io::stderr().is_terminal() && global.color != ColorWhen::Never)
+        .with_writer(|| Verbose)
         .without_time()
         .with_filter(shown);
     tracing_subscriber::registry().with(lines).init();

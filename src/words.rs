@@ -15,6 +15,14 @@ pub fn plural(count: u64, noun: &str) -> String {
 /// What is shorter is not worth a word.
 const SHORT: Duration = Duration::from_millis(50);
 
+/// `12.3 s`, `2 m 05 s`.
+pub fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0..100 => format!("{:.1} s", time.as_secs_f64()),
+        seconds => format!("{} m {:02} s", seconds / 60, seconds % 60),
+    }
+}
+
 /// `374 B`, `1.20 MiB`.
 pub fn size(bytes: u64) -> String {
     HumanBytes(bytes).to_string()

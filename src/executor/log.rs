@@ -109,13 +109,13 @@ impl Ran {
 }
 
 /// Without comments and line ends, as it is repeated in the log.
-fn on_one_line(instruction: &str, escape: char) -> String {
+pub(super) fn on_one_line(instruction: &str, escape: char) -> String {
     let lines = instruction.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with('#'));
     lines.map(|line| line.strip_suffix(escape).unwrap_or(line)).collect::<Vec<_>>().join(" ")
 }
 
 /// Blanks do not tell instructions apart.
-fn words(text: &str) -> Vec<&str> {
+pub(super) fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
@@ -307,7 +307,7 @@ fn message(line: &str) -> Option<(Form, String, String)> {
 }
 
 /// `'golang:1' [idx: '0', base-idx: '-1']`.
-fn stage_index(text: &str) -> Option<usize> {
+pub(super) fn stage_index(text: &str) -> Option<usize> {
     text.split_once("[idx: '")?.1.split_once('\'')?.0.parse().ok()
 }
 

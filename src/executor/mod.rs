@@ -9,6 +9,7 @@ pub mod image;
 pub mod log;
 pub mod phases;
 pub mod resolve;
+pub mod steps;
 
 pub use args::{executor_args, reserved_flag};
 pub use failure::Failure;

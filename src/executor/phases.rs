@@ -58,8 +58,8 @@ impl Phases {
             self.begin(at, Phase::Step);
         } else if message.starts_with(CACHES) && current == Some(Phase::Snapshot) {
             self.begin(at, Phase::Cache);
-        } else if let Some((_, phase)) = BEGINNINGS.iter().find(|(words, _)| message.starts_with(words)) {
-            self.begin(at, *phase);
+        } else if let Some(phase) = phase_of(message) {
+            self.begin(at, phase);
         }
     }
 
@@ -95,8 +95,13 @@ impl Phases {
     }
 }
 
+/// What begins with this message, if something does that is no instruction.
+pub(super) fn phase_of(message: &str) -> Option<Phase> {
+    BEGINNINGS.iter().find(|(words, _)| message.starts_with(words)).map(|(_, phase)| *phase)
+}
+
 /// It repeats each instruction that it comes to.
-fn is_instruction(message: &str) -> bool {
+pub(super) fn is_instruction(message: &str) -> bool {
     message.split_once(' ').is_some_and(|(word, _)| Keyword::ALL.iter().any(|keyword| keyword.name() == word))
 }
 

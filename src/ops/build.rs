@@ -11,6 +11,7 @@ use super::run::{Origin, Run, clean_up};
 use super::sent::SentContext;
 use super::signals::Signals;
 use super::sources::{Asked, of_sources};
+use super::steps::Steps;
 use super::timing::Timing;
 use crate::cluster::client::{Cluster, ClusterOptions};
 use crate::cluster::session::Session;
@@ -23,7 +24,7 @@ use crate::event::{Event, Listener};
 use crate::executor::image::Image;
 use crate::executor::log::Ran;
 use crate::reference::Digest;
-use crate::report::{self, LogForm, Progress, Style};
+use crate::report::{self, Ending, LogForm, Progress, Style};
 use crate::request::{BuildRequest, ContextSource, Fidelity, Keep, PodRequest};
 use crate::timeline::Timeline;
 
@@ -71,7 +72,8 @@ pub async fn build(
 
     let mut signals = Signals::listen()?;
     let kubectl = options.kubectl(&cluster.namespace);
-    let timing = Arc::new(Timing::start(progress.clone()));
+    let built_from = sent.plan().edits.apply(sent.dockerfile());
+    let timing = Arc::new(Timing::start(Arc::new(Steps::of(&built_from, progress.clone()))));
     let run = Run {
         cluster: &cluster,
         template: &template,
@@ -95,7 +97,7 @@ pub async fn build(
         }
         Err(error) => Err(error),
     };
-    progress.finish(result.is_err());
+    progress.finish(Ending::from(&result));
     let keep = match request.keep {
         Keep::Never => false,
         Keep::OnFailure => result.is_err(),

@@ -23,7 +23,7 @@ use crate::event::Listener;
 use crate::executor::GitPlace;
 use crate::git::{Address, Committed, Contents, GitError, History, REMOTE, Repository, difference, remote_refs};
 use crate::registry::Access;
-use crate::report::{self, LogForm, Progress, Style, Ticker};
+use crate::report::{self, Ending, LogForm, Progress, Style, Ticker};
 use crate::request::{CompareRequest, ComparisonForm};
 use crate::words;
 
@@ -289,7 +289,7 @@ impl Builds<'_> {
         let followed = run.follow(ways, signals).await;
         drop(ticker);
         let (mut session, result) = followed?;
-        progress.finish(result.is_err());
+        progress.finish(Ending::from(&result));
         timing.pulled(session.pulls().await);
         clean_up(&mut session, signals, self.kubectl).await;
         let digest = result?.to_string();

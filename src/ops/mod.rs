@@ -24,6 +24,7 @@ mod run;
 mod sent;
 mod signals;
 mod sources;
+mod steps;
 mod timing;
 mod why;
 

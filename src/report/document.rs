@@ -5,6 +5,7 @@ use std::io::Write;
 use anstream::adapter::strip_str;
 use serde_json::{Value, json};
 
+use super::progress::clear;
 use crate::diagnose::post_mortem::{Cause, Explained};
 use crate::diagnose::{Finding, Span, without_secrets};
 use crate::error::Error;
@@ -18,6 +19,7 @@ use crate::timeline::Timeline;
 /// # Errors
 /// Standard output cannot be written, a full disk for example.
 pub fn write_stdout(bytes: &[u8]) -> Result<(), Error> {
+    clear();
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,10 +1,10 @@
 //! Errors and findings as people read them: what, the evidence, one action.
 
-use std::io::Write;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
+use super::progress::{error_event, finding_event, note_event, print_above as print};
 use super::terminal::sanitise;
 use crate::code::Code;
 use crate::context::advice::{ALIKE, Advice};
@@ -25,7 +25,9 @@ const ADVICE_LIMIT: usize = 20;
 
 /// Prints an error to standard error.
 pub fn print_error(error: &Error) {
-    print(&error_text(error));
+    if !error_event(error) {
+        print(&error_text(error));
+    }
 }
 
 /// An error. The text is the same with and without colour.
@@ -37,7 +39,9 @@ pub fn error_text(error: &Error) -> String {
 
 /// Prints a finding to standard error.
 pub fn print_finding(finding: &Finding) {
-    print(&finding_text(finding));
+    if !finding_event(finding) {
+        print(&finding_text(finding));
+    }
 }
 
 /// A finding; the file it is about is on a line of its own.
@@ -156,15 +160,12 @@ pub fn print_count(findings: &[Finding]) {
 
 /// Prints one note to standard error.
 pub fn print_note(note: &str) {
-    print(&labelled(NOTE, "note", note));
+    if !note_event(note) {
+        print(&labelled(NOTE, "note", note));
+    }
 }
 
 fn labelled(style: Style, label: &str, text: &str) -> String {
     let text = sanitise(text.as_bytes()).replace('\n', "\n  ");
     format!("{style}{label}{style:#}: {text}\n")
-}
-
-fn print(text: &str) {
-    // Nobody is left to be told that standard error is gone.
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }

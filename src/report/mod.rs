@@ -16,7 +16,7 @@ pub use human::{
     print_note, print_special, print_totals,
 };
 pub use listing::{listing_json, write_left_out, write_listing};
-pub use progress::{LogForm, Progress, Style, Ticker};
+pub use progress::{Ending, Events, LogForm, Progress, Style, Ticker, Verbose, finished};
 pub use sarif::check_sarif;
 pub use terminal::sanitise;
 pub use why::Answers;

@@ -25,6 +25,7 @@ mod plain;
 mod pod;
 mod podfaults;
 mod process;
+mod progress;
 mod refusals;
 mod repair;
 mod sarif;

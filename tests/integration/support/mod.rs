@@ -13,6 +13,7 @@ pub mod node;
 pub mod oracle;
 pub mod proxy;
 pub mod random;
+pub mod screen;
 pub mod tool;
 pub mod tree;
 

@@ -11,8 +11,18 @@ use std::time::{Duration, Instant};
 use super::wait_for;
 
 /// What a user's or CI's environment may hold that would change the output.
-const SCRUBBED: [&str; 9] =
-    ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "KUBECONFIG", "NO_COLOR", "RUST_BACKTRACE", "RUST_LOG", "TERM", "USER"];
+const SCRUBBED: [&str; 10] = [
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "KUBECONFIG",
+    "NO_COLOR",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "TERM",
+    "USER",
+];
 
 /// A call of the binary.
 #[must_use]
@@ -110,6 +120,32 @@ impl Tool {
             }
         });
         Running { child, stderr, reader }
+    }
+
+    /// The call as a line for a shell, with its environment.
+    pub fn shell_line(&self) -> String {
+        let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''"));
+        let mut line = String::new();
+        line.extend(self.0.get_current_dir().map(|directory| format!("cd {} && ", quoted(directory.as_os_str()))));
+        line.push_str("env");
+        let (set, unset): (Vec<_>, Vec<_>) = self.0.get_envs().partition(|(_, value)| value.is_some());
+        unset.iter().filter(|(name, _)| *name != "TERM").for_each(|(name, _)| line.extend([" -u ", &quoted(name)]));
+        for (name, value) in set {
+            line.extend([" ", &quoted(name), "=", &quoted(value.unwrap_or_default())]);
+        }
+        for word in std::iter::once(self.0.get_program()).chain(self.0.get_args()) {
+            line.extend([" ", &quoted(word)]);
+        }
+        line
+    }
+
+    /// Runs it and closes its standard error after a line of it.
+    pub fn run_and_stop_reading_after_a_line(mut self) -> Finished {
+        let mut child = self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Finished { code: output.status.code(), stdout: output.stdout, stderr: line }
     }
 
     /// Runs it on a terminal of its own and returns everything that was written to it.
