@@ -270,6 +270,11 @@ pub struct BuildArgs {
     /// Write the image's digest and name as JSON, under BuildKit's keys, and what the time went into
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub metadata_file: Option<PathBuf>,
+    /// Build anew whenever what would be sent has changed. A build that runs then is given up, its pod deleted, with
+    /// `cancel`; with `finish` it ends first
+    #[arg(long, value_name = "cancel|finish", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "cancel", hide_possible_values = true)]
+    pub watch: Option<WatchChoice>,
     /// Print only the reference and errors
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
@@ -283,6 +288,15 @@ pub struct BuildArgs {
     #[arg(long, value_name = "auto|tty|plain|json", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = "Output")]
     pub progress: ProgressHow,
+}
+
+/// What becomes of a build when what it was given has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WatchChoice {
+    /// It is given up.
+    Cancel,
+    /// It ends first.
+    Finish,
 }
 
 /// How a build's log is shown.

@@ -54,6 +54,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A build context cannot be watched.
+    #[error("cannot watch `{}`", .root.display())]
+    Watch {
+        /// Which.
+        root: std::path::PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// Results cannot be written.
     #[error("cannot write {what}")]
     Output {
@@ -74,6 +83,8 @@ pub enum Signal {
     Terminate,
     /// The terminal is gone.
     Hangup,
+    /// What is built has changed, and is built anew; this never ends a command.
+    Change,
 }
 
 impl Signal {
@@ -83,6 +94,7 @@ impl Signal {
             Self::Interrupt => "interrupted",
             Self::Terminate => "terminated",
             Self::Hangup => "hung up",
+            Self::Change => "given up for a change",
         }
     }
 }
@@ -94,10 +106,10 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Context(_) | Self::Build(_) | Self::Checked => 1,
             Self::Cluster(_) => 3,
-            Self::Output { .. } | Self::System { .. } => 1,
+            Self::Output { .. } | Self::System { .. } | Self::Watch { .. } => 1,
             Self::Deadline { .. } => 124,
             Self::Interrupted(Signal::Hangup) => 129,
-            Self::Interrupted(Signal::Interrupt) => 130,
+            Self::Interrupted(Signal::Interrupt | Signal::Change) => 130,
             Self::Interrupted(Signal::Terminate) => 143,
         }
     }
@@ -106,7 +118,12 @@ impl Error {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Usage(UsageError::NoDockerfile { .. }) => Some(Code::DockerfileNotFound),
-            Self::Usage(_) | Self::Checked | Self::Interrupted(_) | Self::System { .. } | Self::Output { .. } => None,
+            Self::Usage(_)
+            | Self::Checked
+            | Self::Interrupted(_)
+            | Self::System { .. }
+            | Self::Output { .. }
+            | Self::Watch { .. } => None,
             Self::Context(error) => Some(error.code()),
             Self::Cluster(error) => Some(error.code()),
             Self::Build(error) => Some(error.code()),
@@ -123,7 +140,9 @@ impl Error {
             Self::Build(error) => error.notes(),
             Self::Deadline { trouble, .. } => trouble.iter().cloned().collect(),
             Self::Checked | Self::Interrupted(_) => vec![],
-            Self::Output { source, .. } | Self::System { source, .. } => vec![source.to_string()],
+            Self::Output { source, .. } | Self::System { source, .. } | Self::Watch { source, .. } => {
+                vec![source.to_string()]
+            }
         }
     }
 
@@ -142,7 +161,7 @@ impl Error {
             Self::Deadline { trouble: Some(_), .. } => None,
             Self::Context(error) => error.help(),
             Self::Checked => Some("change what is named above; `--no-check` builds all the same".to_owned()),
-            Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } => None,
+            Self::Interrupted(_) | Self::Output { .. } | Self::System { .. } | Self::Watch { .. } => None,
         }
     }
 }
@@ -300,6 +319,9 @@ pub enum UsageError {
     /// `compare` with something on standard input.
     #[error("a comparison needs the build context and the Dockerfile on disk: it is built more than once")]
     CompareStdin,
+    /// `--watch` with something on standard input.
+    #[error("what comes from standard input cannot be watched: it is there once")]
+    WatchStdin,
     /// A Dockerfile that the repository cannot have.
     #[error("`{}` is outside of the build context: a git context cannot have it", .file.display())]
     CompareDockerfile {
@@ -451,6 +473,7 @@ impl UsageError {
             | Self::ExecutorArgument { .. }
             | Self::StdinTwice
             | Self::CompareStdin
+            | Self::WatchStdin
             | Self::CompareDockerfile { .. }
             | Self::Link { .. }
             | Self::SaveForm { .. }
@@ -491,7 +514,7 @@ impl UsageError {
             },
             Self::ExecutorArgument { .. } => "write values as `--flag=value`".to_owned(),
             Self::StdinTwice => "put the Dockerfile into the archive, or name it: `-f FILE`".to_owned(),
-            Self::CompareStdin => "unpack it into a directory, and name that".to_owned(),
+            Self::CompareStdin | Self::WatchStdin => "unpack it into a directory, and name that".to_owned(),
             Self::CompareDockerfile { .. } => "put it into the build context".to_owned(),
             Self::Link { .. } => "write it as `20mbit` or `20mbit,40ms`".to_owned(),
             Self::SaveForm { .. } => "let it end in `.txt`, `.json` or `.html`".to_owned(),

@@ -159,9 +159,13 @@ fn dispatch(cli: Cli) -> Result<u8, Error> {
                 cli::LogForm::Raw => LogForm::Raw,
             };
             let options = cluster_options(cli.global)?;
+            let rebuild = args.watch.map(Into::into);
             let mut request = BuildRequest::new(args, environment)?;
             request.pod.started_by = started_by();
-            run_async(ops::build(request, options, style, log))
+            match rebuild {
+                Some(rebuild) => run_async(ops::watch(request, options, style, log, rebuild)),
+                None => run_async(ops::build(request, options, style, log)),
+            }
         }
         Command::Explain(args) => {
             let options = cluster_options(cli.global)?;

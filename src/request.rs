@@ -182,6 +182,24 @@ impl BuildRequest {
     }
 }
 
+/// What becomes of a build when what it was given has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rebuild {
+    /// It is given up.
+    Cancel,
+    /// It ends first.
+    Finish,
+}
+
+impl From<cli::WatchChoice> for Rebuild {
+    fn from(choice: cli::WatchChoice) -> Self {
+        match choice {
+            cli::WatchChoice::Cancel => Self::Cancel,
+            cli::WatchChoice::Finish => Self::Finish,
+        }
+    }
+}
+
 /// What becomes of the pod in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {

@@ -1,7 +1,7 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
 //! [`dockerignore`], [`listing`], [`sizes`], [`advice`] and [`tarball`] are pure; [`locate`], [`root`], [`scan`],
-//! [`stdin`], [`facts`], [`unpack`], [`pack`] and [`why`] do I/O. Data flows one way: `locate` finds the Dockerfile and the ignore
+//! [`stdin`], [`facts`], [`unpack`], [`pack`], [`watch`] and [`why`] do I/O. Data flows one way: `locate` finds the Dockerfile and the ignore
 //! file, `scan` walks the directory and asks the matcher, `pack` turns what it finds into bytes. A context that comes as
 //! an archive on `stdin` is listed by `tarball` instead. `facts` looks at what `advice` wants to know about a listing.
 
@@ -23,6 +23,8 @@ pub mod sizes;
 pub mod stdin;
 pub mod tarball;
 pub mod unpack;
+#[expect(clippy::disallowed_methods, reason = "edge: lists directories to watch them")]
+pub mod watch;
 pub mod why;
 
 /// How an archive is compressed.

@@ -24,6 +24,7 @@ use crate::event::{Event, Listener};
 use crate::executor::image::Image;
 use crate::executor::log::Ran;
 use crate::reference::Digest;
+use crate::registry::Access;
 use crate::report::{self, Ending, LogForm, Progress, Style};
 use crate::request::{BuildRequest, ContextSource, Fidelity, Keep, PodRequest};
 use crate::timeline::Timeline;
@@ -35,80 +36,104 @@ const SECRETS_TOLD: usize = 3;
 ///
 /// # Errors
 /// Everything in [`Error`].
-pub async fn build(
-    mut request: BuildRequest,
-    options: ClusterOptions,
-    style: Style,
-    log: LogForm,
-) -> Result<(), Error> {
-    if let ContextSource::Directory(directory) = &request.pod.context.context {
-        locate::check_directory(directory)?;
-    }
-    let template = PodTemplate::read(&request.pod)?;
-    let progress = Arc::new(Progress::new(style, log));
-    // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
-    let cluster = Cluster::new(&options, progress.clone()).await?;
-    let preflight = Preflight::start(&cluster, request.check);
-    let mut sent = SentContext::read(&request.pod.context)?;
-    progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
-    if style != Style::Quiet {
-        tell_secrets(&sent);
-    }
+pub async fn build(request: BuildRequest, options: ClusterOptions, style: Style, log: LogForm) -> Result<(), Error> {
+    let prepared = Prepared::of(request, &options, style, log).await?;
+    prepared.build(&mut Signals::listen()?).await
+}
 
-    let asked = request.pod.clone();
-    repair(&mut sent, &mut request.pod, &template, &cluster).await?;
-    let sent = Arc::new(sent);
-    if request.check {
-        let of_memory = memory::of_pod(&template.trial(&request.pod)?);
-        check_sources(&sent, &asked, of_memory, style)?;
-    }
-    if style != Style::Quiet {
-        let file = sent.found().map(|(_, file)| &*file.path);
-        super::repair::tell(sent.plan(), sent.dockerfile(), file);
-    }
-    let access = access(&request.pod, sent.dockerfile()).await?;
+/// All that there is to know before a pod exists.
+pub(super) struct Prepared {
+    request: BuildRequest,
+    template: PodTemplate,
+    cluster: Cluster,
+    kubectl: String,
+    sent: Arc<SentContext>,
+    access: Access,
+    progress: Arc<Progress>,
+}
 
-    preflight.verdict().await?;
-
-    let mut signals = Signals::listen()?;
-    let kubectl = options.kubectl(&cluster.namespace);
-    let built_from = sent.plan().edits.apply(sent.dockerfile());
-    let timing = Arc::new(Timing::start(Arc::new(Steps::of(&built_from, progress.clone()))));
-    let run = Run {
-        cluster: &cluster,
-        template: &template,
-        request: &request.pod,
-        access: &access,
-        origin: Origin::Sent(&sent),
-        kubectl: &kubectl,
-        listener: timing.clone(),
-    };
-    let (mut session, result) = run.follow(&mut Ways::new(request.pod.transport), &mut signals).await?;
-    // The result first: it is there, whatever becomes of the pod.
-    let result = match result {
-        Ok(digest) => {
-            let timeline = timing.timeline();
-            progress.event(Event::Timed(timeline.clone()));
-            publish(&request.pod, &digest, &timeline, request.metadata_file.as_deref())
+impl Prepared {
+    /// Looks whether the build can succeed. Nothing is created, so it can be given up at any time.
+    pub(super) async fn of(
+        mut request: BuildRequest,
+        options: &ClusterOptions,
+        style: Style,
+        log: LogForm,
+    ) -> Result<Self, Error> {
+        if let ContextSource::Directory(directory) = &request.pod.context.context {
+            locate::check_directory(directory)?;
         }
-        Err(Error::Build(BuildError::Failed { code, said, .. })) => {
-            let at = instruction(session.failed_runs(), &sent);
-            Err(BuildError::Failed { code, said, at }.into())
+        let template = PodTemplate::read(&request.pod)?;
+        let progress = Arc::new(Progress::new(style, log));
+        // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
+        let cluster = Cluster::new(options, progress.clone()).await?;
+        let preflight = Preflight::start(&cluster, request.check);
+        let mut sent = SentContext::read(&request.pod.context)?;
+        progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
+        if style != Style::Quiet {
+            tell_secrets(&sent);
         }
-        Err(error) => Err(error),
-    };
-    progress.finish(Ending::from(&result));
-    let keep = match request.keep {
-        Keep::Never => false,
-        Keep::OnFailure => result.is_err(),
-        Keep::Always => true,
-    };
-    if keep && session.has_pod() {
-        tell_kept(&session, &kubectl);
-    } else {
-        clean_up(&mut session, &mut signals, &kubectl).await;
+
+        let asked = request.pod.clone();
+        repair(&mut sent, &mut request.pod, &template, &cluster).await?;
+        let sent = Arc::new(sent);
+        if request.check {
+            let of_memory = memory::of_pod(&template.trial(&request.pod)?);
+            check_sources(&sent, &asked, of_memory, style)?;
+        }
+        if style != Style::Quiet {
+            let file = sent.found().map(|(_, file)| &*file.path);
+            super::repair::tell(sent.plan(), sent.dockerfile(), file);
+        }
+        let access = access(&request.pod, sent.dockerfile()).await?;
+
+        preflight.verdict().await?;
+
+        let kubectl = options.kubectl(&cluster.namespace);
+        Ok(Self { request, template, cluster, kubectl, sent, access, progress })
     }
-    result
+
+    /// Builds and pushes; prints the references by digest.
+    pub(super) async fn build(self, signals: &mut Signals) -> Result<(), Error> {
+        let Self { request, template, cluster, kubectl, sent, access, progress } = self;
+        let built_from = sent.plan().edits.apply(sent.dockerfile());
+        let timing = Arc::new(Timing::start(Arc::new(Steps::of(&built_from, progress.clone()))));
+        let run = Run {
+            cluster: &cluster,
+            template: &template,
+            request: &request.pod,
+            access: &access,
+            origin: Origin::Sent(&sent),
+            kubectl: &kubectl,
+            listener: timing.clone(),
+        };
+        let (mut session, result) = run.follow(&mut Ways::new(request.pod.transport), signals).await?;
+        // The result first: it is there, whatever becomes of the pod.
+        let result = match result {
+            Ok(digest) => {
+                let timeline = timing.timeline();
+                progress.event(Event::Timed(timeline.clone()));
+                publish(&request.pod, &digest, &timeline, request.metadata_file.as_deref())
+            }
+            Err(Error::Build(BuildError::Failed { code, said, .. })) => {
+                let at = instruction(session.failed_runs(), &sent);
+                Err(BuildError::Failed { code, said, at }.into())
+            }
+            Err(error) => Err(error),
+        };
+        progress.finish(Ending::from(&result));
+        let keep = match request.keep {
+            Keep::Never => false,
+            Keep::OnFailure => result.is_err(),
+            Keep::Always => true,
+        };
+        if keep && session.has_pod() {
+            tell_kept(&session, &kubectl);
+        } else {
+            clean_up(&mut session, signals, &kubectl).await;
+        }
+        result
+    }
 }
 
 /// Plans what is changed so that the image is Docker's. The nodes are asked only where it depends on them.

@@ -26,6 +26,7 @@ mod signals;
 mod sources;
 mod steps;
 mod timing;
+mod watch;
 mod why;
 
 pub use build::build;
@@ -37,4 +38,5 @@ pub use list::list;
 pub use manifest::{ManifestForm, manifest};
 pub use pack::{pack_to_file, pack_to_stdout};
 pub use refusals::refusals;
+pub use watch::watch;
 pub use why::{WhyForm, why};

@@ -1,6 +1,7 @@
 //! Ctrl-C and its kin as something to wait for.
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Signal};
 
@@ -10,6 +11,8 @@ pub(super) struct Signals {
     terminate: Stream,
     /// `None` under `nohup`: the build is to outlive the terminal.
     hangup: Option<Stream>,
+    /// Tells once of a change.
+    change: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
@@ -21,7 +24,15 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             hangup: if hangup_is_ignored() { None } else { Some(listen(SignalKind::hangup())?) },
+            change: None,
         })
+    }
+
+    /// From here on a change ends what is done, too: whoever has the other side tells of it, or drops it.
+    pub(super) fn heed_change(&mut self) -> oneshot::Sender<()> {
+        let (tell, change) = oneshot::channel();
+        self.change = Some(change);
+        tell
     }
 
     /// The next one.
@@ -32,11 +43,25 @@ impl Signals {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let change = async {
+            let told = match &mut self.change {
+                Some(change) => change.await.is_ok(),
+                None => false,
+            };
+            if !told {
+                std::future::pending::<()>().await;
+            }
+        };
+        let signal = tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
             _ = hangup => Signal::Hangup,
+            () = change => Signal::Change,
+        };
+        if signal == Signal::Change {
+            self.change = None;
         }
+        signal
     }
 }
 

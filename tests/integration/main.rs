@@ -36,4 +36,5 @@ mod terminal;
 mod tls_registry;
 mod transports;
 mod troubleshooting;
+mod watch;
 mod why;
