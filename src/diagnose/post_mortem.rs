@@ -591,7 +591,7 @@ mod tests {
     #[test]
     fn a_command_that_failed_is_told_with_its_place_and_its_last_words() {
         let log = Log::of(
-            "INFO[0000] Building stage 'golang:1' [idx: '0', base-idx: '-1']\nINFO[0001] RUN make   all\nINFO[0001] Running: [/bin/sh -c make   all]\nmake: *** No rule\nerror building image: error building stage: failed to execute command: waiting for process to exit: exit status 2",
+            "INFO[0000] Building stage 'golang:1' [idx: '0', base-idx: '-1']\nINFO[0000] Unpacking rootfs as cmd RUN make   all requires it.\nINFO[0001] RUN make   all\nINFO[0001] Running: [/bin/sh -c make   all]\nmake: *** No rule\nerror building image: error building stage: failed to execute command: waiting for process to exit: exit status 2",
         );
         let cause =
             the_one(&Observed { project: project("FROM golang:1\nRUN true\nRUN make \\\n  all\n", &[]), ..of(&log) });
@@ -610,7 +610,7 @@ mod tests {
     fn a_command_that_wants_a_mount_may_fail_for_want_of_it() {
         let notes = |run: &str| {
             let log = Log::of(&format!(
-                "INFO[0000] Building stage 'node' [idx: '0', base-idx: '-1']\nINFO[0001] RUN {run}\nINFO[0001] Running: [/bin/sh -c x]\n\
+                "INFO[0000] Building stage 'node' [idx: '0', base-idx: '-1']\nINFO[0000] Unpacking rootfs as cmd RUN {run} requires it.\nINFO[0001] RUN {run}\nINFO[0001] Running: [/bin/sh -c x]\n\
                  error building image: error building stage: failed to execute command: waiting for process to exit: exit status 1"
             ));
             the_one(&of(&log)).finding.notes.len()

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::image::Family;
 use super::resolve::channel;
+use super::steps;
 use crate::code::Code;
 use crate::dockerfile;
 
@@ -45,7 +46,8 @@ pub struct Log {
     prefix: usize,
     runs_programs: bool,
     left_out: Option<String>,
-    stage: Option<usize>,
+    /// What each stage so far is unpacked for, in the order in which it built them.
+    stages: Vec<String>,
     /// A `RUN` that it came to, unless a program wrote that: what is run is told next.
     announced: Option<String>,
     /// `RUN` instructions of this stage that it ran.
@@ -79,8 +81,9 @@ enum Form {
 /// An instruction that it came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// The stage's place in the Dockerfile, from 0.
-    pub stage: usize,
+    /// What its stage and those that were built before it were unpacked for, in that order; see
+    /// [`unpacked_for`](super::steps::unpacked_for).
+    pub stages: Vec<String>,
     /// As the executor repeats it: on one line.
     pub text: String,
     /// How many of the same text came before it in the stage.
@@ -99,24 +102,12 @@ impl Ran {
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
         let file = dockerfile::parse(text).ok()?;
         let stages = file.stages(channel(Family::Upstream)).ok()?;
-        let wanted = words(&self.text);
-        let steps = &stages.stages.get(self.stage)?.steps;
-        let mut alike = steps.iter().map(|step| step.instruction.span.clone()).filter(|span| {
-            text.get(span.clone()).is_some_and(|text| words(&on_one_line(text, file.escape.character())) == wanted)
-        });
-        alike.nth(self.repeated)
+        let lines = steps::lines(&stages, text, file.escape);
+        let stage = steps::stage_that_is_built(&lines, &self.stages)?;
+        let alike = steps::alike(&lines[stage], &self.text).nth(self.repeated)?;
+        // The first line of a stage is its `FROM`.
+        Some(stages.stages[stage].steps.get(alike.checked_sub(1)?)?.instruction.span.clone())
     }
-}
-
-/// Without comments and line ends, as it is repeated in the log.
-pub(super) fn on_one_line(instruction: &str, escape: char) -> String {
-    let lines = instruction.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with('#'));
-    lines.map(|line| line.strip_suffix(escape).unwrap_or(line)).collect::<Vec<_>>().join(" ")
-}
-
-/// Blanks do not tell instructions apart.
-pub(super) fn words(text: &str) -> Vec<&str> {
-    text.split_whitespace().collect()
 }
 
 impl Log {
@@ -172,8 +163,8 @@ impl Log {
         if level.starts_with("err") && message.contains("Couldn't eval ") {
             self.left_out = Some(message.to_owned());
         }
-        if let Some(stage) = message.strip_prefix("Building stage ").and_then(stage_index) {
-            self.stage = Some(stage);
+        if let Some(unpacked_for) = steps::unpacked_for(message) {
+            self.stages.push(unpacked_for.to_owned());
             self.ran.clear();
         }
         self.cleared |= message.starts_with("Deleting filesystem");
@@ -183,10 +174,10 @@ impl Log {
         }
         // Upstream's `pkg/commands/run.go` says so right before it starts a program.
         if message.starts_with("Running: [")
-            && let (Some(stage), Some(text)) = (self.stage, self.announced.take())
+            && let Some(text) = self.announced.take()
         {
             let repeated = self.ran.iter().filter(|ran| ran.text == text).count();
-            self.ran.push(Ran { stage, text, repeated });
+            self.ran.push(Ran { stages: self.stages.clone(), text, repeated });
         }
     }
 
@@ -306,11 +297,6 @@ fn message(line: &str) -> Option<(Form, String, String)> {
     Some((Form::Text, level.to_owned(), message))
 }
 
-/// `'golang:1' [idx: '0', base-idx: '-1']`.
-pub(super) fn stage_index(text: &str) -> Option<usize> {
-    text.split_once("[idx: '")?.1.split_once('\'')?.0.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,7 +321,7 @@ mod tests {
         assert_eq!(Log::of("").words(), None);
     }
 
-    const STAGE_LINE: &str = "\u{1b}[36mINFO\u{1b}[0m[0000] Building stage 'busybox' [idx: '1', base-idx: '-1'] \n";
+    const STAGE_LINE: &str = "\u{1b}[36mINFO\u{1b}[0m[0000] Unpacking rootfs as cmd RUN make requires it. \n";
     const FAILED: &str = "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 7";
 
     #[test]
@@ -345,7 +331,7 @@ mod tests {
         );
         let log = Log::of(&text);
         assert_eq!(log.words(), Some(FAILED));
-        let ran = Ran { stage: 1, text: "RUN make   all".to_owned(), repeated: 0 };
+        let ran = Ran { stages: vec!["RUN make".to_owned()], text: "RUN make   all".to_owned(), repeated: 0 };
         assert_eq!(log.failed_runs(), [ran]);
         assert_eq!(log.output().collect::<Vec<_>>(), ["out", "Error: not the executor's"]);
     }
@@ -414,13 +400,17 @@ mod tests {
     #[test]
     fn an_instruction_of_the_log_is_found_in_the_dockerfile() {
         let text = "FROM a\nRUN x\nFROM b\nRUN x\nRUN y &&  \\\n  # why\n  z\nRUN x\n";
-        for (stage, instruction, repeated, line) in [
-            (0, "RUN x", 0, Some(2)),
-            (1, "RUN x", 1, Some(8)),
-            (1, "RUN y &&    z", 0, Some(5)),
-            (1, "RUN q", 0, None),
+        let (first, second) = (&["RUN x"][..], &["RUN x", "RUN x"][..]);
+        for (stages, instruction, repeated, line) in [
+            (first, "RUN x", 0, Some(2)),
+            (second, "RUN x", 1, Some(8)),
+            (second, "RUN y &&    z", 0, Some(5)),
+            (&["RUN y && z"], "RUN x", 1, Some(8)),
+            (second, "RUN q", 0, None),
+            (&[], "RUN x", 0, None),
         ] {
-            let found = Ran { stage, text: instruction.to_owned(), repeated }.find(text);
+            let stages = stages.iter().map(|stage| (*stage).to_owned()).collect();
+            let found = Ran { stages, text: instruction.to_owned(), repeated }.find(text);
             assert_eq!(found.map(|span| text[..span.start].lines().count() + 1), line, "{instruction}");
         }
     }

@@ -302,7 +302,9 @@ impl AddressError {
 /// An address without a login and a query. Where a login ends cannot be told from where its password says it does: it
 /// ends at the last `@`.
 fn shown(address: &str) -> String {
-    let (scheme, rest) = address.split_at(address.find("://").map_or(0, |at| at + 3));
+    let is_scheme = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let scheme = address.find("://").filter(|at| is_scheme(&address[..*at])).map_or(0, |at| at + 3);
+    let (scheme, rest) = address.split_at(scheme);
     let rest = match rest.rsplit_once('@') {
         Some(("git", rest)) => format!("git@{rest}"),
         Some((_, rest)) => format!("…@{rest}"),
@@ -563,6 +565,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_scheme_is_told_no_more_than_a_login() {
+        let error = Address::parse("hush#://@h.example:r").unwrap_err();
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+
+    #[test]
     fn a_login_is_refused_and_never_told() {
         for typed in [
             "https://hush@h.example/r",
@@ -616,6 +624,7 @@ mod tests {
 
         #[test]
         fn a_login_before_the_host_is_never_told(login in "[a-z:]{0,6}HUSH[a-z:/#?]{0,6}") {
+            prop_assume!(!login.contains("HUSH://"), "that is a scheme");
             for typed in [format!("https://{login}@h.example/r"), format!("{login}@h.example:r")] {
                 if let Err(error) = Address::parse(&typed) {
                     let told = format!("{error} {:?} {:?}", error.notes(), error.help());

@@ -429,8 +429,7 @@ fn on_a_terminal_waiting_and_upload_are_redrawn_in_place() {
         Tree::new().file("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n").file("noise", incompressible(30_000_000));
     let screen = namespace.build(&tree).run_on_a_terminal();
     assert!(screen.contains("waiting for container `receive-context`"), "{screen}");
-    assert!(screen.contains("uploading ") && screen.contains("\x1b[2K"), "{screen}");
-    assert!(!screen.contains("\nuploading: "), "no lines beside the bar: {screen}");
+    assert!(screen.contains("uploading ") && screen.contains("\x1b[K"), "{screen}");
     assert!(screen.contains("uploaded: 28.61 MiB as "), "{screen}");
 }
 
@@ -547,4 +546,22 @@ fn a_dockerfile_from_standard_input_is_built_in_a_directory_or_in_none() {
     let alone =
         namespace.build_from("-").input(format!("FROM {}\nRUN mkdir /d && echo alone > /d/said\n", base_image())).run();
     assert_eq!(Image::pull(alone.reference()).files_below("d")["said"], b"alone\n");
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_run_that_fails_after_a_stage_that_is_skipped_is_told_with_its_own_line() {
+    let base = base_image();
+    let namespace = Namespace::new();
+    let tree = Tree::new().file(
+        "Dockerfile",
+        format!(
+            "FROM {base} AS unused\nRUN echo unused\nFROM {base} AS build\nRUN echo same\n\
+             FROM {base}\nCOPY --from=build /etc/passwd /p\nRUN echo same\nRUN exit 3\n"
+        ),
+    );
+    let finished = namespace.build(&tree).run();
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("repaired 1 difference"), "the first stage is skipped: {}", finished.stderr);
+    assert!(finished.stderr.contains("Dockerfile:8: RUN exit 3\n"), "{}", finished.stderr);
 }

@@ -28,7 +28,7 @@ fn two_stages() -> Tree {
 }
 
 fn failing() -> Tree {
-    let dockerfile = format!("FROM {}\nRUN echo it begins; seq 9; echo 'no such thing' >&2; exit 3\n", base_image());
+    let dockerfile = format!("FROM {}\nRUN seq 9; sleep 1; echo 'no such thing' >&2; sleep 1; exit 3\n", base_image());
     Tree::new().file("Dockerfile", dockerfile)
 }
 
@@ -36,6 +36,7 @@ fn failing() -> Tree {
 fn steady(namespace: &Namespace, text: &str) -> String {
     let replace =
         |text: String, pattern: &str, by: &str| regex::Regex::new(pattern).unwrap().replace_all(&text, by).into_owned();
+    let text = replace(text.to_owned(), r"/tmp/context-\w+", "CONTEXT");
     let text = text.replace(&namespace.name, "NAMESPACE").replace(&registry(), "REGISTRY");
     let text = replace(text, r"kaniko-context-[\w-]+", "POD");
     let text = replace(text, r"sha256:[0-9a-f]+(\n?[0-9a-f]+)*", "DIGEST");
@@ -253,6 +254,16 @@ fn programs_get_findings_and_usage_errors_as_documents_before_a_pod_exists() {
     assert_eq!(no_dockerfile[1]["exit_code"], 2);
 }
 
+/// The text of a picture without numbers, and without the line of times, which has what took long. Sorted: what is written
+/// to standard output and to standard error in a pod may come in either order.
+fn steady_lines(picture: &str) -> Vec<String> {
+    let volatile = regex::Regex::new(r"<[^>]*>|[0-9a-f]{8,}|\d+|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]|[KM]iB|\bB\b| +").unwrap();
+    let mut lines: Vec<String> = picture.lines().map(|line| volatile.replace_all(line, "").into_owned()).collect();
+    lines.retain(|line| !line.starts_with("time:"));
+    lines.sort_unstable();
+    lines
+}
+
 /// A picture of a terminal in the documents: what a real call left on a real terminal.
 ///
 /// It is made anew only if more than its numbers has changed.
@@ -261,12 +272,8 @@ fn assert_picture(name: &str, command: &str, screen: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures").join(name).with_extension("svg");
     let text = format!("$ \x1b[1m{command}\x1b[0m\n{screen}");
     let picture = anstyle_svg::Term::new().render_svg(&text);
-    let without_numbers = |picture: &str| {
-        let numbers = regex::Regex::new(r"[0-9a-f]{8,}|\d+|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]|[KM]iB|\bB\b| +").unwrap();
-        numbers.replace_all(picture, "").into_owned()
-    };
     let before = std::fs::read_to_string(&path).unwrap_or_default();
-    if without_numbers(&before) == without_numbers(&picture) {
+    if steady_lines(&before) == steady_lines(&picture) {
         return;
     }
     if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
@@ -307,7 +314,7 @@ fn the_pictures_in_the_documents_are_what_a_terminal_shows() {
     let build = |directory: &Path| {
         let destination = namespace.destination();
         let tool = namespace.tool(&["build", "--insecure", "-t", &destination]).within(directory);
-        Screen::start(&tool, 120, 40)
+        Screen::start(&tool, 140, 40)
     };
     let picture = |name: &str, screen: &Screen| {
         let text = screen.coloured();

@@ -380,7 +380,8 @@ fn link_before_its_target() -> Vec<u8> {
 const LOGS: &[(Code, &str)] = &[
     (
         Code::RunFailed,
-        "INFO[0000] Building stage 'golang:1.24' [idx: '0', base-idx: '-1']\nINFO[0009] RUN go build -o /app ./...\n\
+        "INFO[0000] Building stage 'golang:1.24' [idx: '0', base-idx: '-1']\n\
+         INFO[0000] Unpacking rootfs as cmd RUN go build -o /app ./... requires it.\nINFO[0009] RUN go build -o /app ./...\n\
          INFO[0009] Running: [/bin/sh -c go build -o /app ./...]\n# example.com/app\n./main.go:9:2: undefined: Version\n\
          error building image: error building stage: failed to execute command: waiting for process to exit: exit status 1",
     ),
