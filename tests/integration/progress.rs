@@ -39,6 +39,7 @@ fn steady(namespace: &Namespace, text: &str) -> String {
     let text = replace(text.to_owned(), r"/tmp/context-\w+", "CONTEXT");
     let text = text.replace(&namespace.name, "NAMESPACE").replace(&registry(), "REGISTRY");
     let text = replace(text, r"kaniko-context-[\w-]+", "POD");
+    let text = replace(text, r"\[\d{4}\]", "[SECONDS]");
     let text = replace(text, r"sha256:[0-9a-f]+(\n?[0-9a-f]+)*", "DIGEST");
     let text = replace(text, r"(?m)^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] +", "~ ");
     let text = replace(text, r"\d+\.\d s", "TIME");
