@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! cli         what was typed (clap)
+//! program     the names the tool is called by (pure)
 //! complete    names that a shell completes (I/O)
 //! settings    what a project's file and the environment set, as flags (pure; find: I/O)
 //! request     typed -> asked: validated plain data
@@ -57,6 +58,7 @@ pub mod git;
 pub mod gopath;
 pub mod members;
 pub mod ops;
+pub mod program;
 pub mod quantity;
 pub mod reference;
 pub mod registry;
@@ -74,7 +76,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompleteEnv;
 use tracing::Level;
 use tracing_subscriber::Layer;
@@ -89,16 +91,19 @@ use cluster::client::ClusterOptions;
 use diagnose::Severity;
 use error::{Error, UsageError};
 use ops::{ManifestForm, WhyForm};
+use program::Program;
 use report::{Events, LogForm, Style, Verbose};
 use request::{ArchiveOutput, BuildRequest, CheckRequest, CompareRequest, PodRequest};
 use settings::Setting;
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // A shell that completes calls the tool with `COMPLETE` set; then this prints and ends.
-    CompleteEnv::with_factory(Cli::command).complete();
     let typed: Vec<OsString> = arguments.into_iter().collect();
-    let matches = match Cli::command().try_get_matches_from(&typed) {
+    let program = Program::called(typed.first().map(OsString::as_os_str));
+    // A shell that completes calls the tool with `COMPLETE` set; then this prints and ends.
+    CompleteEnv::with_factory(|| program.command()).complete();
+    report::set_program(program);
+    let matches = match program.command().try_get_matches_from(&typed) {
         Ok(matches) => matches,
         Err(error) => return usage(error),
     };
@@ -108,7 +113,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let parsed = match settings.is_empty() {
         true => Cli::from_arg_matches(&matches),
-        false => Cli::try_parse_from(settings::with(typed, &settings)),
+        false => {
+            let all = program.command().try_get_matches_from(settings::with(typed, &settings));
+            all.and_then(|matches| Cli::from_arg_matches(&matches))
+        }
     };
     let cli = match parsed {
         Ok(cli) => cli,

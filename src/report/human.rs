@@ -1,6 +1,7 @@
 //! Errors and findings as people read them: what, the evidence, one action.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 
@@ -12,6 +13,7 @@ use crate::context::listing::Totals;
 use crate::diagnose::post_mortem::{Cause, Explained, Sure};
 use crate::diagnose::{Finding, Severity};
 use crate::error::Error;
+use crate::program::Program;
 use crate::words;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -22,6 +24,14 @@ const HELP: Style = AnsiColor::Green.on_default();
 
 /// Pieces of advice that are printed.
 const ADVICE_LIMIT: usize = 20;
+
+/// In whose words hints are; like colour, the same for all that the process prints.
+static PROGRAM: OnceLock<Program> = OnceLock::new();
+
+/// Says how the tool was called, before anything is printed.
+pub fn set_program(program: Program) {
+    PROGRAM.get_or_init(|| program);
+}
 
 /// Prints an error to standard error.
 pub fn print_error(error: &Error) {
@@ -166,6 +176,7 @@ pub fn print_note(note: &str) {
 }
 
 fn labelled(style: Style, label: &str, text: &str) -> String {
+    let text = PROGRAM.get().unwrap_or(&Program::Own).in_text(text);
     let text = sanitise(text.as_bytes()).replace('\n', "\n  ");
     format!("{style}{label}{style:#}: {text}\n")
 }

@@ -13,7 +13,7 @@ pub use comparison::{comparison_json, comparison_page, comparison_text};
 pub use document::{check_json, explain_json, metadata_json, write_stdout, write_stdout_coloured};
 pub use human::{
     advice_text, error_text, explained_text, finding_text, print_advice, print_count, print_error, print_finding,
-    print_note, print_special, print_totals,
+    print_note, print_special, print_totals, set_program,
 };
 pub use listing::{listing_json, write_left_out, write_listing};
 pub use progress::{Ending, Events, LogForm, Progress, Style, Ticker, Verbose, finished};

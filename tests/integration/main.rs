@@ -20,6 +20,7 @@ mod faults;
 mod fidelity;
 mod git;
 mod healthy;
+mod kubectl;
 mod nodefaults;
 mod plain;
 mod pod;
