@@ -96,6 +96,9 @@ pub enum Command {
     /// Print what makes a shell complete commands, flags and names of this tool
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
+    /// Print the manual's page on a command, or write all its pages
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
     /// Print the version
     Version(VersionArgs),
 }
@@ -706,6 +709,22 @@ pub enum Shell {
     Fish,
     /// PowerShell.
     Powershell,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  kaniko-local man build | man -l -                       a page, as `man` shows it
+  kaniko-local man --output-dir ~/.local/share/man/man1   all, where `man` looks for them";
+
+/// `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// The words of the command, such as `context ls` [default: the tool itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "output_dir")]
+    pub words: Vec<String>,
+    /// Write the pages of all commands into this directory
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
 }
 
 /// `version`.

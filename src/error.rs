@@ -169,6 +169,12 @@ impl Error {
 /// Exit code 2: what was typed cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
+    /// A command of which a page is wanted, and that there is not.
+    #[error("`{typed}` is no command")]
+    NoCommand {
+        /// As typed.
+        typed: String,
+    },
     /// No `-t`.
     #[error("no destination given")]
     NoTag,
@@ -483,6 +489,7 @@ impl UsageError {
             | Self::OutputIsInput { .. }
             | Self::StdinIsDockerfile { .. }
             | Self::NothingToExplain { .. }
+            | Self::NoCommand { .. }
             | Self::NoPod { .. }
             | Self::NoDirectory { .. } => vec![],
         }
@@ -523,6 +530,7 @@ impl UsageError {
             Self::NothingToExplain { .. } => {
                 "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
             }
+            Self::NoCommand { .. } => "`kaniko-local --help` has all of them".to_owned(),
             Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
             Self::Settings { help, .. } => return help.clone(),
             Self::SettingsVariable { .. } | Self::NotInRepository { .. } | Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,

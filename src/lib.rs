@@ -210,6 +210,10 @@ fn dispatch(cli: Cli) -> Result<u8, Error> {
             ops::manifest(&PodRequest::new(args.pod, environment)?, cli.global.namespace, form)
         }
         Command::Completions(args) => ops::completions(args.shell),
+        Command::Man(args) => match args.output_dir {
+            Some(directory) => ops::man_to_directory(&directory),
+            None => ops::man(&args.words),
+        },
         Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
     }
     .map(|()| 0)

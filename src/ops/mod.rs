@@ -12,6 +12,8 @@ mod completions;
 mod explain;
 mod fidelity;
 mod list;
+#[expect(clippy::disallowed_methods, reason = "edge: writes the manual")]
+mod man;
 mod manifest;
 mod memory;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the archive")]
@@ -35,6 +37,7 @@ pub use compare::compare;
 pub use completions::completions;
 pub use explain::explain;
 pub use list::list;
+pub use man::{man, man_to_directory};
 pub use manifest::{ManifestForm, manifest};
 pub use pack::{pack_to_file, pack_to_stdout};
 pub use refusals::refusals;

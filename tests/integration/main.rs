@@ -21,6 +21,7 @@ mod fidelity;
 mod git;
 mod healthy;
 mod kubectl;
+mod man;
 mod nodefaults;
 mod plain;
 mod pod;
