@@ -15,7 +15,7 @@ use crate::complete::Names;
 /// Build container images with Kaniko on Kubernetes from a directory on your own disk.
 #[derive(Debug, Parser)]
 #[command(name = "kaniko-local", version, max_term_width = 100)]
-#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
     /// Options every command takes.
     #[command(flatten)]
@@ -24,6 +24,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  kaniko-local build -t registry.example.com/team/app:dev   this directory, built and pushed
+  kaniko-local check                                        what would keep it from being built
+  kaniko-local explain pod/kaniko                           why a build failed, whoever made its pod
+  kaniko-local context ls                                   what would be sent";
 
 /// How to reach the cluster and how to talk to the user.
 #[derive(Debug, Clone, Args)]
@@ -89,9 +96,10 @@ pub enum Command {
     #[command(after_help = COMPARE_NOTES)]
     Compare(CompareArgs),
     /// Show or pack what would be sent
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CONTEXT_EXAMPLES)]
     Context(ContextCommand),
     /// Print the Pod that `build` would create; nothing is created
+    #[command(after_help = MANIFEST_EXAMPLES)]
     Manifest(ManifestArgs),
     /// Print what makes a shell complete commands, flags and names of this tool
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -100,6 +108,7 @@ pub enum Command {
     #[command(after_help = MAN_EXAMPLES)]
     Man(ManArgs),
     /// Print the version
+    #[command(after_help = VERSION_EXAMPLES)]
     Version(VersionArgs),
 }
 
@@ -110,6 +119,7 @@ Examples:
   tar -c app Dockerfile | kaniko-local build - -t registry.example.com/team/app:dev
   kaniko-local build -n builds -t 10.0.0.5:5000/app --insecure --build-arg VERSION=1.2
   kaniko-local build -t registry.example.com/team/app:dev -- --snapshot-mode=redo
+  kaniko-local build -t registry.example.com/team/app:dev --progress json 2>events.jsonl
 
 Exit codes:
     0  the image is built and pushed
@@ -534,17 +544,30 @@ pub enum ContextCommand {
     #[command(after_help = LS_NOTES)]
     Ls(ContextLsArgs),
     /// Write what would be sent as a tar archive
+    #[command(after_help = PACK_EXAMPLES)]
     Pack(ContextPackArgs),
     /// Say why paths are sent or left out: the deciding pattern and its line
     #[command(after_help = WHY_EXAMPLES)]
     Why(ContextWhyArgs),
 }
 
+const CONTEXT_EXAMPLES: &str = "\
+Examples:
+  kaniko-local context ls                 what would be sent, and advice about it
+  kaniko-local context pack -o app.tgz    the same as an archive
+  kaniko-local context why node_modules   why it is sent or left out";
+
+const PACK_EXAMPLES: &str = "\
+Examples:
+  kaniko-local context pack -o app.tgz                  what `build` would send
+  kaniko-local context pack --compression none | tar -t
+  kaniko-local context pack services/api -f deploy/Dockerfile -o api.tgz";
+
 const LS_NOTES: &str = "\
 Examples:
-  kaniko-local context ls --sort size | head              what makes the context big
-  kaniko-local context ls --excluded --sort size | head   what the ignore file saves
-  kaniko-local context ls -0 | xargs -0 grep -l TODO      names with any bytes in them
+  kaniko-local context ls --sort size | head                   what makes the context big
+  kaniko-local context ls --excluded --sort size | head        what the ignore file saves
+  kaniko-local context ls -0 | xargs -0 grep -d skip -l TODO   names with any bytes
 
 With --sort size a line is a size and a path, the largest first, ties by path; a directory counts
 everything below it, which is listed too. With -0 as well it is the number of bytes, a tab and the
@@ -661,6 +684,12 @@ pub enum IgnoreDialect {
     Kaniko,
 }
 
+const MANIFEST_EXAMPLES: &str = "\
+Examples:
+  kaniko-local manifest -t registry.example.com/team/app:dev
+  kaniko-local manifest -t registry.example.com/team/app:dev --memory 2Gi -o json
+  kaniko-local manifest -t registry.example.com/team/app:dev | kaniko-local check --manifest -";
+
 /// `manifest`.
 #[derive(Debug, Clone, Args)]
 pub struct ManifestArgs {
@@ -726,6 +755,11 @@ pub struct ManArgs {
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,
 }
+
+const VERSION_EXAMPLES: &str = "\
+Examples:
+  kaniko-local version
+  kaniko-local version -o json";
 
 /// `version`.
 #[derive(Debug, Clone, Args)]

@@ -15,6 +15,7 @@ mod completions;
 mod cuts;
 mod differential;
 mod dockerfile;
+mod examples;
 mod explain;
 mod faults;
 mod fidelity;

@@ -163,6 +163,34 @@ impl Namespace {
         self.block_on(api.create(&PostParams::default(), object));
     }
 
+    /// Deletes an object of the namespace, as admin, and what belongs to it at some time.
+    #[track_caller]
+    pub fn delete<K>(&self, name: &str)
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = Api::namespaced(self.client(), &self.name);
+        self.block_on(async { api.delete(name, &DeleteParams::background()).await.map(drop) });
+    }
+
+    /// A kubeconfig with which `dev` is who one is, and this namespace where. It holds a token: `directory` must not be a
+    /// build context.
+    pub fn kubeconfig_of_dev(&self, directory: &Path) -> PathBuf {
+        let mut kubeconfig: Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(variable("KUBECONFIG")).unwrap()).unwrap();
+        if std::env::var("KANIKO_LOCAL_TEST_DEV").as_deref() == Ok("impersonate") {
+            kubeconfig["users"].as_array_mut().unwrap().iter_mut().for_each(|user| user["user"]["as"] = json!("dev"));
+        } else {
+            kubeconfig["current-context"] = json!("dev");
+        }
+        let contexts = kubeconfig["contexts"].as_array_mut().unwrap();
+        contexts.iter_mut().for_each(|context| context["context"]["namespace"] = json!(self.name));
+        let path = directory.join("kubeconfig");
+        std::fs::write(&path, serde_json::to_vec(&kubeconfig).unwrap()).unwrap();
+        path
+    }
+
     /// Creates an object of the whole cluster, as admin; it goes with what is returned.
     #[track_caller]
     pub fn create_global<K>(&self, object: &K) -> Global<'_, K>
