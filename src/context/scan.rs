@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 
 use super::dockerignore::{IgnoreError, Matcher, PathState};
 use super::listing::{Content, Entry, Kind, LeftOut, Listing, Totals};
@@ -164,7 +164,12 @@ fn entry(path: PathBuf, root: &Root) -> Result<Found, ContextError> {
     };
     // Tar knows no time before 1970.
     let mtime = u64::try_from(stat.st_mtime).unwrap_or(0);
-    Ok(Found::Sent(Entry { path, kind, mode: stat.st_mode & 0o7777, mtime }))
+    Ok(Found::Sent(Entry { path, kind, mode: permissions(&stat), mtime }))
+}
+
+#[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "16 bits on macOS"))]
+fn permissions(stat: &Stat) -> u32 {
+    u32::from(stat.st_mode) & 0o7777
 }
 
 /// A walk under way. It ends after its first error.
