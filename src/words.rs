@@ -2,14 +2,25 @@
 
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount};
-
 use crate::context::listing::Totals;
 use crate::timeline::{Phase, Timeline};
 
 /// `1 file`, `41,230 files`.
 pub fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", HumanCount(count)) }
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
+}
+
+/// `41,230`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// What is shorter is not worth a word.
@@ -25,7 +36,16 @@ pub fn seconds(time: Duration) -> String {
 
 /// `374 B`, `1.20 MiB`.
 pub fn size(bytes: u64) -> String {
-    HumanBytes(bytes).to_string()
+    let mut left = bytes as f64;
+    let mut shown = format!("{bytes} B");
+    for unit in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
+        if left < 1024.0 {
+            break;
+        }
+        left /= 1024.0;
+        shown = format!("{left:.2} {unit}");
+    }
+    shown
 }
 
 /// `3 files, 374 B`.
@@ -63,6 +83,18 @@ pub fn times(timeline: &Timeline) -> String {
 mod tests {
     use super::*;
     use crate::timeline::Span;
+
+    #[test]
+    fn sizes_and_counts_are_told_in_units_and_groups() {
+        for (bytes, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1_258_291, "1.20 MiB"), (u64::MAX, "16.00 EiB")]
+        {
+            assert_eq!(size(bytes), shown);
+        }
+        for (count, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (41_230, "41,230"), (1_000_000, "1,000,000")] {
+            assert_eq!(grouped(count), shown);
+        }
+    }
 
     #[test]
     fn times_are_told_by_what_they_are_part_of_and_short_ones_are_left_out() {

@@ -43,7 +43,8 @@ fn init_container(comparison: &Comparison) -> Option<String> {
     let start = |side| comparison.summary(side).median(Phase::Start).as_secs_f64();
     let more = start(Side::Local) - start(Side::Git);
     let total = -comparison.difference().total;
-    (total > HARDLY && more > total / 2.0).then(|| {
+    let is_there = comparison.has_init_container;
+    (is_there && total > HARDLY && more > total / 2.0).then(|| {
         format!(
             "the init container that takes the context costs {more:.1} s: `--transport=stdin` needs none, and tries a \
              broken upload again with another pod"

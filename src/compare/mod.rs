@@ -88,6 +88,8 @@ pub struct Comparison {
     pub history: Option<History>,
     /// Whether the executor clones one branch alone.
     pub is_single_branch: bool,
+    /// Whether an init container takes the local context.
+    pub has_init_container: bool,
     /// What it would come to over other links.
     pub forecasts: Vec<Forecast>,
     /// What makes the local context big and does not look intended.
@@ -196,18 +198,28 @@ impl Comparison {
     /// Bytes of a clone, unless the local repository has too little of it to tell.
     fn clone_bytes(&self) -> Option<u64> {
         let history = self.history.as_ref().filter(|history| !history.shallow)?;
+        // Branches of the server that are not here are cloned all the same.
+        if history.missing > 0 && !self.is_single_branch {
+            return None;
+        }
         let reachable = if self.is_single_branch { &history.single_branch } else { &history.all };
         reachable.pack.map(|pack| pack.bytes)
     }
 
-    /// What each instruction took, locally and from git, in the order of the local directory's first run.
-    pub fn instructions(&self) -> Vec<(String, Figures, Figures)> {
-        let [local, git] = Side::BOTH.map(|side| self.summary(side).steps);
-        let both = local.into_iter().enumerate().map(|(place, (name, of_local))| {
-            let of_git = git.get(place).filter(|(other, _)| *other == name).map(|(_, figures)| *figures);
-            (name, of_local, of_git.unwrap_or_default())
-        });
-        both.collect()
+    /// What each instruction took, locally and from git, in the order of the local directory's first run; those that only
+    /// git's Dockerfile has come last. Of several alike the first belongs to the first.
+    pub fn instructions(&self) -> Vec<(String, Option<Figures>, Option<Figures>)> {
+        let [local, mut git] = Side::BOTH.map(|side| self.summary(side).steps);
+        let mut both: Vec<_> = local
+            .into_iter()
+            .map(|(name, of_local)| {
+                let same = git.iter().position(|(other, _)| *other == name);
+                let of_git = same.map(|same| git.remove(same).1);
+                (name, Some(of_local), of_git)
+            })
+            .collect();
+        both.extend(git.into_iter().map(|(name, of_git)| (name, None, Some(of_git))));
+        both
     }
 
     /// What the difference is made of.
@@ -228,6 +240,7 @@ impl Comparison {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::git::{Pack, Reachable};
     use crate::timeline::Span;
 
     /// A timeline of these phases, in milliseconds.
@@ -259,6 +272,7 @@ pub(crate) mod tests {
             content: Content::Unknown("nobody looked".to_owned()),
             history: None,
             is_single_branch: false,
+            has_init_container: true,
             forecasts: vec![],
             unintended: vec![],
         }
@@ -289,6 +303,46 @@ pub(crate) mod tests {
         assert_eq!(difference.phases.len(), 2, "what is the same is no part of it");
         assert!(difference.explained.unwrap() > 0.999);
         assert_eq!(compared.summary(Side::Git).steps[0].0, "RUN make");
+    }
+
+    #[test]
+    fn an_instruction_of_one_side_takes_nothing_from_the_others() {
+        let mut compared = comparison(&[(Side::Local, 400, 1), (Side::Git, 400, 1)]);
+        let extra = Span {
+            phase: Phase::Step,
+            name: Some("RUN first".to_owned()),
+            ..compared.runs[0].timeline.spans[0].clone()
+        };
+        compared.runs[0].timeline.spans.insert(0, extra);
+        let of_git = Span {
+            phase: Phase::Step,
+            name: Some("RUN last".to_owned()),
+            ..compared.runs[0].timeline.spans[0].clone()
+        };
+        compared.runs[1].timeline.spans.push(of_git);
+        let sides: Vec<_> = compared
+            .instructions()
+            .into_iter()
+            .map(|(name, local, git)| (name, local.is_some(), git.is_some()))
+            .collect();
+        let step = |name: &str, local, git| (name.to_owned(), local, git);
+        assert_eq!(
+            sides,
+            [step("RUN first", true, false), step("RUN make", true, true), step("RUN last", false, true)]
+        );
+    }
+
+    #[test]
+    fn branches_that_are_not_here_make_the_bytes_of_a_clone_unknown() {
+        let mut compared = comparison(&[(Side::Local, 400, 1), (Side::Git, 400, 1)]);
+        let of = |bytes| Reachable { commits: 1, pack: Some(Pack { objects: 1, bytes }) };
+        let history = |missing| History { all: of(100), single_branch: of(50), missing, shallow: false };
+        compared.history = Some(history(0));
+        assert_eq!(compared.summary(Side::Git).moved, Some(100));
+        compared.history = Some(history(1));
+        assert_eq!(compared.summary(Side::Git).moved, None);
+        compared.is_single_branch = true;
+        assert_eq!(compared.summary(Side::Git).moved, Some(50));
     }
 
     #[test]

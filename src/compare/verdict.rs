@@ -42,7 +42,7 @@ fn made_of(difference: &Difference, local: &Summary, git: &Summary) -> String {
     let same = difference.phases.iter().find(|(_, more)| (*more > 0.0) == (difference.total > 0.0));
     let Some((phase, more)) = same else { return "no single phase makes it".to_owned() };
     let took = |summary: &Summary| seconds(summary.median(*phase).as_secs_f64());
-    let part = format!("{} makes {} of it", phase.title(), seconds(more.abs()));
+    let part = format!("{} of it in `{}`", seconds(more.abs()), phase.title());
     match phase {
         Phase::Context => {
             let what = |summary: &Summary, way: &str| match summary.moved {
@@ -71,14 +71,14 @@ mod tests {
         assert_eq!(
             verdict(&compared),
             "the local directory is 2.3 s faster: 4.4 s from the local directory, 6.7 s from the git context (one run of \
-             each, which says little of chance); context makes 2.2 s of it, 0.4 s for the upload against 2.6 s for the clone"
+             each, which says little of chance); 2.2 s of it in `context`, 0.4 s for the upload against 2.6 s for the clone"
         );
     }
 
     #[test]
     fn a_phase_that_goes_the_other_way_does_not_carry_it() {
         let compared = comparison(&[(Side::Local, 2400, 1000), (Side::Git, 400, 4000)]);
-        assert!(verdict(&compared).contains("instructions makes 3.0 s of it, 1.0 s against 4.0 s"));
+        assert!(verdict(&compared).contains("3.0 s of it in `instructions`, 1.0 s against 4.0 s"));
     }
 
     #[test]

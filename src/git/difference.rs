@@ -207,12 +207,16 @@ impl ContentDifference {
 }
 
 impl fmt::Display for ContentDifference {
-    /// A line for each kind with its first paths indented below it; nothing if nothing differs. Names are as they are.
+    /// A line for each kind with its first paths indented below it; nothing if nothing differs. Names are
+    /// without controls, as a name may forge a line.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (kind, paths) in &self.paths {
             let count = words::plural(paths.len() as u64, "path");
             writeln!(out, "{}: {count}", kind.phrase())?;
-            paths.iter().take(TOLD).try_for_each(|path| writeln!(out, "  {}", path.display()))?;
+            paths
+                .iter()
+                .take(TOLD)
+                .try_for_each(|path| writeln!(out, "  {}", path.display().to_string().escape_debug()))?;
             if let Some(more) = paths.len().checked_sub(TOLD).filter(|more| *more > 0) {
                 writeln!(out, "  … and {more} more")?;
             }

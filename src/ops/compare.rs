@@ -21,10 +21,12 @@ use crate::context::{facts, locate};
 use crate::error::{Error, UsageError};
 use crate::event::Listener;
 use crate::executor::GitPlace;
-use crate::git::{Address, Committed, Contents, GitError, History, REMOTE, Repository, difference, remote_refs};
+use crate::git::{
+    Address, Committed, Contents, GitError, History, REMOTE, Repository, Source, difference, remote_refs,
+};
 use crate::registry::Access;
 use crate::report::{self, Ending, LogForm, Progress, Style, Ticker};
-use crate::request::{CompareRequest, ComparisonForm};
+use crate::request::{CompareRequest, ComparisonForm, Transport};
 use crate::words;
 
 /// Columns of a comparison that no terminal shows.
@@ -36,6 +38,10 @@ const COLUMNS: usize = 80;
 /// Everything in [`Error`]: one build that fails ends it.
 pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Result<(), Error> {
     locate::check_directory(&request.directory)?;
+    for (file, _) in &request.saves {
+        // Told before anything is built. What is there stays until there is something new.
+        std::fs::OpenOptions::new().append(true).create(true).open(file).map_err(|source| not_written(file, source))?;
+    }
     let template = PodTemplate::read(&request.pod)?;
     let listener: Arc<dyn Listener> = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
     let cluster = Cluster::new(&options, listener).await?;
@@ -55,7 +61,8 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
         runs: vec![],
         content: known.content,
         history: known.history,
-        is_single_branch: has_flag(&request, "--git=single-branch=true"),
+        is_single_branch: has_flag(&request, "single-branch"),
+        has_init_container: request.pod.transport != Some(Transport::Stdin),
         forecasts: vec![],
         unintended: unintended(&sent),
     };
@@ -78,11 +85,17 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
     comparison.runs = builds.all().await?;
     comparison.forecasts = request.links.iter().map(|link| forecast(&comparison, link)).collect();
     let printed = report::write_stdout(rendered(&comparison, request.form, columns())?.as_bytes());
+    let mut result = printed;
     for (file, form) in &request.saves {
         let text = rendered(&comparison, *form, COLUMNS)?;
-        std::fs::write(file, text).map_err(|source| Error::Output { what: format!("`{}`", file.display()), source })?;
+        // The others are written all the same.
+        result = result.and(std::fs::write(file, text).map_err(|source| not_written(file, source)));
     }
-    printed
+    result
+}
+
+fn not_written(file: &Path, source: std::io::Error) -> Error {
+    Error::Output { what: format!("`{}`", file.display()), source }
 }
 
 fn rendered(comparison: &Comparison, form: ComparisonForm, columns: usize) -> Result<String, Error> {
@@ -133,7 +146,7 @@ impl Known {
             Err(error) => return Ok(unknown(request.git.clone(), told(&error))),
         };
         let address = within(&request.git, repository.prefix());
-        let clones_submodules = has_flag(request, "--git=recurse-submodules=true");
+        let clones_submodules = has_flag(request, "recurse-submodules");
         match Self::in_repository(&repository, &address, sent, dockerfile, clones_submodules) {
             Ok(known) => Ok(known),
             Err(GitError::NotThere { address, known }) => {
@@ -151,6 +164,11 @@ impl Known {
         clones_submodules: bool,
     ) -> Result<Self, GitError> {
         let found = repository.commit_of(address)?;
+        if let Source::Local { remote, why } = &found.source {
+            let of =
+                remote.as_ref().map_or("the local branches".to_owned(), |remote| format!("what `{remote}` had last"));
+            report::print_note(&format!("the server was not asked from here, {of} counts: {}", told(why)));
+        }
         let commit = found.named.commit;
         let pinned = found.named.reference.as_ref().map(|reference| address.pinned(reference, commit));
         let history = repository.history(&found).ok();
@@ -170,8 +188,13 @@ impl Known {
     }
 }
 
-fn has_flag(request: &CompareRequest, wanted: &str) -> bool {
-    request.pod.executor_flags.iter().any(|flag| flag == wanted)
+/// Whether `--git=NAME=true` is given; the last one counts (kaniko v1.24.0 `pkg/config/args.go` `KanikoGitOptions`).
+fn has_flag(request: &CompareRequest, name: &str) -> bool {
+    let given = request.pod.executor_flags.iter().rev().find_map(|flag| {
+        let (option, value) = flag.strip_prefix("--git=")?.split_once('=')?;
+        (option == name).then_some(value)
+    });
+    given.is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
 fn told(error: &GitError) -> String {
@@ -244,7 +267,8 @@ struct Builds<'a> {
 
 impl Builds<'_> {
     async fn all(&self) -> Result<Vec<Measured>, Error> {
-        let warm_ups = if self.request.warm_up { 1 } else { 0 };
+        // The first build fills the layer cache for the other side.
+        let warm_ups = if self.request.warm_up || self.request.pod.cache_repo.is_some() { 1 } else { 0 };
         let sides = order(warm_ups).into_iter().map(|side| (side, true));
         let sides: Vec<(Side, bool)> =
             sides.chain(order(self.request.runs).into_iter().map(|side| (side, false))).collect();

@@ -28,7 +28,8 @@ fn two_stages() -> Tree {
 }
 
 fn failing() -> Tree {
-    let dockerfile = format!("FROM {}\nRUN sleep 1; seq 9; sleep 1; echo 'no such thing' >&2; sleep 1; exit 3\n", base_image());
+    let dockerfile =
+        format!("FROM {}\nRUN sleep 1; seq 9; sleep 1; echo 'no such thing' >&2; sleep 1; exit 3\n", base_image());
     Tree::new().file("Dockerfile", dockerfile)
 }
 

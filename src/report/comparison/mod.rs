@@ -157,17 +157,17 @@ mod tests {
         let expected = "\
 whether both contexts have the same content is not known: nobody looked
 
-               local directory       git context           difference
-start          1.00 s                1.00 s                +0.00 s
+               local directory           git context               difference
+start          1.00 s                    1.00 s                    +0.00 s
          local █████████████
            git ▒▒▒▒▒▒▒▒▒▒▒▒▒
-context        0.40 s                2.60 s                +2.20 s
+context        0.40 s                    2.60 s                    +2.20 s
          local █████
            git ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
-instructions   3.00 s                3.10 s                +0.10 s
+instructions   3.00 s                    3.10 s                    +0.10 s
          local ███████████████████████████████████████
            git ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
-all            4.40 s                6.70 s                +2.30 s
+all            4.40 s                    6.70 s                    +2.30 s
 
 instructions: local directory, git context
   RUN make                              3.00 s    3.10 s

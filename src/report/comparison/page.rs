@@ -169,7 +169,14 @@ fn row(title: &str, local: Figures, git: Figures, longest: Duration) -> Row {
 
 fn steps(comparison: &Comparison) -> Vec<Row> {
     let rows = comparison.instructions().into_iter();
-    rows.map(|(name, local, git)| row(&name, local, git, Duration::ZERO)).collect()
+    // What one side does not have took no time there: that is not 0.00 s.
+    let shown = |figures: Option<Figures>| figures.map_or("–".to_owned(), spread);
+    let steps = rows.map(|(name, local, git)| Row {
+        local: shown(local),
+        git: shown(git),
+        ..row(&name, local.unwrap_or_default(), git.unwrap_or_default(), Duration::ZERO)
+    });
+    steps.collect()
 }
 
 fn forecasts(comparison: &Comparison) -> Vec<ForecastRow> {

@@ -11,7 +11,7 @@ use crate::timeline::Phase;
 /// Columns of a kind of work.
 const TITLE: usize = 15;
 /// Columns of a side.
-const CELL: usize = 22;
+const CELL: usize = 26;
 /// Columns of a bar at most; none on a terminal that is too narrow for it.
 const BAR: usize = 40;
 /// Columns that a bar has to have to be of use.
@@ -89,12 +89,14 @@ fn bar(time: Duration, longest: Duration, room: usize, side: Side) -> String {
 fn instructions(comparison: &Comparison) -> String {
     let mut text = String::new();
     for (name, of_local, of_git) in comparison.instructions() {
-        if of_local.median < Duration::from_millis(50) && of_git.median < Duration::from_millis(50) {
+        let medians = [of_local, of_git].map(|figures| figures.map(|figures| figures.median));
+        if medians.iter().flatten().all(|median| *median < Duration::from_millis(50)) {
             continue;
         }
         let short: String = name.chars().take(INSTRUCTION).collect();
-        let [one, other] = [of_local, of_git].map(|figures| figures.median.as_secs_f64());
-        let _ = writeln!(text, "  {short:INSTRUCTION$} {one:>7.2} s {other:>7.2} s");
+        let [one, other] =
+            medians.map(|median| median.map_or("–".to_owned(), |median| format!("{:.2} s", median.as_secs_f64())));
+        let _ = writeln!(text, "  {short:INSTRUCTION$} {one:>9} {other:>9}");
     }
     if text.is_empty() { text } else { format!("\ninstructions: local directory, git context\n{text}") }
 }

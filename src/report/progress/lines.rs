@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanDuration};
-
 use super::{LogForm, print, print_log};
 use crate::event::Event;
 use crate::report::terminal::sanitise;
@@ -46,7 +44,7 @@ impl Lines {
         let Some(upload) = self.upload.as_mut().filter(|upload| upload.told.elapsed() >= EVERY) else { return };
         upload.told = Instant::now();
         let elapsed = upload.started.elapsed();
-        print(&format!("uploading: {}, {}", uploaded(packed, upload.total, sent, elapsed), HumanDuration(elapsed)));
+        print(&format!("uploading: {}, {}", uploaded(packed, upload.total, sent, elapsed), words::seconds(elapsed)));
     }
 }
 
@@ -67,10 +65,10 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         Event::Uploaded { packed, sent, elapsed, proven } => format!(
             "uploaded: {} as {} in {:.1} s, {}/s{}",
-            HumanBytes(*packed),
-            HumanBytes(*sent),
+            words::size(*packed),
+            words::size(*sent),
             elapsed.as_secs_f64(),
-            HumanBytes(rate(*sent, *elapsed)),
+            words::size(rate(*sent, *elapsed)),
             if *proven { "; complete" } else { "" },
         ),
         Event::Building => "building".to_owned(),
@@ -91,7 +89,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
 /// How far an upload is.
 pub(super) fn uploaded(packed: u64, total: u64, sent: u64, elapsed: Duration) -> String {
     let rate = rate(sent, elapsed);
-    format!("{} of {}, sent {}, {}/s", HumanBytes(packed), HumanBytes(total), HumanBytes(sent), HumanBytes(rate))
+    format!("{} of {}, sent {}, {}/s", words::size(packed), words::size(total), words::size(sent), words::size(rate))
 }
 
 fn one_line(text: &str) -> String {
