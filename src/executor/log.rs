@@ -81,8 +81,8 @@ enum Form {
 /// An instruction that it came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// What its stage and those that were built before it were unpacked for, in that order; see
-    /// [`unpacked_for`](super::steps::unpacked_for).
+    /// What its stage and those that were built before it were unpacked for, in that order: the executor says the first
+    /// instruction of each stage that needs its base image.
     pub stages: Vec<String>,
     /// As the executor repeats it: on one line.
     pub text: String,
