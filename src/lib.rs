@@ -17,7 +17,7 @@
 //! quantity    amounts of CPU and memory
 //! ops         the commands: the order of steps
 //! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
-//!             why, mounts (I/O)
+//!             watch, why, mounts (I/O)
 //! compare     the same image in two ways, and what the difference is made of (pure)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)

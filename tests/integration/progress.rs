@@ -148,6 +148,18 @@ fn a_dumb_terminal_and_one_of_ci_get_lines() {
 
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
+fn a_view_that_is_asked_for_where_no_terminal_is_has_only_what_stays() {
+    let namespace = Namespace::new();
+    let tree = two_stages();
+    let finished = namespace.build(&tree).args(&["--progress", "tty"]).run();
+    finished.reference();
+    let rows: Vec<&str> = finished.stderr.lines().filter(|line| !line.starts_with(['✓', ' '])).collect();
+    assert_eq!(rows, Vec::<&str>::new(), "{}", finished.stderr);
+    assert!(finished.stderr.contains("[stage-1 2/2]"), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
 fn a_build_goes_on_when_nobody_reads_its_progress_any_more() {
     let namespace = Namespace::new();
     for how in ["plain", "tty", "json"] {

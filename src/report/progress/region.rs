@@ -5,7 +5,7 @@
 //! Whatever is drawn was cut to the terminal's width before. A terminal that is made narrower breaks lines that are there
 //! already, as tmux, VTE, kitty, Konsole, iTerm2 and Windows Terminal do: so many rows are taken back.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -21,14 +21,17 @@ static SCREEN: Mutex<Screen> = Mutex::new(Screen { drawn: vec![], lines: vec![] 
 /// Prints whole lines on standard error, above those that are drawn.
 pub(in crate::report) fn print(text: &str) {
     let mut screen = SCREEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = screen.text(Size::of_stderr(), text);
-    write(&text);
+    match screen.is_empty() {
+        true => write(text),
+        false => write(&screen.text(Size::of_stderr(), text)),
+    }
 }
 
 /// Draws these lines instead of those that were, below what is printed.
 pub(super) fn draw(above: &str, lines: Vec<String>) {
     let mut screen = SCREEN.lock().unwrap_or_else(PoisonError::into_inner);
-    screen.lines = lines;
+    // Where nothing can be drawn anew, there is only what stays.
+    screen.lines = if std::io::stderr().is_terminal() { lines } else { vec![] };
     let text = screen.text(Size::of_stderr(), above);
     write(&text);
 }
@@ -87,6 +90,10 @@ struct Screen {
 }
 
 impl Screen {
+    fn is_empty(&self) -> bool {
+        self.drawn.is_empty() && self.lines.is_empty()
+    }
+
     /// What prints whole lines where the drawn ones are, and draws these anew.
     fn text(&mut self, size: Size, above: &str) -> String {
         let rows: usize = self.drawn.drain(..).map(|columns| columns.div_ceil(size.columns).max(1)).sum();
