@@ -153,8 +153,16 @@ impl Tool {
         let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
         let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
         let mut script = Command::new("script");
-        script.args(["-qefc", &line.join(" "), "/dev/null"]).stdin(Stdio::null()).env("TERM", "xterm");
-        script.envs(self.0.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        script.args(["-qefc", &line.join(" "), "/dev/null"]).stdin(Stdio::null());
+        for (name, value) in self.0.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        if !self.0.get_envs().any(|(name, value)| name == "TERM" && value.is_some()) {
+            script.env("TERM", "xterm");
+        }
         let output = script.output().expect("script is of Debian's bsdutils");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8(output.stdout).unwrap()
