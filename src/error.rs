@@ -5,7 +5,7 @@
 //! phrase that names the thing), notes (the evidence) and a help (one action). What is a finding has a [`Code`] too.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cluster::refusal::{ANOTHER_NAMESPACE, Refusal, has_no_shell, pod_end};
 use crate::cluster::template::TemplateError;
@@ -264,6 +264,14 @@ pub enum UsageError {
         /// What was typed instead, if anything was.
         typed: Option<PathBuf>,
     },
+    /// A flag of `docker build` that makes no sense here.
+    #[error("`{flag}` is a flag of `docker build`, and none of this tool")]
+    DockersFlag {
+        /// As typed.
+        flag: &'static str,
+        /// What to do here.
+        here: &'static str,
+    },
     /// A pod that is not there.
     #[error("no pod `{name}` in namespace `{namespace}`")]
     NoPod {
@@ -451,7 +459,7 @@ impl UsageError {
             }
             Self::OutsideContext { root, .. } => vec![format!("the build context is `{}`", root.display())],
             Self::NoKubeContext { known, .. } if known.is_empty() => {
-                vec!["the kubeconfig has no contexts".to_owned()]
+                vec!["there are no kube contexts".to_owned()]
             }
             Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
             Self::Kubeconfig { why }
@@ -489,6 +497,7 @@ impl UsageError {
             | Self::OutputIsInput { .. }
             | Self::StdinIsDockerfile { .. }
             | Self::NothingToExplain { .. }
+            | Self::DockersFlag { .. }
             | Self::NoCommand { .. }
             | Self::NoPod { .. }
             | Self::NoDirectory { .. } => vec![],
@@ -527,19 +536,15 @@ impl UsageError {
             Self::SaveForm { .. } => "let it end in `.txt`, `.json` or `.html`".to_owned(),
             Self::Git(address) => return address.help(),
             Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
-            Self::NothingToExplain { .. } => {
-                "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned()
-            }
+            Self::NothingToExplain { typed } => how_to_explain(typed.as_deref()),
+            Self::DockersFlag { here, .. } => (*here).to_owned(),
             Self::NoCommand { .. } => "`kaniko-local --help` has all of them".to_owned(),
             Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
             Self::Settings { help, .. } => return help.clone(),
             Self::SettingsVariable { .. } | Self::NotInRepository { .. } | Self::StdinUnusable { .. } | Self::Log { .. } | Self::Mount { .. } => return None,
             Self::OutputIsInput { .. } => "write it to another file: `-o context.tar.gz`".to_owned(),
             Self::StdinIsDockerfile { .. } => "leave `-f` out to build the Dockerfile on standard input".to_owned(),
-            Self::NoDirectory { alike, .. } => match alike.first() {
-                Some(path) => format!("there is `{}`", path.display()),
-                None => return None,
-            },
+            Self::NoDirectory { path, found, alike } => return instead_of_directory(path, found, alike),
             Self::OutsideContext { .. } => "name another build context with `-C DIRECTORY`".to_owned(),
             Self::NoDockerfile { alike, .. } => match alike.as_slice() {
                 [] => return None,
@@ -908,11 +913,49 @@ impl BuildError {
     }
 }
 
-fn nothing_to_explain(typed: Option<&std::path::Path>) -> String {
+fn nothing_to_explain(typed: Option<&Path>) -> String {
     typed.map_or_else(
         || "neither a pod nor a log is given".to_owned(),
         |typed| format!("`{}` is neither a pod nor a log", typed.display()),
     )
+}
+
+/// What a file is where a directory is wanted.
+pub const A_FILE: &str = "a file, not a directory";
+
+/// How to write what was meant: a log's file, something else of the cluster's, a pod's name alone.
+fn how_to_explain(typed: Option<&Path>) -> String {
+    let typed = typed.and_then(Path::to_str).unwrap_or_default();
+    let is_name = |name: &str| {
+        let mut bytes = name.bytes();
+        bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match typed.split_once('/') {
+        None if typed.ends_with(".log") || typed.ends_with(".txt") => {
+            format!("a log is `kaniko-local explain --log {typed}`")
+        }
+        None if is_name(typed) => format!("a pod is `kaniko-local explain pod/{typed}`"),
+        Some(("job" | "jobs", name)) if is_name(name) => {
+            format!("the log of a job: `kubectl logs job/{name} | kaniko-local explain --log -`")
+        }
+        _ => "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`".to_owned(),
+    }
+}
+
+/// What was meant by a build context that is none.
+fn instead_of_directory(path: &Path, found: &str, alike: &[PathBuf]) -> Option<String> {
+    let typed = path.to_string_lossy();
+    let is_address = typed.contains("://") || typed.starts_with("git@");
+    match alike.first() {
+        Some(other) => Some(format!("there is `{}`", other.display())),
+        None if is_address => Some("clone it, and name the directory".to_owned()),
+        None if found != A_FILE => None,
+        None if [".tar", ".tar.gz", ".tgz"].iter().any(|end| typed.ends_with(end)) => {
+            Some(format!("an archive is read from standard input: `- < {typed}`"))
+        }
+        None => Some(format!("a Dockerfile is named by `-f {typed}`")),
+    }
 }
 
 /// `` `a`, `b` and `c` ``.

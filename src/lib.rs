@@ -75,7 +75,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompleteEnv;
 use tracing::Level;
@@ -305,8 +305,29 @@ fn set_up_output(global: &GlobalArgs, is_text: bool) {
     tracing_subscriber::registry().with(lines).init();
 }
 
+/// Flags that `docker build` takes, and what there is here: clap would suggest flags that look alike.
+const DOCKERS_FLAGS: [(&str, &str); 8] = [
+    ("--push", "leave it out: an image is pushed to each `-t`"),
+    ("--load", "leave it out, and fetch the image by the reference that is printed: `docker pull`"),
+    ("--pull", "leave it out: base images are always asked for anew"),
+    ("--iidfile", "the digest is on standard output and in `--metadata-file FILE`"),
+    ("--cache-from", "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`"),
+    ("--cache-to", "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`"),
+    ("--secret", "mount a Secret into the container `kaniko` with `--pod-template FILE`: a RUN finds it there"),
+    ("--ssh", "mount a Secret into the container `kaniko` with `--pod-template FILE`: a RUN finds it there"),
+];
+
+fn dockers_flag(error: &clap::Error) -> Option<UsageError> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let (flag, here) = DOCKERS_FLAGS.into_iter().find(|(flag, _)| flag == typed)?;
+    (error.kind() == ErrorKind::UnknownArgument).then_some(UsageError::DockersFlag { flag, here })
+}
+
 /// clap's own messages: help and version are results, anything else is a usage error.
 fn usage(mut error: clap::Error) -> ExitCode {
+    if let Some(error) = dockers_flag(&error) {
+        return failed(&error.into()).into();
+    }
     // "To pass it as a value, use `-- …`" would hand a mistyped flag to the executor.
     error.remove(ContextKind::Suggested);
     // Nobody is left to be told if this cannot be printed.

@@ -405,14 +405,14 @@ impl CheckRequest {
             cli::FindingsFormat::Json => FindingsForm::Json,
             cli::FindingsFormat::Sarif => FindingsForm::Sarif,
         };
+        let (target, platform) = (args.target, args.platform.map(one_platform).transpose()?);
         let pod = match &subject {
             Subject::Context(context) if args.ask.ask_cluster => {
-                Some(PodRequest::asked(context.clone(), args.platform.clone(), args.ask)?)
+                Some(PodRequest::asked(context.clone(), platform.clone(), args.ask)?)
             }
             _ => None,
         };
         let fidelity = args.fidelity.into();
-        let (target, platform) = (args.target, args.platform);
         let cache = Cache::of(cache_repo.as_ref());
         Ok(Self { subject, mounts, target, build_args, platform, cache, fidelity, pod, form })
     }
@@ -566,6 +566,14 @@ fn pod_name(typed: &Path) -> Option<String> {
 fn image(given: &str) -> Result<Image, UsageError> {
     let wanted = "`upstream`, `fork` or `chainguard`, and a version like `@v1.24.0` if need be";
     given.parse().map_err(|()| UsageError::Value { flag: "--executor", typed: given.to_owned(), wanted })
+}
+
+/// One platform: of a list the executor would make a platform of that name.
+fn one_platform(given: String) -> Result<String, UsageError> {
+    match given.contains(',') {
+        true => Err(UsageError::Value { flag: "--platform", typed: given, wanted: "one platform; Kaniko builds one" }),
+        false => Ok(given),
+    }
 }
 
 /// `LOCAL:POD`: a path in a pod has no colon as rarely as a path here, but it starts with a slash.
@@ -737,7 +745,7 @@ impl PodRequest {
             started_by: None,
             context: ContextRequest::new(args.build_context, args.file)?,
             target: args.target,
-            platform: args.platform,
+            platform: args.platform.map(one_platform).transpose()?,
             no_push: args.no_push,
             insecure: args.insecure,
             executor_image: args.executor_image,

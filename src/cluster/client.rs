@@ -361,6 +361,9 @@ fn in_cluster(options: &ClusterOptions, error: KubeconfigError) -> Result<Config
         }
         other => causes(other),
     };
+    if let Some(name) = options.context.as_ref().filter(|name| Path::new(name).is_dir()) {
+        return Err(UsageError::NoKubeContext { name: name.clone(), known: vec![], is_directory: true }.into());
+    }
     let asked_for = options.kubeconfig.is_some() || options.context.is_some();
     if asked_for || !is_missing(&error) {
         return Err(UsageError::Kubeconfig { why }.into());

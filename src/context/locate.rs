@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::error::{ContextError, Error, UsageError};
+use crate::error::{A_FILE, ContextError, Error, UsageError};
 
 /// How deep and how far the search for files that look like a Dockerfile goes when there is none where it should be.
 const SEARCH_DEPTH: usize = 3;
@@ -117,7 +117,7 @@ fn describe(found: &fs::Metadata) -> &'static str {
     if found.is_dir() {
         "a directory"
     } else if found.is_file() {
-        "a file, not a directory"
+        A_FILE
     } else {
         "neither file nor directory"
     }

@@ -116,6 +116,44 @@ fn a_directory_given_as_kube_context() {
     assert_transcript!("context_mixed_up", with_kubeconfig(&tree, &["build", "-t", "app", "--context", "./app"]));
 }
 
+/// As people type in their first minute, who know `docker build` and kubectl.
+#[test]
+fn what_is_mistaken_for_something_else_is_told_with_what_to_type() {
+    let tree = small().file("app.tar", "").file("api/x", "");
+    let repository = "https://git.example.com/team/app.git";
+    for (arguments, help) in [
+        (&["build", "Dockerfile", "-t", "app"][..], "a Dockerfile is named by `-f Dockerfile`"),
+        (&["build", "app.tar", "-t", "app"], "an archive is read from standard input: `- < app.tar`"),
+        (&["build", repository, "-t", "app"], "clone it, and name the directory"),
+        (&["build", "-t", "app", "--push"], "leave it out: an image is pushed to each `-t`"),
+        (
+            &["build", "-t", "app", "--secret", "id=a"],
+            "mount a Secret into the container `kaniko` with `--pod-template FILE`: a RUN finds it there",
+        ),
+        (
+            &["manifest", "-t", "app", "--platform", "linux/amd64,linux/arm64"],
+            "it takes one platform; Kaniko builds one",
+        ),
+        (&["check", "--platform", "linux/amd64,linux/arm64"], "it takes one platform; Kaniko builds one"),
+        (&["explain", "kaniko-app-9b0dba99"], "a pod is `kaniko-local explain pod/kaniko-app-9b0dba99`"),
+        (&["explain", "build.log"], "a log is `kaniko-local explain --log build.log`"),
+        (&["explain", "job/build"], "the log of a job: `kubectl logs job/build | kaniko-local explain --log -`"),
+        (
+            &["explain", "services/api"],
+            "name the pod, `kaniko-local explain pod/NAME`, or its log, `kaniko-local explain --log FILE`",
+        ),
+        (
+            &["build", "-t", "app", "--context", "api"],
+            "`--context` names a kubeconfig context; the build context is an argument of its own: `kaniko-local build api`",
+        ),
+    ] {
+        // Without a kubeconfig.
+        let finished = run_in(&tree, arguments);
+        assert_eq!(finished.code, Some(2), "{}", finished.transcript());
+        assert_eq!(finished.stderr.lines().last(), Some(&*format!("help: {help}")), "{}", finished.transcript());
+    }
+}
+
 #[test]
 fn a_cluster_that_is_unreachable_ends_with_3_and_shows_no_secret() {
     let finished = with_kubeconfig(&small(), &["-vv", "build", "-t", "app"]);
