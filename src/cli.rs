@@ -27,10 +27,10 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  kaniko-local build -t registry.example.com/team/app:dev   this directory, built and pushed
-  kaniko-local check                                        what would keep it from being built
-  kaniko-local explain pod/kaniko                           why a build failed, whoever made its pod
-  kaniko-local context ls                                   what would be sent";
+  kaniko-local build -t registry.example.com/team/app:dev   # this directory, built and pushed
+  kaniko-local check                                        # what would keep it from being built
+  kaniko-local explain pod/kaniko                           # why a build failed, of any pod
+  kaniko-local context ls                                   # what would be sent";
 
 /// How to reach the cluster and how to talk to the user.
 #[derive(Debug, Clone, Args)]
@@ -336,10 +336,10 @@ pub enum ProgressHow {
 
 const CHECK_NOTES: &str = "\
 Examples:
-  kaniko-local check                       of this directory: Dockerfile, ignore file, what is sent
-  kaniko-local check --manifest pod.yaml   what a pod that runs Kaniko gets too much of
+  kaniko-local check                       # this directory: Dockerfile, ignore file, what is sent
+  kaniko-local check --manifest pod.yaml   # what a pod that runs Kaniko gets too much of
   kubectl get pods -o yaml | kaniko-local check --manifest -
-  kaniko-local check --ask-cluster -n ci   what the cluster would refuse as well
+  kaniko-local check --ask-cluster -n ci   # what the cluster would refuse as well
 
 Findings go to standard output, each with a code that TROUBLESHOOTING.md explains. Exit codes:
   0  no error among them
@@ -447,9 +447,9 @@ pub enum FindingsFormat {
 
 const EXPLAIN_NOTES: &str = "\
 Examples:
-  kaniko-local explain pod/kaniko                      a pod of anybody's, live or ended
-  kaniko-local explain pod/kaniko -n ci services/api   with the build context it should have had
-  kaniko-local explain --log build.log .               a log that was saved
+  kaniko-local explain pod/kaniko                      # a pod of anybody's, live or ended
+  kaniko-local explain pod/kaniko -n ci services/api   # with the build context it should have had
+  kaniko-local explain --log build.log .               # a log that was saved
   kubectl logs job/build | kaniko-local explain --log -
 
 Each cause says how sure it is. With the build context, a file that the executor did not find is
@@ -479,12 +479,12 @@ pub struct ExplainArgs {
 
 const COMPARE_NOTES: &str = "\
 Examples:
-  kaniko-local compare --git https://git.example.com/app.git#main -t r/app:try
-  kaniko-local compare --git http://git.ci/app.git#dev:api api --no-push
-  kaniko-local compare --git https://git.ci/app.git --git-secret login -t r/app
-  kaniko-local compare --git https://git.ci/app.git -t r/app --runs 5 --warm-up
-  kaniko-local compare --git https://git.ci/app.git -t r/app --model 20mbit,40ms
-  kaniko-local compare --git https://git.ci/app.git -t r/app --save app.html
+  kaniko-local compare --git https://git.example.com/app.git#main -t registry.example.com/app:try
+  kaniko-local compare --git https://git.example.com/app.git#dev:api api --no-push
+  kaniko-local compare --git https://git.example.com/app.git --git-secret git-login --no-push
+  kaniko-local compare --git https://git.example.com/app.git --no-push --runs 5 --warm-up
+  kaniko-local compare --git https://git.example.com/app.git --no-push --model 20mbit,40ms
+  kaniko-local compare --git https://git.example.com/app.git --no-push --save app.html
 
 Both pods are the same in everything but the context. Builds take turns, the local directory comes
 last. Before them it is told what differs in content: what git does not have is not in its image.
@@ -553,21 +553,21 @@ pub enum ContextCommand {
 
 const CONTEXT_EXAMPLES: &str = "\
 Examples:
-  kaniko-local context ls                 what would be sent, and advice about it
-  kaniko-local context pack -o app.tgz    the same as an archive
-  kaniko-local context why node_modules   why it is sent or left out";
+  kaniko-local context ls                 # what would be sent, and advice about it
+  kaniko-local context pack -o app.tgz    # the same as an archive
+  kaniko-local context why node_modules   # why it is sent or left out";
 
 const PACK_EXAMPLES: &str = "\
 Examples:
-  kaniko-local context pack -o app.tgz                  what `build` would send
+  kaniko-local context pack -o app.tgz                  # what `build` would send
   kaniko-local context pack --compression none | tar -t
   kaniko-local context pack services/api -f deploy/Dockerfile -o api.tgz";
 
 const LS_NOTES: &str = "\
 Examples:
-  kaniko-local context ls --sort size | head                   what makes the context big
-  kaniko-local context ls --excluded --sort size | head        what the ignore file saves
-  kaniko-local context ls -0 | xargs -0 grep -d skip -l TODO   names with any bytes
+  kaniko-local context ls --sort size | head                   # what makes the context big
+  kaniko-local context ls --excluded --sort size | head        # what the ignore file saves
+  kaniko-local context ls -0 | xargs -0 grep -d skip -l TODO   # names with any bytes
 
 With --sort size a line is a size and a path, the largest first, ties by path; a directory counts
 everything below it, which is listed too. With -0 as well it is the number of bytes, a tab and the
@@ -711,11 +711,12 @@ pub enum ManifestFormat {
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
-Examples, for the start-up file of the shell:
-  source <(kaniko-local completions bash)                           in ~/.bashrc
-  source <(kaniko-local completions zsh)                            in ~/.zshrc
-  kaniko-local completions fish | source                            in ~/.config/fish/config.fish
-  kaniko-local completions powershell | Out-String | Invoke-Expression
+Examples:
+  echo 'source <(kaniko-local completions bash)' >>~/.bashrc
+  echo 'source <(kaniko-local completions zsh)' >>~/.zshrc
+  echo 'kaniko-local completions fish | source' >>~/.config/fish/config.fish
+
+In PowerShell's $PROFILE: `kaniko-local completions powershell | Out-String | Invoke-Expression`
 
 Contexts, namespaces and stages are looked up when they are completed.";
 
@@ -742,8 +743,8 @@ pub enum Shell {
 
 const MAN_EXAMPLES: &str = "\
 Examples:
-  kaniko-local man build | man -l -                       a page, as `man` shows it
-  kaniko-local man --output-dir ~/.local/share/man/man1   all, where `man` looks for them";
+  kaniko-local man build | man -l -                       # a page, as `man` shows it
+  kaniko-local man --output-dir ~/.local/share/man/man1   # all, where `man` looks for them";
 
 /// `man`.
 #[derive(Debug, Clone, Args)]

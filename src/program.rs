@@ -47,13 +47,13 @@ impl Program {
         }
     }
 
-    /// A text in which command lines are named, each after a backtick, a pipe or white space.
+    /// A text in which command lines are named, each after a backtick, a quotation mark, a pipe or white space.
     pub fn in_text(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Own => Cow::Borrowed(text),
             Self::KubectlPlugin => {
                 let mut reworded = text.to_owned();
-                for before in ["`", "| ", "  ", "$ ", "("] {
+                for before in ["`", "'", "| ", "  ", "$ ", "("] {
                     reworded =
                         reworded.replace(&format!("{before}kaniko-local "), &format!("{before}kubectl kaniko-local "));
                 }
@@ -89,6 +89,7 @@ mod tests {
             ("`kaniko-local build .`", "`kubectl kaniko-local build .`"),
             ("`tar -c . | kaniko-local build -`", "`tar -c . | kubectl kaniko-local build -`"),
             ("Examples:\n  kaniko-local check", "Examples:\n  kubectl kaniko-local check"),
+            ("echo 'kaniko-local check' >>run.sh", "echo 'kubectl kaniko-local check' >>run.sh"),
             ("set by kaniko-local itself", "set by kaniko-local itself"),
             ("managed-by=kaniko-local", "managed-by=kaniko-local"),
         ];

@@ -188,7 +188,9 @@ fn laid_out(lines: &[&str]) -> String {
     for (line, columns) in lines.iter().zip(columns) {
         match columns {
             Some((term, description)) => {
-                roff.control("TP", []).text([bold(term)]).text([roman(description.trim_start())]);
+                roff.control("TP", [])
+                    .text([bold(term)])
+                    .text([roman(description.trim_start().trim_start_matches("# "))]);
             }
             None => {
                 roff.control("PP", []).text([bold(line.trim_start())]);
@@ -246,7 +248,7 @@ mod tests {
     #[test]
     fn notes_come_into_the_sections_of_a_manual() {
         let page = page_with(
-            "Examples:\n  tool a    the first\n  tool b | c\n\nWhat else\nthere is. Exit codes:\n  0  done\n\nExamples, others:\n  $ tool\n    `x`",
+            "Examples:\n  tool a    # the first\n  tool b | c\n\nWhat else\nthere is. Exit codes:\n  0  done\n\nExamples, others:\n  $ tool\n    `x`",
         );
         let description = ".SH DESCRIPTION\nDoes it\n.PP\nWhat else there is.\n";
         let exit = ".SH \"EXIT STATUS\"\n.TP\n\\fB0\\fR\ndone\n";

@@ -3,10 +3,7 @@
 use std::path::Path;
 use std::process;
 
-use clap::Parser;
 use k8s_openapi::api::core::v1::Secret;
-use kaniko_local::cli::{Cli, Command};
-use kaniko_local::request::CompareRequest;
 use serde_json::{Value, json};
 
 use crate::process::assert_transcript;
@@ -240,19 +237,4 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 #[test]
 fn help_of_compare() {
     assert_transcript!("help_compare", Tool::new(&["compare", "--help"]).run());
-}
-
-#[test]
-fn the_commands_of_the_documentation_are_ones_that_the_tool_takes() {
-    let help = Tool::new(&["compare", "--help"]).run();
-    let documents = [include_str!("../../docs/compare.md"), help.stdout()];
-    let lines = documents.iter().flat_map(|document| document.lines());
-    let commands: Vec<&str> = lines.filter(|line| line.contains("kaniko-local compare --git")).collect();
-    assert!(commands.len() >= 11, "{commands:?}");
-    for command in commands {
-        let words = command.trim_start_matches(['$', ' ']).split_whitespace();
-        let Command::Compare(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("{command}") };
-        let request = CompareRequest::new(arguments, |_| None).unwrap_or_else(|error| panic!("{command}: {error}"));
-        assert!(request.runs > 0, "{command}");
-    }
 }

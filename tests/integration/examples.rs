@@ -1,8 +1,10 @@
 //! Every example in the help of every command, and every command in a document, is run as it stands but for names that
-//! cannot exist; or it is in a table with the reason why not.
+//! cannot exist; or it is in a table with the reason why not. What is shown below a command is what it prints.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use k8s_openapi::api::batch::v1::Job;
@@ -14,7 +16,54 @@ use crate::support::cluster::{Namespace, base_image, from, registry};
 use crate::support::git_server::GitServer;
 use crate::support::tool::Tool;
 use crate::support::tree::{Tree, git};
-use crate::support::wait_at_most;
+use crate::support::{wait_at_most, wait_for};
+
+/// A command that somebody may copy.
+#[derive(Clone)]
+struct Example {
+    /// The help or the document that it is in.
+    from: String,
+    command: String,
+    /// What is shown below it, if anything is.
+    shown: Vec<String>,
+}
+
+/// Commands of documents that are not run here: how they begin, and why.
+const NOT_RUN: [(&str, &str); 4] = [
+    ("scripts/", "the project's own, run by hand and by .ci/run"),
+    ("cargo ", "the same"),
+    ("kubectl apply -f examples/maven-cache-claim.yaml", "it needs a volume of the cluster: scripts/scenario flink"),
+    ("kaniko-local build -t registry.example.com/team/words:dev --pod-template examples/", "the same; scenario.rs"),
+];
+
+impl Example {
+    /// A line without what is said of it behind a `#`.
+    fn new(from: &str, line: &str) -> Self {
+        let command = line.split(" #").next().unwrap().trim().to_owned();
+        Self { from: from.to_owned(), command, shown: vec![] }
+    }
+
+    fn is_run(&self) -> bool {
+        !NOT_RUN.iter().any(|(start, _)| self.command.starts_with(start))
+    }
+
+    fn needs_a_cluster(&self) -> bool {
+        let asks =
+            ["kubectl ", "kaniko-local build", "kaniko-local compare", "kaniko-local explain pod/", "--ask-cluster"];
+        asks.iter().any(|part| self.command.contains(part))
+    }
+
+    /// How it ends: what is about a failure ends as the failure is meant to.
+    fn code(&self) -> i32 {
+        match &*self.command {
+            explain if explain.contains("kaniko-local explain") => 1,
+            watch if watch.contains("--watch") => 130,
+            // Pods that have failed are found fault with.
+            "kubectl get pods -o yaml | kaniko-local check --manifest -" => 1,
+            _ => 0,
+        }
+    }
+}
 
 /// The words of every command, those that only have subcommands too.
 fn commands() -> Vec<Vec<String>> {
@@ -29,102 +78,335 @@ fn commands() -> Vec<Vec<String>> {
     found
 }
 
-/// The lines under `Examples`, without what is said of them.
-fn examples(words: &[String]) -> Vec<String> {
+fn help(words: &[String]) -> String {
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
-    let help = Tool::new(&words).run().stdout().to_owned();
-    let lines = help.lines().skip_while(|line| !line.starts_with("Examples")).skip(1);
-    let lines = lines.take_while(|line| line.starts_with("  "));
-    lines.map(|line| line.trim().split("   ").next().unwrap().to_owned()).collect()
+    Tool::new(&words).run().stdout().to_owned()
 }
 
-/// Names that cannot exist, and what a test has instead.
+/// The block under `Examples:`, and what is shown of a command behind a prompt, with its output.
+fn examples(words: &[String]) -> Vec<Example> {
+    let (help, from) = (help(words), format!("kaniko-local {} --help", words.join(" ")));
+    let block = |first: &dyn Fn(&str) -> bool| {
+        let lines: Vec<String> = help.lines().skip_while(|line| !first(line)).map(str::to_owned).collect();
+        lines.into_iter().take_while(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    let mut examples: Vec<Example> =
+        block(&|line| line == "Examples:").iter().skip(1).map(|line| Example::new(&from, line)).collect();
+    if let [command, shown @ ..] = &*block(&|line| line.starts_with("  $ ")) {
+        let shown = shown.iter().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned()).collect();
+        examples.push(Example { shown, ..Example::new(&from, &command[4..]) });
+    }
+    examples
+}
+
+fn all_examples() -> Vec<Example> {
+    commands().iter().flat_map(|words| examples(words)).collect()
+}
+
+/// A document's commands: lines with a prompt in what a console shows, and all lines for a shell.
+fn commands_of(from: &str, document: &str) -> Vec<Example> {
+    let mut form: Option<&str> = None;
+    let mut found: Vec<Example> = vec![];
+    for line in document.lines() {
+        match (line.trim_start().strip_prefix("```"), form) {
+            (Some(word), None) => form = Some(word),
+            (Some(_), Some(_)) => form = None,
+            (None, Some("console")) => match line.strip_prefix("$ ") {
+                Some(command) => found.push(Example::new(from, command)),
+                None => found.last_mut().expect("output is below a command").shown.push(line.to_owned()),
+            },
+            (None, Some("sh" | "bash" | "shell")) if !line.is_empty() => found.push(Example::new(from, line)),
+            (None, _) => {}
+        }
+    }
+    found
+}
+
+fn all_commands_of_documents() -> Vec<Example> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files =
+        [root.to_owned(), root.join("docs")].into_iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());
+    let files = files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let mut documents: Vec<_> = files.collect();
+    documents.sort();
+    let commands = documents.iter().flat_map(|path| {
+        let from = path.strip_prefix(root).unwrap().display().to_string();
+        commands_of(&from, &std::fs::read_to_string(path).unwrap())
+    });
+    commands.collect()
+}
+
+#[test]
+fn every_command_has_examples_of_one_form() {
+    for words in commands() {
+        let help = help(&words);
+        let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+        let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        assert!(!lines.is_empty(), "{words:?} has no examples");
+        for line in lines {
+            let (command, said) = line.split_once("   # ").unwrap_or((line.trim_end(), "said"));
+            let said = said.trim_start_matches(['#', ' ']);
+            let command = command.trim_end().strip_prefix("  ").unwrap_or_default();
+            let is_whole = !command.is_empty() && !command.starts_with(' ') && !command.contains("  ");
+            assert!(is_whole && command.contains("kaniko-local ") && !said.is_empty(), "{words:?}: {line}");
+            assert!(line.len() <= 100, "{words:?}: a line that is wrapped cannot be copied: {line}");
+        }
+    }
+}
+
+#[test]
+fn every_command_of_a_document_can_be_copied_and_every_reason_not_to_run_one_is_needed() {
+    let commands = all_commands_of_documents();
+    for example in commands.iter().filter(|example| example.is_run()) {
+        let Example { from, command, .. } = example;
+        let is_known = command.contains("kaniko-local ") || command.starts_with("kubectl ");
+        assert!(is_known, "{from}: `{command}` is not run: NOT_RUN wants the reason");
+        assert!(!command.contains('…'), "{from}: `{command}` leaves something out");
+    }
+    for (start, reason) in NOT_RUN {
+        assert!(commands.iter().any(|example| example.command.starts_with(start)), "no `{start}…`: {reason}");
+    }
+}
+
+#[test]
+fn examples_that_need_no_cluster_do_what_they_say() {
+    let stage = Stage::new("registry.example.com/busybox");
+    let run = stage.run_all(
+        &[all_examples(), all_commands_of_documents()].concat(),
+        |example| example.shown.is_empty() && !example.needs_a_cluster(),
+        &Names::default(),
+    );
+    assert!(run > 25, "{run}");
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn examples_of_help_that_need_the_cluster_do_what_they_say() {
+    let run = Cluster::new().run_all(&all_examples(), Example::needs_a_cluster);
+    assert!(run > 15, "{run}");
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn commands_of_documents_that_need_the_cluster_do_what_they_say() {
+    let known: BTreeSet<String> = all_examples().into_iter().map(|example| example.command).collect();
+    let is_new =
+        |example: &Example| example.needs_a_cluster() && example.shown.is_empty() && !known.contains(&example.command);
+    let run = Cluster::new().run_all(&all_commands_of_documents(), is_new);
+    assert!(run > 15, "{run}");
+}
+
+/// The ignore file that the help of `context why` tells of.
+#[test]
+fn what_help_shows_below_a_command_is_what_it_prints() {
+    let project = Tree::new().file(".dockerignore", "*\n!docs\ndocs/*.tmp\n").file("docs/a.tmp", "");
+    let examples: Vec<Example> = all_examples().into_iter().filter(|example| !example.shown.is_empty()).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let (code, printed) = run(&example.command, project.path(), &[]);
+        assert_eq!(
+            (code, printed.lines().collect::<Vec<_>>()),
+            (Some(0), example.shown.iter().map(|line| &**line).collect())
+        );
+    }
+}
+
+/// The project of `scripts/demo`.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn what_documents_show_below_a_build_is_what_it_prints() {
+    let home = Tree::new();
+    let project = home.path().join("greeter");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo");
+    for entry in std::fs::read_dir(fixture).unwrap().map(|entry| entry.unwrap()) {
+        let copy = format!("greeter/{}", entry.file_name().display());
+        home.write(&copy, std::fs::read(entry.path()).unwrap());
+    }
+    home.write("greeter/greeting.txt", "hello from a change that was never committed, made at 12:00:00\n");
+    let namespace = Namespace::new();
+    let elsewhere = Tree::new();
+    let kubeconfig = namespace.kubeconfig_of_dev(elsewhere.path());
+    let names = [
+        ("10.97.0.2:5000/library/busybox:1", base_image()),
+        ("10.97.0.2:5000/demo", format!("{}/{}/demo", registry(), namespace.name)),
+        ("in namespace default", format!("in namespace {}", namespace.name)),
+    ];
+    let here = |text: &str| names.iter().fold(text.to_owned(), |text, (name, by)| text.replace(name, by));
+    let shown: Vec<Example> =
+        all_commands_of_documents().into_iter().filter(|example| !example.shown.is_empty()).collect();
+    assert!(!shown.is_empty());
+    for example in shown {
+        let environment = [("KUBECONFIG", kubeconfig.to_str().unwrap())];
+        let (code, printed) = run(&format!("{} 2>&1", here(&example.command)), &project, &environment);
+        assert_eq!(code, Some(0), "{}: {}\n{printed}", example.from, example.command);
+        assert_like(&example.shown.iter().map(|line| here(line)).collect::<Vec<_>>(), &printed);
+    }
+}
+
+/// What is shown, up to numbers, and to what `…` stands for: some lines, or the rest of one.
+#[track_caller]
+fn assert_like(shown: &[String], printed: &str) {
+    let mut lines = printed.lines();
+    let mut may_skip = false;
+    for wanted in shown {
+        if wanted == "…" {
+            may_skip = true;
+            continue;
+        }
+        let is_it = |line: &str| match wanted.strip_suffix('…') {
+            Some(start) => line.starts_with(start),
+            None => without_numbers(line) == without_numbers(wanted),
+        };
+        let found = if may_skip { lines.any(is_it) } else { lines.next().is_some_and(is_it) };
+        assert!(found, "`{wanted}` is not where it is shown:\n{printed}");
+        may_skip = false;
+    }
+    assert_eq!(lines.next(), None, "more than is shown:\n{printed}");
+}
+
+/// Numbers in decimal and hexadecimal digits as `0`, and amounts in bytes.
+fn without_numbers(line: &str) -> String {
+    let mut text = String::new();
+    for word in line.split_inclusive(|character: char| !character.is_ascii_alphanumeric()) {
+        let (word, end) = word.split_at(word.trim_end_matches(|end: char| !end.is_ascii_alphanumeric()).len());
+        let is_number =
+            word.bytes().all(|byte| byte.is_ascii_hexdigit()) && word.bytes().any(|byte| byte.is_ascii_digit());
+        match word {
+            "KiB" | "MiB" => text.push('B'),
+            _ if is_number && text.ends_with("0.") => text.truncate(text.len() - 1),
+            _ if is_number => text.push('0'),
+            word => text.push_str(word),
+        }
+        text.push_str(end);
+    }
+    text
+}
+
+#[test]
+fn numbers_are_no_difference_and_words_are() {
+    assert_eq!(without_numbers("1.13 KiB as 666 B in 0.1 s"), without_numbers("374 B as 665 B in 2 s"));
+    assert_eq!(without_numbers("pod-22a73087 deleted"), without_numbers("pod-5f36e713 deleted"));
+    assert_ne!(without_numbers("in 1 s"), without_numbers("in 1 min"));
+}
+
+/// What names in examples are in a test, as the registry is nowhere and the git server is not either.
+#[derive(Default)]
 struct Names {
-    namespace: String,
-    git: String,
+    /// Names of a cluster: none where none is asked.
+    of_cluster: Vec<(&'static str, String)>,
 }
 
 impl Names {
-    fn replace(&self, example: &str) -> String {
-        let repository = format!("{}/{}", registry(), self.namespace);
-        let mut line = example.to_owned();
-        for (name, by) in [
-            ("registry.example.com", &*repository),
-            ("10.0.0.5:5000", &repository),
-            ("-t r/app", &format!("-t {repository}/app")),
-            ("https://git.example.com", &self.git),
-            ("https://git.ci", &self.git),
-            ("http://git.ci", &self.git),
-            ("-n builds", &format!("-n {}", self.namespace)),
-            ("-n ci", &format!("-n {}", self.namespace)),
-            // Debian's own `man` is more than a test needs.
-            ("man -l -", "groff -man -Tutf8"),
-            // Shells that a test machine has not.
-            ("source <(kaniko-local completions zsh)", "kaniko-local completions zsh >/dev/null"),
-            ("| source", ">/dev/null"),
-            ("| Out-String | Invoke-Expression", ">/dev/null"),
-            ("~/.local", "home/.local"),
-            // One is there already.
-            ("generic git-login", "generic another-login"),
-            ("/team/app.git", "/app.git"),
-            ("#main:services/api services/api", "#main:api api"),
-            // What is left out of a document.
-            ("--git https://…", &format!("--git {}/app.git", self.git)),
-            ("-t …", &format!("-t {repository}/app")),
+    fn of(namespace: &Namespace, git: &str) -> Self {
+        let repository = format!("{}/{}", registry(), namespace.name);
+        let here = format!("-n {}", namespace.name);
+        let of_cluster = vec![
+            ("registry.example.com", repository.clone()),
+            ("10.0.0.5:5000", repository),
+            ("https://git.example.com/team/", format!("{git}/")),
+            ("https://git.example.com", git.to_owned()),
+            ("secret generic git-login", "secret generic another-login".to_owned()),
+            ("-n builds", here.clone()),
+            ("-n ci", here),
             // It has no end of its own.
-            (
-                "kaniko-local build -t",
-                if example.contains("--watch") {
-                    "timeout --preserve-status -s INT 20 kaniko-local build -t"
-                } else {
-                    "kaniko-local build -t"
-                },
-            ),
-        ] {
+            ("--watch", "--watch & sleep 15; kill -s INT $!; wait $!".to_owned()),
+            // Once is enough to see that it runs.
+            ("--runs 5", "--runs 1".to_owned()),
+        ];
+        Self { of_cluster }
+    }
+
+    fn replace(&self, command: &str) -> String {
+        // Debian's `man` is more than a test needs.
+        let everywhere = [("man -l -", "groff -man -Tutf8")].map(|(name, by)| (name, by.to_owned()));
+        let mut line = command.to_owned();
+        for (name, by) in everywhere.iter().chain(&self.of_cluster) {
             line = line.replace(name, by);
         }
         match line.contains("--runs") {
             true => line,
-            // Once is enough to see that it runs.
             false => line.replace("kaniko-local compare", "kaniko-local compare --runs 1"),
         }
     }
+}
+
+/// Runs a line in a shell, in the project, and tells its exit code with all that it printed.
+fn run(line: &str, project: &Path, environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let programs = Path::new(env!("CARGO_BIN_EXE_kaniko-local")).parent().unwrap();
+    let path = std::env::join_paths(
+        [programs.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let mut shell = Command::new("bash");
+    // What comes before a `head` may be told that nobody reads on.
+    shell.args(["-o", "pipefail", "-c", line]).current_dir(project).env("PATH", path.unwrap());
+    for name in ["KUBECONFIG", "NO_COLOR", "CI", "RUST_LOG"] {
+        shell.env_remove(name);
+    }
+    shell.env("HOME", project.join("home")).envs(environment.to_vec());
+    let output = shell.output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// A project that has all that the examples name.
+struct Stage {
+    project: Tree,
+    environment: Vec<(&'static str, String)>,
 }
 
 const BUILD_LOG: &str = "INFO[0000] Unpacking rootfs as cmd RUN make requires it.\nINFO[0001] RUN make\n\
     INFO[0001] Running: [/bin/sh -c make]\nmake: *** No rule\nerror building image: error building stage: failed to \
     execute command: waiting for process to exit: exit status 2\n";
 
-/// A project that has all that the examples name, committed on the branches that they name.
-fn project() -> Tree {
-    let base = base_image();
-    let dockerfile = format!("FROM {base}\nARG VERSION=0\nCOPY . /app/\nRUN test -d /app\n");
-    let pod = json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "kaniko"},
-        "spec": {"containers": [{
-            "name": "kaniko",
-            "image": "gcr.io/kaniko-project/executor:v1.24.0",
-            "args": ["--context=git://git.example.com/app.git", "--no-push"],
-        }]},
-    });
-    let tree = Tree::new()
-        .file("Dockerfile", &dockerfile)
-        .file(".dockerignore", ".git\nnode_modules\nhome\ntoken.txt\n*.html\n*.tgz\n*.jsonl\n")
-        .file("app/main.go", "// TODO: all of it\n")
-        .file("src/main.go", "package main\n")
-        .file("node_modules/x/index.js", "x\n")
-        .file("services/api/main.go", "package main\n")
-        .file("deploy/Dockerfile", &dockerfile)
-        .file("api/Dockerfile", &dockerfile)
-        .file("pod.yaml", serde_json::to_string(&pod).unwrap())
-        .file("build.log", BUILD_LOG)
-        .file("token.txt", "not needed\n");
-    tree.commit();
-    git(tree.path(), &["branch", "-M", "main"]);
-    git(tree.path(), &["branch", "dev"]);
-    tree
+impl Stage {
+    /// Committed, on the branches that the examples name.
+    fn new(base: &str) -> Self {
+        let dockerfile = format!("FROM {base}\nARG VERSION=0\nCOPY . /app/\nRUN test -d /app\n");
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "kaniko"},
+            "spec": {"containers": [{
+                "name": "kaniko",
+                "image": "gcr.io/kaniko-project/executor:v1.24.0",
+                "args": ["--context=git://git.example.com/app.git", "--no-push"],
+            }]},
+        });
+        let project = Tree::new()
+            .file("Dockerfile", &dockerfile)
+            .file("layers.Dockerfile", &dockerfile)
+            .file(".dockerignore", ".git\nnode_modules\nhome\n*.html\n*.tgz\n*.json*\n")
+            .file("app/main.go", "// TODO: all of it\n")
+            .file("src/main.go", "package main\n")
+            .file("node_modules/x/index.js", "x\n")
+            .file("services/api/main.go", "package main\n")
+            .file("services/api/Dockerfile", &dockerfile)
+            .file("deploy/Dockerfile", &dockerfile)
+            .file("api/Dockerfile", &dockerfile)
+            .file("pod.yaml", serde_json::to_string(&pod).unwrap())
+            .file("build.log", BUILD_LOG)
+            .file("token.txt", "not-needed")
+            .file("home/.config/fish/config.fish", "");
+        project.commit();
+        git(project.path(), &["branch", "-M", "main"]);
+        git(project.path(), &["branch", "dev"]);
+        Self { project, environment: vec![] }
+    }
+
+    /// Runs each that is wanted, the same one once; how many.
+    #[track_caller]
+    fn run_all(&self, examples: &[Example], is_wanted: impl Fn(&Example) -> bool, names: &Names) -> usize {
+        let mut done = BTreeSet::new();
+        let environment: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (*name, &**value)).collect();
+        for example in examples.iter().filter(|example| example.is_run() && is_wanted(example)) {
+            if !done.insert(&example.command) {
+                continue;
+            }
+            let line = names.replace(&example.command);
+            let (code, printed) = run(&line, self.project.path(), &environment);
+            assert_eq!(code, Some(example.code()), "{}: {}\nas {line}\n{printed}", example.from, example.command);
+        }
+        done.len()
+    }
 }
 
 /// A container of Kaniko that fails over the Dockerfile.
@@ -139,147 +421,26 @@ fn failing() -> Value {
     })
 }
 
-/// Runs a line in a shell, in the project, and tells its exit code with all that it printed.
-fn run(line: &str, project: &Path, environment: &[(&str, &str)]) -> (Option<i32>, String) {
-    let programs = Path::new(env!("CARGO_BIN_EXE_kaniko-local")).parent().unwrap();
-    let path = std::env::join_paths(
-        [programs.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
-    let mut shell = Command::new("bash");
-    shell.args(["-o", "pipefail", "-c", line]).current_dir(project).env("PATH", path.unwrap());
-    shell.env("HOME", project.join("home")).env_remove("KUBECONFIG").env_remove("NO_COLOR").envs(environment.to_vec());
-    let output = shell.output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-}
-
-/// What an example ends with: those of failures end as they are meant to.
-fn expected(example: &str) -> i32 {
-    match example {
-        explain if explain.contains("kaniko-local explain") => 1,
-        watch if watch.contains("--watch") => 130,
-        // Pods that have failed are found fault with.
-        "kubectl get pods -o yaml | kaniko-local check --manifest -" => 1,
-        _ => 0,
-    }
-}
-
-/// Commands of documents that are not run here: how they begin, and why.
-const NOT_RUN: [(&str, &str); 7] = [
-    ("scripts/", "the project's own, run by hand and by .ci/run"),
-    ("cargo ", "the same"),
-    ("kaniko-local build --insecure -t 10.97.0.2:5000/demo:dev", "scripts/demo runs it"),
-    ("kubectl apply -f examples/maven-cache-claim.yaml", "it needs a volume of the cluster: scripts/scenario flink"),
-    ("kaniko-local build -t registry.example.com/team/words:dev --pod-template examples/", "the same"),
-    (
-        "kaniko-local build -t registry.example.com/team/words:dev --cache-repo registry.example.com/team/words-cache -f",
-        "the Flink job's: scripts/scenario flink",
-    ),
-    ("kaniko-local check --cache-repo registry.example.com/team/words-cache", "the same"),
-];
-
-/// A document's commands: lines with a prompt in what a console shows, and all lines for a shell.
-fn commands_of(document: &str) -> Vec<String> {
-    let mut form: Option<&str> = None;
-    let mut commands = vec![];
-    for line in document.lines() {
-        match (line.strip_prefix("```"), form) {
-            (Some(word), None) => form = Some(word),
-            (Some(_), Some(_)) => form = None,
-            (None, Some("console")) => commands.extend(line.strip_prefix("$ ")),
-            (None, Some("sh" | "bash")) => commands.push(line),
-            (None, _) => {}
-        }
-    }
-    commands
-        .iter()
-        .map(|command| command.split(" #").next().unwrap().trim().to_owned())
-        .filter(|c| !c.is_empty())
-        .collect()
-}
-
-/// The documents, each with its commands.
-fn documents() -> Vec<(String, Vec<String>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files =
-        [root.to_owned(), root.join("docs")].into_iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());
-    let files = files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
-    let mut documents: Vec<_> = files
-        .map(|path| {
-            let commands = commands_of(&std::fs::read_to_string(&path).unwrap());
-            (path.strip_prefix(root).unwrap().display().to_string(), commands)
-        })
-        .collect();
-    documents.sort();
-    documents
-}
-
-#[test]
-fn every_command_has_examples() {
-    let none: Vec<_> = commands().into_iter().filter(|words| examples(words).is_empty()).collect();
-    assert_eq!(none, Vec::<Vec<String>>::new());
-}
-
-#[test]
-fn every_reason_not_to_run_a_command_of_a_document_is_one_that_is_needed() {
-    let commands: Vec<String> = documents().into_iter().flat_map(|(_, commands)| commands).collect();
-    for (start, _) in NOT_RUN {
-        assert!(commands.iter().any(|command| command.starts_with(start)), "{start}");
-    }
-}
-
-#[test]
-#[ignore = "needs the test cluster: scripts/test"]
-fn every_command_of_the_documents_runs_or_stands_in_the_table_of_those_that_do_not() {
-    let stage = Stage::new();
-    let mut count = 0;
-    let mut seen = std::collections::BTreeSet::new();
-    for (document, commands) in documents() {
-        for command in commands {
-            if NOT_RUN.iter().any(|(start, _)| command.starts_with(start)) || !seen.insert(command.clone()) {
-                continue;
-            }
-            stage.run(&document, &command);
-            count += 1;
-        }
-    }
-    assert!(count > 25, "{count}");
-}
-
-#[test]
-#[ignore = "needs the test cluster: scripts/test"]
-fn every_example_of_every_commands_help_does_what_it_says() {
-    let stage = Stage::new();
-    let mut count = 0;
-    for words in commands() {
-        for example in examples(&words) {
-            stage.run(&format!("help of {words:?}"), &example);
-            count += 1;
-        }
-    }
-    assert!(count > 30, "{count}");
-}
-
-/// All that the examples name.
-struct Stage {
+/// A cluster that has all that the examples name.
+struct Cluster {
+    stage: Stage,
     names: Names,
-    project: Tree,
-    kubeconfig: String,
     namespace: Namespace,
-    _served: Tree,
+    /// The repositories that are served, and the kubeconfig.
+    _elsewhere: Tree,
 }
 
-impl Stage {
+impl Cluster {
     fn new() -> Self {
-        let (namespace, project, served) = (Namespace::new(), project(), Tree::new());
-        git(project.path(), &["clone", "-q", "--bare", ".", served.path().join("app.git").to_str().unwrap()]);
-        let server = GitServer::start(served.path(), None);
-        let names = Names { namespace: namespace.name.clone(), git: format!("http://{}", server.address) };
-        for name in ["login", "git-login"] {
-            namespace.create(&from::<Secret>(json!({
-                "metadata": {"name": name},
-                "stringData": {"GIT_USERNAME": "somebody", "GIT_PASSWORD": "not-needed"},
-            })));
-        }
+        let (namespace, mut stage, elsewhere) = (Namespace::new(), Stage::new(&base_image()), Tree::new());
+        let bare = elsewhere.path().join("app.git");
+        git(stage.project.path(), &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        let server = GitServer::start(elsewhere.path(), None);
+        let names = Names::of(&namespace, &format!("http://{}", server.address));
+        namespace.create(&from::<Secret>(json!({
+            "metadata": {"name": "git-login"},
+            "stringData": {"GIT_USERNAME": "somebody", "GIT_PASSWORD": "not-needed"},
+        })));
         namespace.create(&from::<Secret>(json!({
             "metadata": {"name": "push"},
             "type": "kubernetes.io/dockerconfigjson",
@@ -288,28 +449,27 @@ impl Stage {
         namespace.create(&from::<Pod>(json!({"metadata": {"name": "kaniko"}, "spec": failing()})));
         let job = json!({"metadata": {"name": "build"}, "spec": {"backoffLimit": 0, "template": {"spec": failing()}}});
         namespace.create(&from::<Job>(job));
-        let has_ended = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Failed");
-        let ended = || namespace.pods().iter().filter(|pod| has_ended(pod)).count() == 2;
-        wait_at_most(std::time::Duration::from_secs(120), "two pods have failed", ended);
-        let kubeconfig = namespace.kubeconfig_of_dev(served.path()).to_str().unwrap().to_owned();
-        Self { names, project, kubeconfig, namespace, _served: served }
+        let has_failed = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Failed");
+        let have_failed = || namespace.pods().iter().filter(|pod| has_failed(pod)).count() == 2;
+        wait_at_most(Duration::from_secs(120), "two pods have failed", have_failed);
+        let kubeconfig = namespace.kubeconfig_of_dev(elsewhere.path()).to_str().unwrap().to_owned();
+        stage.environment = vec![("KUBECONFIG", kubeconfig), ("KANIKO_LOCAL_INSECURE", "true".to_owned())];
+        Self { stage, names, namespace, _elsewhere: elsewhere }
     }
 
     #[track_caller]
-    fn run(&self, from: &str, example: &str) {
-        let line = self.names.replace(example);
-        let environment = [("KUBECONFIG", &*self.kubeconfig), ("KANIKO_LOCAL_INSECURE", "true")];
-        let (code, printed) = run(&line, self.project.path(), &environment);
-        assert_eq!(code, Some(expected(example)), "{from}: {example}\nas {line}\n{printed}");
+    fn run_all(&self, examples: &[Example], is_wanted: impl Fn(&Example) -> bool) -> usize {
+        self.stage.run_all(examples, is_wanted, &self.names)
     }
 }
 
-impl Drop for Stage {
+impl Drop for Cluster {
     fn drop(&mut self) {
+        self.namespace.delete::<Job>("build");
+        self.namespace.delete_pods();
         if !std::thread::panicking() {
-            self.namespace.delete::<Job>("build");
-            self.namespace.delete::<Pod>("kaniko");
-            wait_at_most(std::time::Duration::from_secs(60), "no pod is left", || self.namespace.pods().is_empty());
+            // Of a job they stay until its controller has let go of them.
+            wait_for("no pods are left", || self.namespace.pods().is_empty());
         }
     }
 }

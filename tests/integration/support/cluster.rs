@@ -265,12 +265,16 @@ impl Namespace {
         }
     }
 
-    /// Deletes all pods at once, as admin.
+    /// Deletes all pods at once, as admin. One may go by itself meanwhile.
+    #[track_caller]
     pub fn delete_pods(&self) {
         let api: Api<Pod> = Api::namespaced(self.client(), &self.name);
         for pod in self.pods() {
             let now = DeleteParams::default().grace_period(0);
-            self.block_on(async { api.delete(&pod.name_any(), &now).await.map(drop) });
+            match self.runtime.block_on(api.delete(&pod.name_any(), &now)) {
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                deleted => drop(deleted.unwrap()),
+            }
         }
     }
 
