@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kaniko_local::cli::Cli;
 use serde_json::{Value, json};
 
+use crate::documents::documents;
 use crate::support::cluster::{Namespace, base_image, from, registry};
 use crate::support::git_server::GitServer;
 use crate::support::tool::Tool;
@@ -124,11 +125,7 @@ fn commands_of(from: &str, document: &str) -> Vec<Example> {
 
 fn all_commands_of_documents() -> Vec<Example> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files =
-        [root.to_owned(), root.join("docs")].into_iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());
-    let files = files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
-    let mut documents: Vec<_> = files.collect();
-    documents.sort();
+    let documents = documents();
     let commands = documents.iter().flat_map(|path| {
         let from = path.strip_prefix(root).unwrap().display().to_string();
         commands_of(&from, &std::fs::read_to_string(path).unwrap())

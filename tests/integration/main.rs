@@ -15,6 +15,7 @@ mod completions;
 mod cuts;
 mod differential;
 mod dockerfile;
+mod documents;
 mod examples;
 mod explain;
 mod faults;

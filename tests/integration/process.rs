@@ -245,11 +245,11 @@ fn a_manifest_shows_no_login_and_asks_no_helper() {
     assert!(!tree.path().join("asked").exists());
 }
 
-/// The example in README.md, "The pod".
+/// The example in docs/pod.md.
 fn documented_template() -> &'static str {
-    let readme = include_str!("../../README.md");
-    let blocks = readme.split("```yaml\n").filter_map(|rest| Some(rest.split_once("\n```")?.0));
-    blocks.into_iter().find(|yaml| yaml.contains("name: kaniko\n")).expect("README.md has a pod template")
+    let document = include_str!("../../docs/pod.md");
+    let blocks = document.split("```yaml\n").filter_map(|rest| Some(rest.split_once("\n```")?.0));
+    blocks.into_iter().find(|yaml| yaml.contains("name: kaniko\n")).expect("docs/pod.md has a pod template")
 }
 
 #[test]
