@@ -1,6 +1,10 @@
-//! Links of the documents lead somewhere.
+//! Links of the documents lead somewhere, and commands that their text names are such.
 
 use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use kaniko_local::cli::Cli;
 
 /// README.md and its like, and those in docs.
 pub fn documents() -> Vec<PathBuf> {
@@ -55,4 +59,23 @@ fn every_link_of_a_document_leads_to_a_file_that_is_there_and_to_a_heading_in_it
         }
     }
     assert!(count > 30, "{count}");
+}
+
+/// Not those in fences, which are run. Some are not whole: `build -t`.
+#[test]
+fn every_command_that_a_text_names_is_one_that_the_tool_takes_with_flags_that_it_has() {
+    let mut count = 0;
+    for document in documents() {
+        let text = prose(&document).join(" ");
+        let quoted = text.split('`').skip(1).step_by(2);
+        for (_, words) in quoted.filter_map(|quoted| quoted.split_once("kaniko-local ")) {
+            let words = words.split(['<', '>', '|', ')']).next().unwrap_or_default();
+            let typed = std::iter::once("kaniko-local").chain(words.split_whitespace());
+            let refused = Cli::command().try_get_matches_from(typed).err().map(|error| error.kind());
+            let is_known = !matches!(refused, Some(ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand));
+            assert!(is_known, "{}: `kaniko-local {words}`", document.display());
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count}");
 }
