@@ -58,7 +58,7 @@ pub enum Error {
     #[error("cannot watch `{}`", .root.display())]
     Watch {
         /// Which.
-        root: std::path::PathBuf,
+        root: PathBuf,
         /// Why not.
         #[source]
         source: io::Error,

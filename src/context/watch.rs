@@ -37,7 +37,7 @@ pub struct Changes {
 }
 
 /// What would be sent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Sent {
     entries: BTreeMap<PathBuf, Entry>,
     /// The Dockerfile and the ignore file, with what is in them.
@@ -91,9 +91,8 @@ impl Changes {
             let now = tokio::task::block_in_place(|| self.look())?;
             let touched = std::mem::take(&mut self.touched);
             let mut changed: Vec<PathBuf> = touched.into_iter().filter(|path| self.concerns(path, &now)).collect();
-            let is_other = now != self.sent;
-            if is_other && changed.is_empty() {
-                changed.extend(self.sent.differs(&now));
+            if changed.is_empty() {
+                changed = self.sent.differs(&now);
             }
             self.sent = now;
             if !changed.is_empty() {

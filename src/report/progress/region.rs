@@ -7,11 +7,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::lock;
 
 /// Between two drawings of lines that change by themselves.
 const TICK: Duration = Duration::from_millis(100);
@@ -20,7 +22,7 @@ static SCREEN: Mutex<Screen> = Mutex::new(Screen { drawn: vec![], lines: vec![] 
 
 /// Prints whole lines on standard error, above those that are drawn.
 pub(in crate::report) fn print(text: &str) {
-    let mut screen = SCREEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut screen = lock(&SCREEN);
     match screen.is_empty() {
         true => write(text),
         false => write(&screen.text(Size::of_stderr(), text)),
@@ -29,7 +31,7 @@ pub(in crate::report) fn print(text: &str) {
 
 /// Draws these lines instead of those that were, below what is printed.
 pub(super) fn draw(above: &str, lines: Vec<String>) {
-    let mut screen = SCREEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut screen = lock(&SCREEN);
     // Where nothing can be drawn anew, there is only what stays.
     screen.lines = if std::io::stderr().is_terminal() { lines } else { vec![] };
     let text = screen.text(Size::of_stderr(), above);
@@ -120,7 +122,7 @@ impl Ticks {
             let (state, over) = (Arc::clone(state), Arc::clone(&over));
             move || {
                 while !over.load(Ordering::Relaxed) {
-                    draw(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+                    draw(&mut lock(&state));
                     std::thread::park_timeout(TICK);
                 }
             }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, IsTerminal, Seek, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anstream::adapter::strip_str;
@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use tempfile::SpooledTempFile;
 
 use super::region::{Size, Ticks, clear, draw};
-use super::{Ending, lines, print_log};
+use super::{Ending, lines, lock, print_log};
 use crate::event::Event;
 use crate::report::progress::LogForm;
 use crate::report::terminal::sanitise;
@@ -80,7 +80,7 @@ impl View {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(super) fn event(&self, event: &Event) {
@@ -90,7 +90,7 @@ impl View {
     /// Ends what goes on.
     pub(super) fn finish(&self, ending: Ending) {
         // The thread wants the state: it has to be left to it.
-        let ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ticks = lock(&self.ticks).take();
         drop(ticks);
         self.state().finish(ending);
     }
