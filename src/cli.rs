@@ -210,7 +210,7 @@ pub struct PodArgs {
     #[arg(long, value_name = "auto|exec|attach|stdin", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = "Pod")]
     pub transport: TransportChoice,
-    /// Time for everything: waiting, upload and build, such as `90s` or `1h`
+    /// Time for a build, with waiting and upload, such as `90s` or `1h`
     #[arg(long, value_name = "DURATION", default_value = "1h", help_heading = "Pod")]
     pub timeout: String,
     /// Where Kaniko's image would differ from Docker's: `repair` changes what the executor is given so that it does not,

@@ -12,7 +12,7 @@ use crate::cluster::template::TemplateError;
 use crate::code::Code;
 use crate::context::tarball::TarballError;
 use crate::executor::Failure;
-use crate::git::AddressError;
+use crate::git::{AddressError, ObjectId};
 use crate::quantity::Resource;
 use crate::reference::ReferenceError;
 
@@ -380,6 +380,16 @@ pub enum UsageError {
         /// Branches and tags that are there, a few.
         known: Vec<String>,
     },
+    /// The commit that `--git` names lacks what is to be built.
+    #[error("`{file}` is not in commit {commit} of `{address}`")]
+    NotCommitted {
+        /// The Dockerfile below the context, or the directory of the context.
+        file: String,
+        /// The address.
+        address: String,
+        /// The commit.
+        commit: ObjectId,
+    },
     /// `--git` is nothing that can be cloned.
     #[error("`--git`: {0}")]
     Git(#[from] AddressError),
@@ -489,6 +499,7 @@ impl UsageError {
             | Self::CompareStdin
             | Self::WatchStdin
             | Self::CompareDockerfile { .. }
+            | Self::NotCommitted { .. }
             | Self::Link { .. }
             | Self::SaveForm { .. }
             | Self::SettingsVariable { .. }
@@ -532,6 +543,7 @@ impl UsageError {
             Self::StdinTwice => "put the Dockerfile into the archive, or name it: `-f FILE`".to_owned(),
             Self::CompareStdin | Self::WatchStdin => "unpack it into a directory, and name that".to_owned(),
             Self::CompareDockerfile { .. } => "put it into the build context".to_owned(),
+            Self::NotCommitted { file, .. } => format!("commit `{file}` and push it"),
             Self::Link { .. } => "write it as `20mbit` or `20mbit,40ms`".to_owned(),
             Self::SaveForm { .. } => "let it end in `.txt`, `.json` or `.html`".to_owned(),
             Self::Git(address) => return address.help(),

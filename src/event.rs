@@ -28,7 +28,10 @@ pub enum Event {
         pod: String,
     },
     /// The pod has a node.
-    Scheduled,
+    Scheduled {
+        /// Its name.
+        node: String,
+    },
     /// Nothing to do but wait.
     Waiting {
         /// For what.

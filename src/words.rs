@@ -101,6 +101,7 @@ mod tests {
         let span = |phase, milliseconds| Span {
             phase,
             name: None,
+            instruction: None,
             from: Duration::ZERO,
             took: Duration::from_millis(milliseconds),
         };
@@ -114,7 +115,7 @@ mod tests {
             span(Phase::Cache, 49),
             span(Phase::Push, 200),
         ];
-        let timeline = Timeline { spans, sent: Some(2_200_000), sending: None, clock_ahead: None };
+        let timeline = Timeline { spans, sent: Some(2_200_000), ..Timeline::default() };
         assert_eq!(times(&timeline), "pod 2.1 s · context 2.10 MiB in 0.0 s · base 3.4 s · build 12.8 s · push 0.2 s");
     }
 }

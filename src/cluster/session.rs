@@ -20,7 +20,7 @@ use super::logs::{self, Told};
 use super::manifest::{EXECUTOR, INSTANCE};
 use super::receiver::{Nonce, RECEIVER};
 use super::secret;
-use super::status::{Stage, Wait, is_scheduled, running_container, stage};
+use super::status::{Stage, Wait, node, running_container, stage};
 use super::stream::Ended;
 use super::upload::{Delivered, Packer, Upload, Wire};
 use super::watch::{Seen, Snapshot, contact_lost, follow, look_again, until_it_answers};
@@ -457,9 +457,9 @@ impl Session {
     }
 
     fn tell_scheduled(&mut self, pod: &Pod) {
-        if !self.scheduled && is_scheduled(pod) {
+        if let Some(node) = node(pod).filter(|_| !self.scheduled) {
             self.scheduled = true;
-            self.listener.event(Event::Scheduled);
+            self.listener.event(Event::Scheduled { node: node.to_owned() });
         }
     }
 

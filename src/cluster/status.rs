@@ -236,9 +236,9 @@ fn ended_from_outside(pod: &Pod, status: &PodStatus, name: &str) -> Option<Clust
     None
 }
 
-/// Whether it has a node.
-pub fn is_scheduled(pod: &Pod) -> bool {
-    pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
+/// The node that it has.
+pub fn node(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.node_name.as_deref()
 }
 
 fn unschedulable(status: &PodStatus) -> Option<String> {

@@ -84,6 +84,10 @@ pub struct Comparison {
     pub runs: Vec<Run>,
     /// What differs in content.
     pub content: Content,
+    /// What was taken for the server's word, if it was not asked.
+    pub assumed: Option<String>,
+    /// Why not all runs were made that were wanted.
+    pub unfinished: Option<String>,
     /// How big the repository is, as far as that is known here.
     pub history: Option<History>,
     /// Whether the executor clones one branch alone.
@@ -250,9 +254,9 @@ pub(crate) mod tests {
             let took = Duration::from_millis(*milliseconds);
             let name = (*phase == Phase::Step).then(|| "RUN make".to_owned());
             now += took;
-            Span { phase: *phase, name, from: now - took, took }
+            Span { phase: *phase, instruction: name.is_some().then_some(1), name, from: now - took, took }
         });
-        Timeline { spans: spans.collect(), sent: None, sending: None, clock_ahead: None }
+        Timeline { spans: spans.collect(), ..Timeline::default() }
     }
 
     /// A comparison of runs whose context and whose instruction took so long.
@@ -270,6 +274,8 @@ pub(crate) mod tests {
             tags: vec![],
             runs: runs.iter().map(run).collect(),
             content: Content::Unknown("nobody looked".to_owned()),
+            assumed: None,
+            unfinished: None,
             history: None,
             is_single_branch: false,
             has_init_container: true,
@@ -311,12 +317,14 @@ pub(crate) mod tests {
         let extra = Span {
             phase: Phase::Step,
             name: Some("RUN first".to_owned()),
+            instruction: Some(7),
             ..compared.runs[0].timeline.spans[0].clone()
         };
         compared.runs[0].timeline.spans.insert(0, extra);
         let of_git = Span {
             phase: Phase::Step,
             name: Some("RUN last".to_owned()),
+            instruction: Some(9),
             ..compared.runs[0].timeline.spans[0].clone()
         };
         compared.runs[1].timeline.spans.push(of_git);

@@ -13,6 +13,10 @@ pub fn verdict(comparison: &Comparison) -> String {
         1 => "one run of each, which says little of chance".to_owned(),
         runs => format!("median of {runs}"),
     };
+    let by_chance = match runs {
+        1 => String::new(),
+        runs => format!("; chance alone would separate the runs like this once in {} times", one_in(runs)),
+    };
     let times = format!(
         "{} from the local directory, {} from the git context ({of})",
         seconds(local.total.median.as_secs_f64()),
@@ -23,7 +27,7 @@ pub fn verdict(comparison: &Comparison) -> String {
     } else {
         let faster = if difference.total > 0.0 { "the local directory" } else { "the git context" };
         let by = seconds(difference.total.abs());
-        format!("{faster} is {by} faster: {times}; {}", made_of(&difference, &local, &git))
+        format!("{faster} is {by} faster: {times}; {}{by_chance}", made_of(&difference, &local, &git))
     };
     match &comparison.content {
         Content::Known(content) if !content.is_same() => {
@@ -31,6 +35,14 @@ pub fn verdict(comparison: &Comparison) -> String {
         }
         _ => judged,
     }
+}
+
+/// How often all of `runs` would be faster than all of as many others, either way round, if nothing told them apart: two
+/// of the ways to deal them out, which are 2n over n.
+fn one_in(runs: usize) -> u64 {
+    let runs = runs.min(20) as u64;
+    let ways = (1..=runs).fold(1, |ways, nth| ways * (runs + nth) / nth);
+    ways / 2
 }
 
 fn overlap(one: Figures, other: Figures) -> bool {
@@ -73,6 +85,16 @@ mod tests {
             "the local directory is 2.3 s faster: 4.4 s from the local directory, 6.7 s from the git context (one run of \
              each, which says little of chance); 2.2 s of it in `context`, 0.4 s for the upload against 2.6 s for the clone"
         );
+    }
+
+    #[test]
+    fn a_difference_comes_with_how_often_chance_alone_would_make_it() {
+        let runs = |count| [(Side::Local, 400, 3000), (Side::Git, 2600, 3100)].repeat(count);
+        for (count, one_in) in [(2, 3), (3, 10), (4, 35), (5, 126)] {
+            let told = format!("; chance alone would separate the runs like this once in {one_in} times");
+            assert!(verdict(&comparison(&runs(count))).ends_with(&told), "{count}");
+        }
+        assert_eq!(one_in(usize::MAX), 68_923_264_410);
     }
 
     #[test]

@@ -37,6 +37,23 @@ const STAGE: &str = "error building image: error building stage: ";
 /// The same, before it has them. A log that somebody has copied may have anything before it.
 const FIRST: &[&str] = &["Error: error resolving ", "Error: unknown ", "Error: you must provide ", "Error: unlinkat "];
 
+/// The lines without the usage that the executor prints after an error in its arguments, context or Dockerfile.
+pub fn without_usage(lines: impl Iterator<Item = Vec<u8>>) -> impl Iterator<Item = Vec<u8>> {
+    let mut lines = lines.peekable();
+    let mut is_usage = false;
+    std::iter::from_fn(move || {
+        loop {
+            let line = lines.next()?;
+            let begins = line == b"Usage:" && lines.peek().is_some_and(|next| next == b"  executor [flags]");
+            let goes_on = line.is_empty() || line.starts_with(b"  ") || line == b"Flags:";
+            is_usage = begins || is_usage && goes_on;
+            if !is_usage {
+                return Some(line);
+            }
+        }
+    })
+}
+
 /// What a log says.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
@@ -302,6 +319,18 @@ mod tests {
     use super::*;
 
     /// kaniko#1457.
+    #[test]
+    fn the_usage_is_left_out_and_a_program_that_prints_its_own_is_not_the_executor() {
+        let told = |text: &str| {
+            let lines = without_usage(text.lines().map(|line| line.as_bytes().to_vec()));
+            lines.map(|line| String::from_utf8(line).unwrap()).collect::<Vec<_>>()
+        };
+        let usage = "Usage:\n  executor [flags]\n\nFlags:\n      --build-arg x   This\n  -c, --context y   That\n\n";
+        assert_eq!(told(&format!("Error: x\n{usage}error: x\n  more")), ["Error: x", "error: x", "  more"]);
+        let other = "Error: x\nUsage:\n  tool [flags]\n\nFlags:\n  -x   That";
+        assert_eq!(told(other), other.lines().collect::<Vec<_>>());
+    }
+
     #[test]
     fn the_first_line_counts_and_not_the_usage_after_it() {
         let words = "Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile";

@@ -36,12 +36,32 @@ const RESUMES: &str = "Cmd: /";
 /// Said from the side, while the next instruction may run already; the stage's end waits for it.
 const CACHES: &str = "Pushing layer ";
 
+/// Something began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begin {
+    /// When, by the node's clock.
+    pub at: Timestamp,
+    /// Which kind of work.
+    pub phase: Phase,
+    /// The instruction that it is.
+    pub instruction: Option<Instruction>,
+}
+
+/// An instruction that the executor came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    /// Which one it is, from 1.
+    pub number: usize,
+    /// Its text.
+    pub text: String,
+}
+
 /// What it was at, and since when.
 #[derive(Debug, Clone, Default)]
 pub struct Phases {
-    begins: Vec<(Timestamp, Phase, Option<String>)>,
+    begins: Vec<Begin>,
     /// The instruction it came to last.
-    step: Option<String>,
+    step: Option<Instruction>,
     /// When the git server was ready to send, and when it had sent all.
     sends: Option<Timestamp>,
     sent: Option<Timestamp>,
@@ -50,9 +70,10 @@ pub struct Phases {
 impl Phases {
     /// It said this, at that time of its node.
     pub fn said(&mut self, at: Timestamp, message: &str) {
-        let current = self.begins.last().map(|(_, phase, _)| *phase);
+        let current = self.begins.last().map(|begin| begin.phase);
         if is_instruction(message) {
-            self.step = Some(message.trim_end().to_owned());
+            let number = 1 + self.step.as_ref().map_or(0, |step| step.number);
+            self.step = Some(Instruction { number, text: message.trim_end().to_owned() });
             self.begin(at, Phase::Step);
         } else if message.starts_with(RESUMES) && current == Some(Phase::Snapshot) {
             self.begin(at, Phase::Step);
@@ -85,13 +106,13 @@ impl Phases {
     }
 
     fn begin(&mut self, at: Timestamp, phase: Phase) {
-        let name = self.step.clone().filter(|_| phase == Phase::Step);
-        self.begins.push((at, phase, name));
+        let instruction = self.step.clone().filter(|_| phase == Phase::Step);
+        self.begins.push(Begin { at, phase, instruction });
     }
 
-    /// What began when, with the instruction that it is.
-    pub fn begins(&self) -> impl Iterator<Item = (Timestamp, Phase, Option<&str>)> {
-        self.begins.iter().map(|(at, phase, name)| (*at, *phase, name.as_deref()))
+    /// What began, in its order.
+    pub fn begins(&self) -> &[Begin] {
+        &self.begins
     }
 }
 
@@ -114,7 +135,11 @@ mod tests {
         for (second, message) in (0..).zip(messages) {
             phases.said(Timestamp::from_second(second).unwrap(), message);
         }
-        phases.begins().map(|(at, phase, name)| (at.as_second(), phase, name.map(str::to_owned))).collect()
+        let begins = phases.begins().iter().map(|begin| {
+            let instruction = begin.instruction.as_ref().map(|step| format!("{} {}", step.number, step.text));
+            (begin.at.as_second(), begin.phase, instruction)
+        });
+        begins.collect()
     }
 
     #[test]
@@ -139,7 +164,7 @@ mod tests {
     /// The log of a build of two stages with kaniko v1.24.0, in short.
     #[test]
     fn each_message_belongs_to_what_began_before_it() {
-        let make = Some("RUN make".to_owned());
+        let make = Some("1 RUN make".to_owned());
         assert_eq!(
             phases(&[
                 "Resolved base name busybox to build",
@@ -170,7 +195,7 @@ mod tests {
                 (6, Phase::Step, make),
                 (9, Phase::Snapshot, None),
                 (10, Phase::Cache, None),
-                (11, Phase::Step, Some("WORKDIR /a".to_owned())),
+                (11, Phase::Step, Some("2 WORKDIR /a".to_owned())),
                 (14, Phase::Stage, None),
                 (15, Phase::Stage, None),
                 (16, Phase::Push, None),

@@ -58,6 +58,9 @@ impl<'a> Contents<'a> {
         content: &Content,
         take: impl FnOnce(&mut dyn Read) -> io::Result<T>,
     ) -> io::Result<T> {
+        if self.repository.stop.is_stopped() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let nowhere = || io::Error::from(io::ErrorKind::NotFound);
         let open = |path: &Path| self.files.root.ok_or_else(nowhere)?.open_file(path);
         match content {

@@ -19,5 +19,5 @@ pub use address::{Address, AddressError, KanikoGit, PullMethod};
 pub use contents::Contents;
 pub use difference::{Committed, ContentDifference, Here, Kind, difference};
 pub use object::ObjectId;
-pub use repository::{History, Pack, REMOTE, Reachable, Repository, Resolution, Source, remote_refs};
-pub use run::GitError;
+pub use repository::{History, Pack, REMOTE, Reachable, Repository, Resolution, Source, Tracked, remote_refs};
+pub use run::{GitError, Stop};

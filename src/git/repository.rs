@@ -13,7 +13,7 @@ use super::address::Address;
 use super::difference::{Committed, Here};
 use super::object::ObjectId;
 use super::outputs::{self, LOCAL_FORMAT, Mode, Named, References, Tree};
-use super::run::{Ended, Git, GitError, Network, Process};
+use super::run::{Ended, Git, GitError, Network, Process, Stop};
 use crate::context::dockerignore::Rules;
 
 /// Bound on what looks at files on this machine alone.
@@ -32,6 +32,7 @@ pub struct Repository {
     context: PathBuf,
     top: PathBuf,
     prefix: Vec<u8>,
+    pub(super) stop: Stop,
 }
 
 /// What an address names.
@@ -57,6 +58,29 @@ pub enum Source {
         /// Why the server was not asked.
         why: GitError,
     },
+}
+
+impl Source {
+    /// Whether the server is sure to have, or once to have had, what they name.
+    pub fn is_of_server(&self) -> bool {
+        match self {
+            Self::Remote | Self::Local { remote: Some(_), .. } => true,
+            Self::Local { remote: None, .. } => false,
+        }
+    }
+}
+
+/// What a commit has of a build context.
+#[derive(Debug)]
+pub enum Tracked {
+    /// The commit is not in the local repository.
+    NoCommit,
+    /// It has no directory where the context is.
+    NoDirectory,
+    /// It has no Dockerfile there.
+    NoDockerfile,
+    /// All of it.
+    Context(Committed),
 }
 
 /// How much a clone has to fetch.
@@ -91,14 +115,15 @@ pub struct Pack {
 }
 
 impl Repository {
-    /// The repository that the directory `context` is in; none if it is in none, or in one without a work tree.
+    /// The repository that the directory `context` is in; none if it is in none, or in one without a work tree. What is
+    /// asked of it ends with `stop`.
     ///
     /// # Errors
     /// [`GitError::NoProgram`] where there is no git; a repository that git refuses to look at.
-    pub fn find(context: &Path) -> Result<Option<Self>, GitError> {
+    pub fn find(context: &Path, stop: Stop) -> Result<Option<Self>, GitError> {
         let context =
             context.canonicalize().map_err(|source| GitError::Run { command: "rev-parse".to_owned(), source })?;
-        let mut repository = Self { context, top: PathBuf::new(), prefix: vec![] };
+        let mut repository = Self { context, top: PathBuf::new(), prefix: vec![], stop };
         let top = match repository.git(&["rev-parse", "--show-toplevel"]).output()? {
             Ok(top) => line(top),
             Err(ended) if NO_WORK_TREE.iter().any(|why| ended.said(why)) => return Ok(None),
@@ -134,7 +159,7 @@ impl Repository {
     /// # Errors
     /// It names none; git's.
     pub fn commit_of(&self, address: &Address) -> Result<Resolution, GitError> {
-        let (references, source) = match remote_refs(&address.url(), REMOTE) {
+        let (references, source) = match remote_refs(&address.url(), REMOTE, &self.stop) {
             Ok(references) => (references, Source::Remote),
             Err(why) => self.local_references(address, why)?,
         };
@@ -187,21 +212,19 @@ impl Repository {
     }
 
     /// What the executor has of a commit: the files below the directory that the address names, and the ignore file for
-    /// the Dockerfile at `dockerfile` in there. None if the commit is not here, or has no such directory.
+    /// the Dockerfile at `dockerfile` in there.
     ///
     /// # Errors
     /// An ignore file that cannot be used; git's.
-    pub fn committed(
-        &self,
-        commit: ObjectId,
-        address: &Address,
-        dockerfile: &Path,
-    ) -> Result<Option<Committed>, GitError> {
+    pub fn committed(&self, commit: ObjectId, address: &Address, dockerfile: &Path) -> Result<Tracked, GitError> {
         let sub_path = address.sub_path().unwrap_or_default();
         if !self.holds(commit)? {
-            return Ok(None);
+            return Ok(Tracked::NoCommit);
         }
-        let Some(tree) = self.tree(commit, sub_path.as_bytes())? else { return Ok(None) };
+        let Some(tree) = self.tree(commit, sub_path.as_bytes())? else { return Ok(Tracked::NoDirectory) };
+        if !tree.contains_key(dockerfile.as_os_str().as_bytes()) {
+            return Ok(Tracked::NoDockerfile);
+        }
         let own = [dockerfile.as_os_str().as_bytes(), b".dockerignore"].concat();
         let ignore_file = [&own[..], b".dockerignore"].into_iter().find_map(|path| tree.get(path));
         let ignore_file = ignore_file.filter(|file| matches!(file.mode, Mode::File | Mode::Executable));
@@ -211,7 +234,7 @@ impl Repository {
         };
         let ignore = Rules::from_file(&content).map_err(|why| GitError::IgnoreFile { commit, why })?;
         let git_directory = sub_path.is_empty();
-        Ok(Some(Committed { tree, ignore, git_directory, submodules: false }))
+        Ok(Tracked::Context(Committed { tree, ignore, git_directory, submodules: false }))
     }
 
     /// What git knows of the files in the build context.
@@ -325,7 +348,8 @@ impl Repository {
 
     fn git(&self, arguments: &[&str]) -> Git<'_> {
         let arguments = arguments.iter().map(OsString::from).collect();
-        Git { directory: &self.context, arguments, input: vec![], limit: LOCAL, network: Network::None }
+        let (limit, network) = (LOCAL, Network::None);
+        Git { directory: &self.context, arguments, input: vec![], limit, network, stop: &self.stop }
     }
 
     /// Reads objects, one after the other.
@@ -340,15 +364,15 @@ const PACK_HEADER: usize = 12;
 /// The references of the repository at `url`, asked of its server, with the user's own configuration and logins.
 ///
 /// # Errors
-/// It cannot be reached from here, wants a login that nobody has, or does not answer within `limit`.
-pub fn remote_refs(url: &str, limit: Duration) -> Result<References, GitError> {
+/// It cannot be reached from here, wants a login that nobody has, or does not answer within `limit`; or it was stopped.
+pub fn remote_refs(url: &str, limit: Duration, stop: &Stop) -> Result<References, GitError> {
     let failed = |source| GitError::Run { command: "ls-remote".to_owned(), source };
     let empty = tempfile::tempdir().map_err(failed)?;
     let directory = empty.path().canonicalize().map_err(failed)?;
     let above = directory.parent().unwrap_or(&directory);
     let arguments = ["ls-remote", "--symref", "--", url].map(OsString::from).to_vec();
     let network = Network::Below(above);
-    let command = Git { directory: &directory, arguments, input: vec![], limit, network };
+    let command = Git { directory: &directory, arguments, input: vec![], limit, network, stop };
     let output = command.output()?.map_err(|ended| ended.error("ls-remote"))?;
     Ok(References::of_remote(&output))
 }

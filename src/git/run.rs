@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,8 @@ use crate::context::dockerignore::IgnoreError;
 
 /// How often it is looked whether a program has ended that closed its output.
 const LOOK: Duration = Duration::from_millis(2);
+/// How often it is looked whether it is still wanted.
+const HEED: Duration = Duration::from_millis(50);
 /// Bound on the rest of its complaint once it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bytes of a complaint that are read.
@@ -76,6 +80,12 @@ pub enum GitError {
         /// The time that it had.
         limit: Duration,
     },
+    /// Nobody wants its answer any more.
+    #[error("`git {command}` was stopped")]
+    Stopped {
+        /// Its command.
+        command: String,
+    },
     /// Its answer is none that is known.
     #[error("`git {command}` gave an answer that cannot be read")]
     Unreadable {
@@ -116,10 +126,27 @@ impl GitError {
             Self::Address(error) => error.notes(),
             Self::NoProgram
             | Self::TooLong { .. }
+            | Self::Stopped { .. }
             | Self::Unreadable { .. }
             | Self::NotThere { .. }
             | Self::IgnoreFile { .. } => vec![],
         }
+    }
+}
+
+/// Ends what git is at, from another thread.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From here on nothing of git's goes on.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is to end.
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -130,6 +157,7 @@ pub(super) struct Git<'a> {
     pub(super) input: Vec<u8>,
     pub(super) limit: Duration,
     pub(super) network: Network<'a>,
+    pub(super) stop: &'a Stop,
 }
 
 /// Whether git may speak to other machines.
@@ -203,30 +231,37 @@ impl Git<'_> {
     pub(super) fn run(mut self, take: &mut dyn FnMut(&[u8])) -> Result<Ended, GitError> {
         let started = Instant::now();
         let mut process = self.start()?;
-        let name = self.name();
-        let limit = self.limit;
-        let too_long = || GitError::TooLong { command: name.clone(), limit };
         feed(process.0.stdin.take(), std::mem::take(&mut self.input));
         let complaint = complaint(process.0.stderr.take());
         let pieces = pieces(process.0.stdout.take());
-        let rest = || limit.saturating_sub(started.elapsed());
         loop {
-            match pieces.recv_timeout(rest()) {
+            match pieces.recv_timeout(HEED) {
                 Ok(piece) => take(&piece),
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => return Err(too_long()),
+                Err(RecvTimeoutError::Timeout) => {}
             }
+            self.is_still_wanted(started)?;
         }
         let status = loop {
             match process.0.try_wait() {
                 Ok(Some(status)) => break status,
-                Ok(None) if rest().is_zero() => return Err(too_long()),
                 Ok(None) => std::thread::sleep(LOOK),
-                Err(source) => return Err(GitError::Run { command: name, source }),
+                Err(source) => return Err(GitError::Run { command: self.name(), source }),
             }
+            self.is_still_wanted(started)?;
         };
         let complaint = complaint.recv_timeout(LAST_WORDS).unwrap_or_default();
         Ok(Ended { succeeded: status.success(), complaint: told(&complaint) })
+    }
+
+    fn is_still_wanted(&self, started: Instant) -> Result<(), GitError> {
+        if self.stop.is_stopped() {
+            return Err(GitError::Stopped { command: self.name() });
+        }
+        if started.elapsed() > self.limit {
+            return Err(GitError::TooLong { command: self.name(), limit: self.limit });
+        }
+        Ok(())
     }
 
     /// Runs it to its end and gives all that it printed, or how it failed.

@@ -67,7 +67,8 @@ impl Prepared {
         let progress = Arc::new(Progress::new(style, log));
         // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.
         let cluster = Cluster::new(options, progress.clone()).await?;
-        let preflight = Preflight::start(&cluster, request.check);
+        let preflight =
+            Preflight::start(&cluster, request.check, request.pod.registry_secret.iter().cloned().collect());
         let mut sent = SentContext::read(&request.pod.context)?;
         progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
         if style != Style::Quiet {
@@ -111,7 +112,7 @@ impl Prepared {
         // The result first: it is there, whatever becomes of the pod.
         let result = match result {
             Ok(digest) => {
-                let timeline = timing.timeline();
+                let timeline = timing.timeline(None);
                 progress.event(Event::Timed(timeline.clone()));
                 publish(&request.pod, &digest, &timeline, request.metadata_file.as_deref())
             }

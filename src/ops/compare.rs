@@ -1,5 +1,6 @@
 //! `compare`: the same image from the directory and from a git context, in turns.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::error::{Error, UsageError};
 use crate::event::Listener;
 use crate::executor::GitPlace;
 use crate::git::{
-    Address, Committed, Contents, GitError, History, REMOTE, Repository, Source, difference, remote_refs,
+    Address, Committed, Contents, GitError, History, REMOTE, Repository, Source, Stop, Tracked, difference, remote_refs,
 };
 use crate::registry::Access;
 use crate::report::{self, Ending, LogForm, Progress, Style, Ticker};
@@ -35,7 +36,7 @@ const COLUMNS: usize = 80;
 /// Builds from both, in turns, and tells what the difference is made of.
 ///
 /// # Errors
-/// Everything in [`Error`]: one build that fails ends it.
+/// Everything in [`Error`]: one build that fails ends it, and so does a signal; what was measured before is told.
 pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Result<(), Error> {
     locate::check_directory(&request.directory)?;
     for (file, _) in &request.saves {
@@ -45,11 +46,14 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
     let template = PodTemplate::read(&request.pod)?;
     let listener: Arc<dyn Listener> = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
     let cluster = Cluster::new(&options, listener).await?;
-    let preflight = Preflight::start(&cluster, true);
+    let secrets = request.secret.iter().chain(&request.pod.registry_secret).cloned().collect();
+    let preflight = Preflight::start(&cluster, true, secrets);
     let mut sent = SentContext::read(&request.pod.context)?;
     let dockerfile = dockerfile_within(&request, &sent)?;
     report::print_note("the directory is compared with the commit, and counted what a clone fetches");
-    let known = tokio::task::block_in_place(|| Known::of(&request, &sent, &dockerfile))?;
+    let signals = Signals::listen()?;
+    let (mut signals, known) = signals.or_stop(|stop| Known::of(&request, &sent, &dockerfile, stop)).await?;
+    let known = known?;
     tell(&known);
     let built = known.pinned.as_ref().unwrap_or(&known.address);
     let place = git_place(built, &dockerfile, request.secret.clone());
@@ -60,6 +64,8 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
         tags: if request.pod.no_push { vec![] } else { request.pod.tags.iter().map(ToString::to_string).collect() },
         runs: vec![],
         content: known.content,
+        assumed: known.assumed,
+        unfinished: None,
         history: known.history,
         is_single_branch: has_flag(&request, "single-branch"),
         has_init_container: request.pod.transport != Some(Transport::Stdin),
@@ -67,10 +73,10 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
         unintended: unintended(&sent),
     };
     let asked = request.pod.clone();
-    repair(&mut sent, &mut request.pod, &template, &cluster).await?;
+    signals.or(repair(&mut sent, &mut request.pod, &template, &cluster)).await?;
     check_sources(&sent, &asked, None, Style::Quiet)?;
-    let access = access(&request.pod, sent.dockerfile()).await?;
-    preflight.verdict().await?;
+    let access = signals.or(access(&request.pod, sent.dockerfile())).await?;
+    signals.or(preflight.verdict()).await?;
 
     let kubectl = options.kubectl(&cluster.namespace);
     let builds = Builds {
@@ -82,12 +88,23 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
         place: &place,
         kubectl: &kubectl,
     };
-    comparison.runs = builds.all().await?;
+    let (runs, ended) = builds.all(&mut signals).await;
+    comparison.runs = runs;
+    comparison.unfinished = ended.as_ref().err().map(Error::one_line);
+    if Side::BOTH.into_iter().any(|side| comparison.counted(side).next().is_none()) {
+        return ended;
+    }
     comparison.forecasts = request.links.iter().map(|link| forecast(&comparison, link)).collect();
-    let printed = report::write_stdout(rendered(&comparison, request.form, columns())?.as_bytes());
-    let mut result = printed;
+    let told = tell_result(&comparison, &request);
+    // Why it ended early matters more than that this could not be written.
+    ended.and(told)
+}
+
+/// Prints and saves it.
+fn tell_result(comparison: &Comparison, request: &CompareRequest) -> Result<(), Error> {
+    let mut result = report::write_stdout(rendered(comparison, request.form, columns())?.as_bytes());
     for (file, form) in &request.saves {
-        let text = rendered(&comparison, *form, COLUMNS)?;
+        let text = rendered(comparison, *form, COLUMNS)?;
         // The others are written all the same.
         result = result.and(std::fs::write(file, text).map_err(|source| not_written(file, source)));
     }
@@ -124,31 +141,34 @@ struct Known {
     /// The same of one commit, if it is known which: a branch may move between two builds.
     pinned: Option<Address>,
     content: Content,
+    /// What stands for the server's word, if it was not asked.
+    assumed: Option<String>,
     history: Option<History>,
 }
 
 impl Known {
     /// # Errors
-    /// The server says that the address names nothing.
-    fn of(request: &CompareRequest, sent: &SentContext, dockerfile: &Path) -> Result<Self, UsageError> {
+    /// The address names nothing that is there, or nothing with a Dockerfile.
+    fn of(request: &CompareRequest, sent: &SentContext, dockerfile: &Path, stop: &Stop) -> Result<Self, UsageError> {
         let unknown = |address: Address, why: String| Self {
             address,
             pinned: None,
             content: Content::Unknown(why),
+            assumed: None,
             history: None,
         };
-        let repository = match Repository::find(&request.directory) {
+        let repository = match Repository::find(&request.directory, stop.clone()) {
             Ok(Some(repository)) => repository,
             Ok(None) => {
                 let why = "the directory is in no git repository".to_owned();
-                return Ok(Self { pinned: on_server(&request.git)?, ..unknown(request.git.clone(), why) });
+                return Ok(Self { pinned: on_server(&request.git, stop)?, ..unknown(request.git.clone(), why) });
             }
             Err(error) => return Ok(unknown(request.git.clone(), told(&error))),
         };
         let address = within(&request.git, repository.prefix());
         let clones_submodules = has_flag(request, "recurse-submodules");
         match Self::in_repository(&repository, &address, sent, dockerfile, clones_submodules) {
-            Ok(known) => Ok(known),
+            Ok(known) => known,
             Err(GitError::NotThere { address, known }) => {
                 Err(UsageError::NotInRepository { address: address.to_string(), known })
             }
@@ -162,19 +182,21 @@ impl Known {
         sent: &SentContext,
         dockerfile: &Path,
         clones_submodules: bool,
-    ) -> Result<Self, GitError> {
+    ) -> Result<Result<Self, UsageError>, GitError> {
         let found = repository.commit_of(address)?;
-        if let Source::Local { remote, why } = &found.source {
-            let of =
-                remote.as_ref().map_or("the local branches".to_owned(), |remote| format!("what `{remote}` had last"));
-            report::print_note(&format!("the server was not asked from here, {of} counts: {}", told(why)));
-        }
         let commit = found.named.commit;
-        let pinned = found.named.reference.as_ref().map(|reference| address.pinned(reference, commit));
+        // A commit that the server may not have is none to insist on.
+        let reference = found.named.reference.as_ref().filter(|_| found.source.is_of_server());
+        let pinned = reference.map(|reference| address.pinned(reference, commit));
         let history = repository.history(&found).ok();
+        let without = |file: String| Ok(Err(UsageError::NotCommitted { file, address: address.to_string(), commit }));
         let content = match repository.committed(commit, address, dockerfile)? {
-            None => Content::Unknown(format!("commit {commit} is not in the local repository: `git fetch` gets it")),
-            Some(there) => {
+            Tracked::NoCommit => {
+                Content::Unknown(format!("commit {commit} is not in the local repository: `git fetch` gets it"))
+            }
+            Tracked::NoDirectory => return without(address.sub_path().unwrap_or(".").to_owned()),
+            Tracked::NoDockerfile => return without(dockerfile.display().to_string()),
+            Tracked::Context(there) => {
                 let there = Committed { submodules: clones_submodules, ..there };
                 let contents = Contents::new(repository, sent.files())?;
                 let here = repository.here()?;
@@ -184,8 +206,17 @@ impl Known {
                 }
             }
         };
-        Ok(Self { address: address.clone(), pinned, content, history })
+        let assumed = assumed(&found.source);
+        Ok(Ok(Self { address: address.clone(), pinned, content, assumed, history }))
     }
+}
+
+/// What is taken for the server's word where it was not asked.
+fn assumed(source: &Source) -> Option<String> {
+    let Source::Local { remote, why } = source else { return None };
+    let of =
+        remote.as_ref().map_or("the local branches count".to_owned(), |name| format!("what `{name}` had last counts"));
+    Some(format!("the server was not asked from here, {of}: {}", told(why)))
 }
 
 /// Whether `--git=NAME=true` is given; the last one counts (kaniko v1.24.0 `pkg/config/args.go` `KanikoGitOptions`).
@@ -205,8 +236,8 @@ fn told(error: &GitError) -> String {
 ///
 /// # Errors
 /// It says that the address names nothing.
-fn on_server(address: &Address) -> Result<Option<Address>, UsageError> {
-    let Ok(references) = remote_refs(&address.url(), REMOTE) else { return Ok(None) };
+fn on_server(address: &Address, stop: &Stop) -> Result<Option<Address>, UsageError> {
+    let Ok(references) = remote_refs(&address.url(), REMOTE, stop) else { return Ok(None) };
     let found = references
         .named(address)
         .ok_or_else(|| UsageError::NotInRepository { address: address.to_string(), known: references.names() })?;
@@ -236,7 +267,7 @@ fn git_place(address: &Address, dockerfile: &Path, secret: Option<String>) -> Gi
 
 /// What is to be known before times are taken.
 fn tell(known: &Known) {
-    known.address.note().iter().for_each(|note| report::print_note(note));
+    known.address.note().iter().chain(&known.assumed).for_each(|note| report::print_note(note));
     match &known.content {
         Content::Known(content) if content.is_same() => report::print_note("both contexts have the same content"),
         Content::Known(content) => {
@@ -265,35 +296,45 @@ struct Builds<'a> {
     kubectl: &'a str,
 }
 
+/// A build that is over.
+struct Built {
+    side: Side,
+    is_warm_up: bool,
+    timing: Arc<Timing>,
+    digest: String,
+}
+
 impl Builds<'_> {
-    async fn all(&self) -> Result<Vec<Measured>, Error> {
+    /// What was built, and whether it was all.
+    async fn all(&self, signals: &mut Signals) -> (Vec<Measured>, Result<(), Error>) {
         // The first build fills the layer cache for the other side.
         let warm_ups = if self.request.warm_up || self.request.pod.cache_repo.is_some() { 1 } else { 0 };
         let sides = order(warm_ups).into_iter().map(|side| (side, true));
         let sides: Vec<(Side, bool)> =
             sides.chain(order(self.request.runs).into_iter().map(|side| (side, false))).collect();
-        let mut signals = Signals::listen()?;
         // What works in the first build is what is measured.
         let mut ways = Ways::new(self.request.pod.transport);
-        let mut runs = vec![];
+        let mut builds = vec![];
+        let mut ended = Ok(());
         for (number, (side, is_warm_up)) in (1..).zip(&sides) {
             let count = sides.len();
             let kind = if *is_warm_up { ", not counted" } else { "" };
             report::print_note(&format!("build {number} of {count}: {}{kind}", side.title()));
-            let run = self.one(*side, *is_warm_up, &mut ways, &mut signals).await?;
-            report::print_note(&words::times(&run.timeline));
-            runs.push(run);
+            match self.one(*side, *is_warm_up, &mut ways, signals).await {
+                Ok(built) => {
+                    report::print_note(&words::times(&built.timing.timeline(None)));
+                    builds.push(built);
+                }
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
+            }
         }
-        Ok(runs)
+        (measured(builds), ended)
     }
 
-    async fn one(
-        &self,
-        side: Side,
-        is_warm_up: bool,
-        ways: &mut Ways,
-        signals: &mut Signals,
-    ) -> Result<Measured, Error> {
+    async fn one(&self, side: Side, is_warm_up: bool, ways: &mut Ways, signals: &mut Signals) -> Result<Built, Error> {
         let progress = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
         let timing = Arc::new(Timing::start(progress.clone()));
         let origin = match side {
@@ -317,8 +358,25 @@ impl Builds<'_> {
         timing.pulled(session.pulls().await);
         clean_up(&mut session, signals, self.kubectl).await;
         let digest = result?.to_string();
-        Ok(Measured { side, is_warm_up, timeline: timing.timeline(), digest })
+        Ok(Built { side, is_warm_up, timing, digest })
     }
+}
+
+/// Their times, with each node's clock as the build read it that read it best: the one that heard a line soonest.
+fn measured(builds: Vec<Built>) -> Vec<Measured> {
+    let mut clocks: BTreeMap<String, f64> = BTreeMap::new();
+    for built in &builds {
+        let timeline = built.timing.timeline(None);
+        if let (Some(node), Some(ahead)) = (timeline.node, timeline.clock_ahead) {
+            clocks.entry(node).and_modify(|most| *most = most.max(ahead)).or_insert(ahead);
+        }
+    }
+    let run = |Built { side, is_warm_up, timing, digest }: Built| {
+        let node = timing.timeline(None).node;
+        let timeline = timing.timeline(node.and_then(|node| clocks.get(&node).copied()));
+        Measured { side, is_warm_up, timeline, digest }
+    };
+    builds.into_iter().map(run).collect()
 }
 
 /// As wide as the terminal.

@@ -2,8 +2,10 @@
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::block_in_place;
 
 use crate::error::{Error, Signal};
+use crate::git::Stop;
 
 /// The signals that end a command.
 pub(super) struct Signals {
@@ -33,6 +35,34 @@ impl Signals {
         let (tell, change) = oneshot::channel();
         self.change = Some(change);
         tell
+    }
+
+    /// Waits for `work`, unless a signal comes first.
+    pub(super) async fn or<T, E: Into<Error>>(&mut self, work: impl Future<Output = Result<T, E>>) -> Result<T, Error> {
+        tokio::select! {
+            done = work => done.map_err(Into::into),
+            signal = self.next() => Err(Error::Interrupted(signal)),
+        }
+    }
+
+    /// Does what blocks and asks git; a signal stops it.
+    pub(super) async fn or_stop<T>(mut self, work: impl FnOnce(&Stop) -> T) -> Result<(Self, T), Error> {
+        let stop = Stop::default();
+        let stops = stop.clone();
+        let (tell_done, done) = oneshot::channel();
+        let listening = tokio::spawn(async move {
+            tokio::select! {
+                signal = self.next() => {
+                    stops.stop();
+                    Err(Error::Interrupted(signal))
+                }
+                _ = done => Ok(self),
+            }
+        });
+        let result = block_in_place(|| work(&stop));
+        let _ = tell_done.send(());
+        let signals = listening.await.map_err(|_| Error::Interrupted(Signal::Interrupt))??;
+        Ok((signals, result))
     }
 
     /// The next one.

@@ -26,8 +26,9 @@ impl Timing {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner).pulled(took);
     }
 
-    pub(super) fn timeline(&self) -> Timeline {
-        self.recorder.lock().unwrap_or_else(PoisonError::into_inner).timeline(self.started)
+    /// What it went into; `ahead` is how far other builds found the node's clock to be ahead, in seconds.
+    pub(super) fn timeline(&self, ahead: Option<f64>) -> Timeline {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner).timeline(self.started, ahead)
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Span {
     pub phase: Phase,
     /// The instruction, as the executor repeats it.
     pub name: Option<String>,
+    /// Which of the build's instructions it is, from 1: two may have the same text.
+    pub instruction: Option<usize>,
     /// When it began, since the pod was asked for.
     #[serde(rename = "start", serialize_with = "seconds")]
     pub from: Duration,
@@ -98,6 +100,8 @@ pub struct Timeline {
     pub sent: Option<u64>,
     /// How long bytes of the context travelled, while work on them went on; none if nobody told.
     pub sending: Option<Duration>,
+    /// The node that the pod ran on, if that was told.
+    pub node: Option<String>,
     /// How far the node's clock is ahead of ours, in seconds, as far as lines of its log tell.
     pub clock_ahead: Option<f64>,
 }
@@ -111,18 +115,17 @@ impl Timeline {
     /// What each instruction took: its text, how many of the same came before it, and the time of all its parts.
     pub fn steps(&self) -> Vec<(String, usize, Duration)> {
         let mut steps: Vec<(String, usize, Duration)> = vec![];
-        let mut last: Option<&str> = None;
-        for span in self.spans.iter().filter(|span| span.phase != Phase::Snapshot) {
-            let name = span.name.as_deref().filter(|_| span.phase == Phase::Step);
-            match (name, steps.last_mut()) {
-                (Some(name), Some(step)) if last == Some(name) => step.2 += span.took,
-                (Some(name), _) => {
+        let mut last = None;
+        for span in &self.spans {
+            let Some(name) = &span.name else { continue };
+            match steps.last_mut() {
+                Some(step) if last == Some(span.instruction) => step.2 += span.took,
+                _ => {
                     let before = steps.iter().filter(|(other, ..)| other == name).count();
-                    steps.push((name.to_owned(), before, span.took));
+                    steps.push((name.clone(), before, span.took));
                 }
-                (None, _) => {}
             }
-            last = name;
+            last = Some(span.instruction);
         }
         steps
     }

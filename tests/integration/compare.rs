@@ -1,9 +1,12 @@
 //! `compare`: the same image from a directory and from a git context, with the real executor and a real git server.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use serde_json::{Value, json};
 
 use crate::process::assert_transcript;
@@ -136,6 +139,78 @@ fn a_branch_that_is_not_there_ends_it_before_a_pod_exists() {
     assert!(finished.stderr.contains("#gone` names no branch, tag or commit that is there"), "{}", finished.stderr);
     assert!(finished.stderr.contains("there are: `ma"), "{}", finished.stderr);
     assert!(!finished.stderr.contains("build 1 of"), "{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn what_is_not_committed_or_not_in_the_cluster_ends_it_before_a_pod_exists() {
+    let (project, served) = project("scratch");
+    let server = GitServer::start(served.path(), None);
+    let namespace = Namespace::new();
+    let url = format!("http://{}/app.git", server.address);
+    let refused = |finished: Finished, code: i32, words: &[&str]| {
+        assert_eq!(finished.code, Some(code), "{}", finished.transcript());
+        for words in words {
+            assert!(finished.stderr.contains(words), "{words}: {}", finished.stderr);
+        }
+        assert!(!finished.stderr.contains("build 1 of"), "{}", finished.stderr);
+    };
+    let nowhere = compare(&namespace, &project, &format!("{url}#:nowhere")).run();
+    refused(nowhere, 2, &["`nowhere` is not in commit ", "#:nowhere`", "commit `nowhere` and push it"]);
+    namespace.create(&from::<Role>(json!({
+        "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}],
+    })));
+    namespace.create(&from::<RoleBinding>(json!({
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"}],
+    })));
+    let secret = compare(&namespace, &project, &url).arg("--git-secret=gone").run();
+    refused(secret, 3, &["cannot read Secret `gone`: NotFound"]);
+    project.write("new/Dockerfile", "FROM scratch\nCOPY said /\n");
+    let dockerfile = compare(&namespace, &project, &url).args(&["-f", "new/Dockerfile"]).within(project.path()).run();
+    refused(dockerfile, 2, &["`new/Dockerfile` is not in commit ", "commit `new/Dockerfile` and push it"]);
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_signal_before_the_first_build_leaves_nothing_of_git() {
+    let (project, _) = project("scratch");
+    let (silent, scratch) = (TcpListener::bind("127.0.0.1:0").unwrap(), Tree::new());
+    let namespace = Namespace::new();
+    let url = format!("http://{}/app.git", silent.local_addr().unwrap());
+    let running = compare(&namespace, &project, &url).env("TMPDIR", scratch.path()).spawn();
+    // The question of git's; it gets no answer.
+    let (mut question, _) = silent.accept().unwrap();
+    assert!(scratch.path().read_dir().unwrap().next().is_some(), "git runs in a directory of its own");
+    running.signal("INT");
+    let finished = running.wait_at_most(Duration::from_secs(5));
+    assert_eq!(finished.code, Some(130), "{}", finished.transcript());
+    question.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    std::io::copy(&mut question, &mut std::io::sink()).expect("git's process is gone, and its connection closed");
+    assert!(scratch.path().read_dir().unwrap().next().is_none());
+}
+
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn what_was_measured_before_a_signal_is_told() {
+    let (project, served) = project(&base_image());
+    let server = GitServer::start(served.path(), None);
+    let namespace = Namespace::new();
+    let url = format!("http://{}/app.git", server.address);
+    let running = compare(&namespace, &project, &url).args(&["--runs=2", "-ojson"]).spawn();
+    while !running.stderr().contains("build 3 of 4") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.signal("INT");
+    let finished = running.wait_at_most(Duration::from_secs(60));
+    assert_eq!(finished.code, Some(130), "{}", finished.transcript());
+    let document: Value = serde_json::from_slice(&finished.stdout).unwrap();
+    assert_eq!(document["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(document["unfinished"], "interrupted");
+    assert!(seconds(&document["sides"]["git"]["median"]) > 0.0);
+    namespace.assert_empty_soon();
 }
 
 /// The page in a real browser: it is drawn, and the numbers are in it.

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use kaniko_local::context::facts::Files;
 use kaniko_local::context::{locate, scan};
 use kaniko_local::git::{
-    Address, ContentDifference, Contents, GitError, Kind, ObjectId, Repository, Source, difference, remote_refs,
+    Address, ContentDifference, Contents, GitError, Kind, ObjectId, Repository, Source, Stop, Tracked, difference,
+    remote_refs,
 };
 use tempfile::TempDir;
 
@@ -81,10 +82,12 @@ fn told(difference: &ContentDifference) -> Vec<(Kind, PathBuf)> {
 
 /// Compares a directory with the commit that is checked out there, or with `commit`, below `sub_path`.
 fn compared(context: &Path, commit: &str, sub_path: &str) -> ContentDifference {
-    let repository = Repository::find(context).unwrap().unwrap();
+    let repository = Repository::find(context, Stop::default()).unwrap().unwrap();
     let address = Address::parse(&format!("https://h.example/r#{commit}:{sub_path}")).unwrap();
     let commit = address.commit().or(repository.head().unwrap()).unwrap();
-    let there = repository.committed(commit, &address, Path::new("Dockerfile")).unwrap().unwrap();
+    let Tracked::Context(there) = repository.committed(commit, &address, Path::new("Dockerfile")).unwrap() else {
+        panic!("{commit} has no Dockerfile there");
+    };
     let listing = scan::scan(&locate::build_context(context, None).unwrap(), scan::Excluded::Prune).unwrap();
     let root = scan::open(context).unwrap();
     let contents = Contents::new(&repository, Files { root: Some(&root), spool: None }).unwrap();
@@ -204,16 +207,17 @@ fn a_context_in_a_subdirectory_is_compared_with_that_directory() {
     let app = place.path().join("app");
     fs::write(app.join("src/a"), "2").unwrap();
     fs::write(app.join("b"), "").unwrap();
-    let repository = Repository::find(&app).unwrap().unwrap();
+    let repository = Repository::find(&app, Stop::default()).unwrap().unwrap();
     assert_eq!(repository.prefix(), Path::new("app"));
     assert_eq!(repository.top(), place.path().canonicalize().unwrap());
     let wanted = owned(&[(Kind::Modified, "src/a"), (Kind::Untracked, "b")]);
     assert_eq!(told(&compared(&app, "", "app")), wanted);
     let address = Address::parse("https://h.example/r#:nowhere").unwrap();
     let head = repository.head().unwrap().unwrap();
-    assert!(repository.committed(head, &address, Path::new("Dockerfile")).unwrap().is_none());
+    let tracked = |address: &Address| repository.committed(head, address, Path::new("Dockerfile")).unwrap();
+    assert!(matches!(tracked(&address), Tracked::NoDirectory));
     let file = Address::parse("https://h.example/r#:other").unwrap();
-    assert!(repository.committed(head, &file, Path::new("Dockerfile")).unwrap().is_none());
+    assert!(matches!(tracked(&file), Tracked::NoDirectory));
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn a_context_that_git_ignores_is_all_ignored() {
     place.commit("second");
     place.write("build/a", "");
     place.write("build/sub/b", "");
-    let repository = Repository::find(&place.path().join("build")).unwrap().unwrap();
+    let repository = Repository::find(&place.path().join("build"), Stop::default()).unwrap().unwrap();
     let here = repository.here().unwrap();
     assert!(here.head.is_empty());
     let found = told(&compared(&place.path().join("build"), "", ""));
@@ -235,12 +239,12 @@ fn a_context_that_git_ignores_is_all_ignored() {
 #[test]
 fn no_repository_and_none_with_files_are_ordinary() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(Repository::find(directory.path()).unwrap().is_none());
+    assert!(Repository::find(directory.path(), Stop::default()).unwrap().is_none());
     git(directory.path(), &["init", "-q", "--bare", "."]);
-    assert!(Repository::find(directory.path()).unwrap().is_none());
+    assert!(Repository::find(directory.path(), Stop::default()).unwrap().is_none());
     let unborn = tempfile::tempdir().unwrap();
     git(unborn.path(), &["init", "-q", "."]);
-    let repository = Repository::find(unborn.path()).unwrap().unwrap();
+    let repository = Repository::find(unborn.path(), Stop::default()).unwrap().unwrap();
     assert_eq!(repository.head().unwrap(), None);
     assert!(repository.here().unwrap().head.is_empty());
 }
@@ -250,7 +254,7 @@ fn a_repository_of_sha_256_cannot_be_read() {
     let directory = tempfile::tempdir().unwrap();
     git(directory.path(), &["init", "-q", "--object-format=sha256", "."]);
     git(directory.path(), &["commit", "-q", "--allow-empty", "-m", "x"]);
-    let repository = Repository::find(directory.path()).unwrap().unwrap();
+    let repository = Repository::find(directory.path(), Stop::default()).unwrap().unwrap();
     assert!(matches!(repository.head(), Err(GitError::Unreadable { .. })));
 }
 
@@ -274,7 +278,7 @@ fn is_child() -> bool {
 fn no_git_is_an_ordinary_answer() {
     if is_child() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(matches!(Repository::find(directory.path()), Err(GitError::NoProgram)));
+        assert!(matches!(Repository::find(directory.path(), Stop::default()), Err(GitError::NoProgram)));
     } else {
         in_environment("git::no_git_is_an_ordinary_answer", &[("PATH", "/nowhere")]);
     }
@@ -284,7 +288,7 @@ fn no_git_is_an_ordinary_answer() {
 fn the_repository_of_a_hook_that_runs_this_is_another_one() {
     if is_child() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(Repository::find(directory.path()).unwrap().is_none());
+        assert!(Repository::find(directory.path(), Stop::default()).unwrap().is_none());
     } else {
         let place = Place::repository();
         let git_directory = place.path().join(".git");
@@ -328,7 +332,7 @@ fn nothing_that_a_repository_names_is_started() {
     place.write("a.x", "2");
     let _ = fs::remove_file(&started);
 
-    let repository = Repository::find(place.path()).unwrap().unwrap();
+    let repository = Repository::find(place.path(), Stop::default()).unwrap().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/r.git#main", listener.local_addr().unwrap());
     drop(listener);
@@ -384,7 +388,7 @@ fn a_server_says_what_its_references_name() {
     let url = serve(Some(fs::read(bare.path().join("info/refs")).unwrap()), "404 Not Found");
     // What is local says something else.
     place.commit("third");
-    let repository = Repository::find(place.path()).unwrap().unwrap();
+    let repository = Repository::find(place.path(), Stop::default()).unwrap().unwrap();
     for (fragment, commit, reference) in [
         ("main", second, "refs/heads/main"),
         ("dev", first, "refs/heads/dev"),
@@ -400,7 +404,7 @@ fn a_server_says_what_its_references_name() {
     let nothing = repository.commit_of(&Address::parse(&format!("{url}#nothing")).unwrap()).unwrap_err();
     assert_eq!(nothing.notes(), ["there are: `dev`, `main`, `v1`"]);
     // Asked with git's own protocol, it says what `HEAD` is.
-    let references = remote_refs(bare.path().to_str().unwrap(), LIMIT).unwrap();
+    let references = remote_refs(bare.path().to_str().unwrap(), LIMIT, &Stop::default()).unwrap();
     assert_eq!(references.head.as_deref(), Some("refs/heads/main"));
     assert_eq!(references.all["HEAD"].commit, second);
 }
@@ -414,7 +418,7 @@ fn without_its_server_an_address_names_what_was_fetched_last() {
     let url = serve(None, "404 Not Found");
     git(clone.path(), &["remote", "set-url", "origin", &url]);
     git(clone.path(), &["commit", "-q", "--allow-empty", "-m", "not pushed"]);
-    let repository = Repository::find(clone.path()).unwrap().unwrap();
+    let repository = Repository::find(clone.path(), Stop::default()).unwrap().unwrap();
     for fragment in ["", "#main"] {
         let resolution = repository.commit_of(&Address::parse(&format!("{url}{fragment}")).unwrap()).unwrap();
         let Source::Local { remote, why } = resolution.source else { panic!("{fragment}") };
@@ -435,13 +439,28 @@ fn without_its_server_an_address_names_what_was_fetched_last() {
 fn a_server_that_wants_a_login_or_is_silent_is_not_waited_for() {
     let started = Instant::now();
     let url = serve(None, "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"");
-    let error = remote_refs(&url, LIMIT).unwrap_err();
+    let error = remote_refs(&url, LIMIT, &Stop::default()).unwrap_err();
     assert!(matches!(error, GitError::Failed { .. }), "{error:?}");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/r.git", silent.local_addr().unwrap());
-    let error = remote_refs(&url, Duration::from_secs(1)).unwrap_err();
+    let error = remote_refs(&url, Duration::from_secs(1), &Stop::default()).unwrap_err();
     assert_eq!(error.to_string(), "`git ls-remote` did not answer within 1 s");
     assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_question_that_nobody_wants_answered_any_more_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/r.git", silent.local_addr().unwrap());
+    let (stop, started) = (Stop::default(), Instant::now());
+    let stops = stop.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        stops.stop();
+    });
+    let error = remote_refs(&url, LIMIT, &stop).unwrap_err();
+    assert_eq!(error.to_string(), "`git ls-remote` was stopped");
+    assert!(started.elapsed() < LIMIT / 2, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -458,7 +477,7 @@ fn a_history_is_what_a_clone_fetches() {
     place.commit("noise");
     place.git(&["switch", "-q", "main"]);
     place.git(&["tag", "-a", "-m", "x", "v1", "HEAD~5"]);
-    let repository = Repository::find(place.path()).unwrap().unwrap();
+    let repository = Repository::find(place.path(), Stop::default()).unwrap().unwrap();
     let bare = tempfile::tempdir().unwrap();
     git(bare.path(), &["clone", "-q", "--bare", place.path().to_str().unwrap(), "."]);
     git(bare.path(), &["update-server-info"]);
@@ -493,7 +512,7 @@ fn a_shallow_clone_does_not_know_the_history() {
     let url = serve(None, "404 Not Found");
     let clone = tempfile::tempdir().unwrap();
     git(clone.path(), &["clone", "-q", "--depth=1", &format!("file://{}", place.path().display()), "."]);
-    let repository = Repository::find(clone.path()).unwrap().unwrap();
+    let repository = Repository::find(clone.path(), Stop::default()).unwrap().unwrap();
     let resolution = repository.commit_of(&Address::parse(&url).unwrap()).unwrap();
     let history = repository.history(&resolution).unwrap();
     assert_eq!((history.all.commits, history.shallow), (1, true));

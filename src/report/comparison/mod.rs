@@ -33,9 +33,12 @@ pub fn comparison_json(comparison: &Comparison) -> Value {
             "explained": difference.explained.map(thousandths),
         },
         "content": match &comparison.content {
-            Content::Known(content) => json!({ "same": content.is_same(), "differences": content }),
-            Content::Unknown(why) => json!({ "same": null, "why": why }),
+            Content::Known(content) => {
+                json!({ "same": content.is_same(), "differences": content, "assumed": comparison.assumed })
+            }
+            Content::Unknown(why) => json!({ "same": null, "why": why, "assumed": comparison.assumed }),
         },
+        "unfinished": comparison.unfinished,
         "history": comparison.history.as_ref().map(history),
         "forecasts": comparison.forecasts.iter().map(forecast).collect::<Vec<_>>(),
         "verdict": verdict(comparison),

@@ -25,6 +25,8 @@ struct Page {
     content: Option<String>,
     /// What is known if nothing does.
     sameness: String,
+    /// What is to be known of where that comes from.
+    notes: Vec<String>,
     lanes: Vec<Lane>,
     axis: String,
     rows: Vec<Row>,
@@ -99,6 +101,7 @@ pub fn comparison_page(comparison: &Comparison) -> Result<String, Error> {
         advice: advice(comparison).iter().map(|one| plain(one)).collect(),
         content,
         sameness,
+        notes: notes(comparison),
         lanes: nearest.into_iter().flatten().map(|run| lane(run, &phases, longest)).collect(),
         axis: seconds(longest),
         rows: rows(&phases, &local, &git),
@@ -109,6 +112,11 @@ pub fn comparison_page(comparison: &Comparison) -> Result<String, Error> {
         moved: moved(&local, &git),
     };
     page.render().map_err(|error| Error::Output { what: "the page".to_owned(), source: std::io::Error::other(error) })
+}
+
+fn notes(comparison: &Comparison) -> Vec<String> {
+    let unfinished = comparison.unfinished.as_ref().map(|why| format!("not all runs were made: {why}"));
+    comparison.assumed.iter().chain(&unfinished).map(|note| plain(note)).collect()
 }
 
 /// Without what would move a terminal's cursor: it is as out of place here.

@@ -24,6 +24,10 @@ const SHORT: Duration = Duration::from_millis(5);
 /// As text for so many columns.
 pub fn comparison_text(comparison: &Comparison, columns: usize) -> String {
     let mut text = content(&comparison.content);
+    comparison.assumed.iter().for_each(|assumed| text.push_str(&format!("{assumed}\n")));
+    if let Some(why) = &comparison.unfinished {
+        let _ = writeln!(text, "not all runs were made: {why}");
+    }
     text.push('\n');
     text.push_str(&table(comparison, columns));
     text.push_str(&instructions(comparison));
@@ -61,6 +65,9 @@ fn table(comparison: &Comparison, columns: usize) -> String {
         if room >= LEAST_BAR {
             for (side, figures) in [(Side::Local, of_local), (Side::Git, of_git)] {
                 let bar = bar(figures.median, longest.unwrap_or_default(), room, side);
+                if bar.is_empty() {
+                    continue;
+                }
                 let _ = writeln!(text, "{:>width$} {bar}", side.name(), width = TITLE - 1);
             }
         }

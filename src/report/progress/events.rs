@@ -64,7 +64,7 @@ fn fields(event: &Event) -> (&'static str, Value) {
             }),
         ),
         Event::PodCreated { namespace, pod } => ("pod-created", json!({ "namespace": namespace, "pod": pod })),
-        Event::Scheduled => ("scheduled", json!({})),
+        Event::Scheduled { node } => ("scheduled", json!({ "node": node })),
         Event::Waiting { what, trouble } => ("waiting", json!({ "what": what, "trouble": trouble })),
         Event::UploadStarted { total } => ("upload-started", json!({ "bytes": total })),
         Event::UploadProgress { packed, sent } => ("upload-progress", json!({ "packed": packed, "sent": sent })),

@@ -75,7 +75,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Built { elapsed } => format!("built in {:.1} s", elapsed.as_secs_f64()),
         Event::Timed(timeline) => format!("time: {}", words::times(timeline)),
         Event::PodDeleted { pod } => format!("pod: {pod} deleted"),
-        Event::Scheduled
+        Event::Scheduled { .. }
         | Event::UploadStarted { .. }
         | Event::UploadProgress { .. }
         | Event::Warning { .. }

@@ -16,6 +16,7 @@ use view::View;
 use super::terminal::sanitise;
 use crate::error::Error;
 use crate::event::{Event, Listener};
+use crate::executor::log::without_usage;
 
 pub use events::{Events, Verbose, finished};
 pub(super) use events::{error_event, finding_event, note_event};
@@ -99,7 +100,8 @@ impl Progress {
         match &self.display {
             Display::View(view) => view.finish(ending),
             Display::Quiet(held) if ending != Ending::Well => {
-                std::mem::take(&mut *lock(held)).iter().for_each(|line| print_log(line, self.log));
+                let lines = std::mem::take(&mut *lock(held));
+                without_usage(lines.into_iter()).for_each(|line| print_log(last_words(&line), self.log));
             }
             Display::Lines(_) | Display::Events(_) | Display::Quiet(_) => {}
         }
@@ -139,6 +141,11 @@ fn hold(held: &mut Vec<Vec<u8>>, line: Vec<u8>) {
         held.remove(0);
     }
     held.push(line);
+}
+
+/// What is left of a line that a program wrote over and over, as git does in a clone.
+fn last_words(line: &[u8]) -> &[u8] {
+    line.rsplit(|byte| *byte == b'\r').find(|part| !part.is_empty()).unwrap_or_default()
 }
 
 /// A line of the log. Nothing takes colours out of a raw one.

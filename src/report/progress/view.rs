@@ -13,6 +13,7 @@ use tempfile::SpooledTempFile;
 use super::region::{Size, Ticks, clear, draw};
 use super::{Ending, lines, lock, print_log};
 use crate::event::Event;
+use crate::executor::log::without_usage;
 use crate::report::progress::LogForm;
 use crate::report::terminal::sanitise;
 use crate::words;
@@ -147,7 +148,7 @@ impl State {
             Event::Waiting { .. } | Event::Timed(_) | Event::PodDeleted { .. } => {
                 lines::line(event).iter().for_each(|line| self.row(Mark::None, None, line));
             }
-            Event::Scheduled | Event::Warning { .. } => {}
+            Event::Scheduled { .. } | Event::Warning { .. } => {}
         }
     }
 
@@ -201,7 +202,7 @@ impl State {
     fn tell_all(&mut self) {
         if self.said.rewind().is_ok() {
             let lines = BufReader::new(&mut self.said).split(b'\n').map_while(Result::ok);
-            lines.for_each(|line| print_log(&line, LogForm::Text));
+            without_usage(lines).for_each(|line| print_log(&line, LogForm::Text));
         }
     }
 
