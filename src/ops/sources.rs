@@ -16,7 +16,7 @@ use crate::diagnose::{Finding, Severity};
 use crate::executor::ContextPlace;
 use crate::executor::files::Mount;
 use crate::executor::image::Image;
-use crate::executor::resolve::{Setup, Stdin, resolve};
+use crate::executor::resolve::{Resolution, Setup, Stdin, resolve};
 use crate::repair::Plan;
 use crate::request::{Cache, Fidelity};
 
@@ -63,40 +63,9 @@ pub(super) fn with_project(
     if let Some(disk) = &disk_of_context {
         sent = sent.looking(disk);
     }
-    let mut arguments = ContextPlace::Volume.args();
-    // Some flags want one; which it is has no say in what is copied.
-    arguments.push("--destination=registry.example.com/any".to_owned());
-    arguments.extend(asked.target.iter().map(|stage| format!("--target={stage}")));
-    let build_args = asked.build_args.iter().chain(&plan.build_args);
-    arguments.extend(build_args.map(|arg| format!("--build-arg={arg}")));
-    if asked.cache == Cache::On {
-        arguments.push("--cache=true".to_owned());
-    }
-    arguments.extend(plan.flags.iter().chain(asked.executor_flags).cloned());
-    let environment = BTreeMap::new();
     let mounts = as_sent::mounts();
-    let mut resolution = resolve(&Setup {
-        image: asked.image,
-        arguments: &arguments,
-        working_directory: None,
-        environment: &environment,
-        stdin: Stdin::Device,
-        mounts: &mounts,
-        files: &sent,
-    });
-    // It is told of the user's file.
-    resolution.stages = resolution.stages.map(|stages| stages.moved(|at| plan.edits.original(&(at..at)).start));
-    resolution.failed_at = resolution.failed_at.map(|at| plan.edits.original(&at));
-    for copied in &mut resolution.copied {
-        copied.span = plan.edits.original(&copied.span);
-        copied.sources.iter_mut().for_each(|source| source.span = plan.edits.original(&source.span));
-    }
-    let links: Vec<Vec<u8>> = listing
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry.kind, Kind::Symlink { .. }))
-        .map(|entry| entry.path.as_os_str().as_bytes().to_vec())
-        .collect();
+    let resolution = resolved(&sent, &mounts, asked, plan);
+    let links = symlinks(listing);
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
     let here = context.root.canonicalize().ok();
@@ -132,6 +101,45 @@ pub(super) fn with_project(
         }));
     }
     told(findings, asked.fidelity)
+}
+
+/// What the executor makes of it, told of the user's own Dockerfile.
+fn resolved(sent: &AsSent, mounts: &[Vec<u8>], asked: &Asked, plan: &Plan) -> Resolution {
+    let mut resolution = resolve(&Setup {
+        image: asked.image,
+        arguments: &arguments(asked, plan),
+        working_directory: None,
+        environment: &BTreeMap::new(),
+        stdin: Stdin::Device,
+        mounts,
+        files: sent,
+    });
+    resolution.stages = resolution.stages.map(|stages| stages.moved(|at| plan.edits.original(&(at..at)).start));
+    resolution.failed_at = resolution.failed_at.map(|at| plan.edits.original(&at));
+    for copied in &mut resolution.copied {
+        copied.span = plan.edits.original(&copied.span);
+        copied.sources.iter_mut().for_each(|source| source.span = plan.edits.original(&source.span));
+    }
+    resolution
+}
+
+fn arguments(asked: &Asked, plan: &Plan) -> Vec<String> {
+    let mut arguments = ContextPlace::Volume.args();
+    // Some flags want one; which it is has no say in what is copied.
+    arguments.push("--destination=registry.example.com/any".to_owned());
+    arguments.extend(asked.target.iter().map(|stage| format!("--target={stage}")));
+    let build_args = asked.build_args.iter().chain(&plan.build_args);
+    arguments.extend(build_args.map(|arg| format!("--build-arg={arg}")));
+    if asked.cache == Cache::On {
+        arguments.push("--cache=true".to_owned());
+    }
+    arguments.extend(plan.flags.iter().chain(asked.executor_flags).cloned());
+    arguments
+}
+
+fn symlinks(listing: &Listing) -> Vec<Vec<u8>> {
+    let links = listing.entries.iter().filter(|entry| matches!(entry.kind, Kind::Symlink { .. }));
+    links.map(|entry| entry.path.as_os_str().as_bytes().to_vec()).collect()
 }
 
 /// Those that are wanted.
