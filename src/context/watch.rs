@@ -40,7 +40,7 @@ pub struct Changes {
 #[derive(Debug, Default)]
 struct Sent {
     entries: BTreeMap<PathBuf, Entry>,
-    /// The Dockerfile and the ignore file, with what is in them.
+    /// The Dockerfile and the ignore file, and what they are symlinks to, with what is in them.
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
@@ -153,9 +153,13 @@ impl Changes {
             let entries = listing.entries.into_iter();
             sent.entries = entries.map(|entry| (self.root.join(&entry.path), Entry { mtime: 0, ..entry })).collect();
         }
-        let files = dockerfile.into_iter().chain(context.ignore_file);
-        sent.files =
-            files.map(|file| Ok((std::path::absolute(file.path)?, file.content))).collect::<io::Result<_>>()?;
+        for file in dockerfile.into_iter().chain(context.ignore_file) {
+            let path = std::path::absolute(file.path)?;
+            // What a symlink leads to is written without a word of the link.
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            self.watch_one(real.parent())?;
+            sent.files.extend([(real, file.content.clone()), (path, file.content)]);
+        }
         Ok(sent)
     }
 
@@ -287,11 +291,19 @@ mod tests {
         let mut changes = Changes::watch(project.path(), Some(&dockerfile)).unwrap();
         fs::write(&dockerfile, "FROM scratch\n").unwrap();
         let path = dockerfile.display().to_string();
-        assert_eq!(told(&mut changes, SOON).await.unwrap(), [path], "it was not there");
+        assert_eq!(told(&mut changes, SOON).await.unwrap(), [&*path], "it was not there");
         fs::write(project.path().join(".dockerignore"), "*.log\n").unwrap();
         let changed = told(&mut changes, SOON).await.unwrap();
         assert_eq!(changed, [".dockerignore"]);
         fs::write(project.path().join("target/out"), "z").unwrap();
         assert_eq!(told(&mut changes, SOON).await.unwrap(), ["target/out"], "it is sent now");
+        let real = tempfile::tempdir().unwrap();
+        let real = real.path().canonicalize().unwrap().join("Dockerfile");
+        fs::write(&real, "FROM scratch\n").unwrap();
+        fs::remove_file(&dockerfile).unwrap();
+        std::os::unix::fs::symlink(&real, &dockerfile).unwrap();
+        assert_eq!(told(&mut changes, SOON).await.unwrap(), [path], "it is a symlink now");
+        fs::write(&real, "FROM busybox\n").unwrap();
+        assert_eq!(told(&mut changes, SOON).await.unwrap(), [real.display().to_string()]);
     }
 }

@@ -50,6 +50,8 @@ pub struct Steps {
     lines: Vec<Vec<String>>,
     /// What each stage so far is unpacked for.
     built: Vec<String>,
+    /// Which one it is at.
+    stage: Option<usize>,
     /// Lines of the stage that are over.
     over: usize,
 }
@@ -75,7 +77,8 @@ impl Steps {
         if let Some(unpacked_for) = unpacked_for(message) {
             self.built.push(unpacked_for.to_owned());
             self.over = 0;
-            let from = stage_that_is_built(&self.lines, &self.built).map(|stage| self.lines[stage][0].clone());
+            self.stage = stage_that_is_built(&self.lines, &self.built);
+            let from = self.stage.map(|stage| self.lines[stage][0].clone());
             return Some(self.step(from.as_deref().unwrap_or("FROM")));
         }
         if is_instruction(message) {
@@ -90,7 +93,7 @@ impl Steps {
     }
 
     fn step(&mut self, text: &str) -> Step {
-        let place = stage_that_is_built(&self.lines, &self.built).and_then(|stage| {
+        let place = self.stage.and_then(|stage| {
             let lines = &self.lines[stage];
             let at = alike(lines, text).find(|at| *at >= self.over)?;
             self.over = at + 1;
