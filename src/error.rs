@@ -272,6 +272,72 @@ pub enum UsageError {
         /// What to do here.
         here: &'static str,
     },
+    /// No command of that name.
+    #[error("`{typed}` is no command of `{command}`")]
+    UnknownCommand {
+        /// As typed.
+        typed: String,
+        /// The words before it.
+        command: String,
+        /// One that looks alike.
+        meant: Option<String>,
+    },
+    /// No flag of that name.
+    #[error("`{typed}` is no flag of `{command}`")]
+    UnknownFlag {
+        /// As typed.
+        typed: String,
+        /// The command.
+        command: String,
+        /// One that looks alike.
+        meant: Option<String>,
+    },
+    /// A flag of Kaniko's executor before `--`.
+    #[error("`{flag}` is a flag of the executor")]
+    ExecutorsFlag {
+        /// As typed, without its value.
+        flag: String,
+        /// The command.
+        command: String,
+    },
+    /// An argument too many.
+    #[error("`{typed}` is one argument more than `{command}` takes")]
+    OneMore {
+        /// As typed.
+        typed: String,
+        /// The command.
+        command: String,
+    },
+    /// What a command cannot do without.
+    #[error("`{command}` wants {}", ticked(.missing))]
+    MissingArgument {
+        /// The arguments.
+        missing: Vec<String>,
+        /// The command.
+        command: String,
+    },
+    /// Two arguments of which one is allowed.
+    #[error("`{one}` and `{other}` do not go together")]
+    Conflict {
+        /// The one.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// A flag's value that is none.
+    #[error("{}", no_value(flag, value))]
+    FlagValue {
+        /// The flag.
+        flag: String,
+        /// As typed; empty if there is none.
+        value: String,
+        /// All that there are, if these can be counted.
+        known: Vec<String>,
+        /// One that looks alike.
+        meant: Option<String>,
+        /// Why it is none.
+        why: Option<String>,
+    },
     /// A pod that is not there.
     #[error("no pod `{name}` in namespace `{namespace}`")]
     NoPod {
@@ -482,6 +548,10 @@ impl UsageError {
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Git(address) => address.notes(),
             Self::Settings { why, .. } => vec![why.clone()],
+            Self::FlagValue { known, why, .. } => {
+                let known = (!known.is_empty()).then(|| format!("there are: {}", ticked(known)));
+                known.into_iter().chain(why.clone()).collect()
+            }
             Self::NotInRepository { known, .. } if known.is_empty() => vec![],
             Self::NotInRepository { known, .. } => vec![format!("there are: {}", ticked(known))],
             Self::Helper(error) if error.complaint.is_empty() => vec![],
@@ -509,6 +579,12 @@ impl UsageError {
             | Self::StdinIsDockerfile { .. }
             | Self::NothingToExplain { .. }
             | Self::DockersFlag { .. }
+            | Self::UnknownCommand { .. }
+            | Self::UnknownFlag { .. }
+            | Self::ExecutorsFlag { .. }
+            | Self::OneMore { .. }
+            | Self::MissingArgument { .. }
+            | Self::Conflict { .. }
             | Self::NoCommand { .. }
             | Self::NoPod { .. }
             | Self::NoDirectory { .. } => vec![],
@@ -550,6 +626,18 @@ impl UsageError {
             Self::StdinTerminal => "pipe an archive into it: `tar -c . | kaniko-local build - -t …`".to_owned(),
             Self::NothingToExplain { typed } => how_to_explain(typed.as_deref()),
             Self::DockersFlag { here, .. } => (*here).to_owned(),
+            Self::UnknownCommand { meant: Some(meant), .. }
+            | Self::UnknownFlag { meant: Some(meant), .. }
+            | Self::FlagValue { meant: Some(meant), .. } => format!("write `{meant}`"),
+            Self::UnknownCommand { command, .. } | Self::UnknownFlag { command, .. } => {
+                format!("`{command} --help` lists them")
+            }
+            Self::ExecutorsFlag { flag, command } => format!("write it behind `--`: `{command} … -- {flag}`"),
+            Self::OneMore { command, .. }
+            | Self::MissingArgument { command, .. } => format!("`{command} --help` has examples"),
+            Self::FlagValue { flag, value, .. } if value.is_empty() => format!("write it with one: `{flag}`"),
+            Self::FlagValue { .. } => return None,
+            Self::Conflict { .. } => "leave one of them out".to_owned(),
             Self::NoCommand { .. } => "`kaniko-local --help` has all of them".to_owned(),
             Self::NoPod { .. } => "name its namespace: `-n NAMESPACE`".to_owned(),
             Self::Settings { help, .. } => return help.clone(),
@@ -971,6 +1059,13 @@ fn instead_of_directory(path: &Path, found: &str, alike: &[PathBuf]) -> Option<S
 }
 
 /// `` `a`, `b` and `c` ``.
+fn no_value(flag: &str, value: &str) -> String {
+    match value {
+        "" => format!("`{flag}` wants a value"),
+        value => format!("`{value}` is no value for `{flag}`"),
+    }
+}
+
 fn ticked(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| format!("`{item}`")).collect();
     match items.split_last() {

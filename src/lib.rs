@@ -33,6 +33,7 @@
 //! cluster     manifest, template, privileges, rights, refusal, status, receiver, ways (pure); client, ask, stream, upload,
 //!             watch, logs, observe, events, secret, session (network)
 //! report      what a user sees: errors, progress, documents
+//! mistyped    words of a command line that are none (pure)
 //! words       counts and sizes in words
 //! gopath      paths as Go understands them (pure)
 //! ```
@@ -57,6 +58,7 @@ pub mod executor;
 pub mod git;
 pub mod gopath;
 pub mod members;
+pub mod mistyped;
 pub mod ops;
 pub mod program;
 pub mod quantity;
@@ -75,7 +77,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompleteEnv;
 use tracing::Level;
@@ -144,7 +146,9 @@ fn failed(error: &Error) -> u8 {
 fn settings_for(matches: &ArgMatches) -> Result<Vec<Setting>, UsageError> {
     let Some(heeding) = settings::heeding(matches) else { return Ok(vec![]) };
     let typed = heeding.1;
-    let context = typed.try_get_one::<PathBuf>("build_context").ok().flatten().filter(|context| *context != "-");
+    let paths = ["build_context", "subjects"].into_iter().filter_map(|id| typed.try_get_many::<PathBuf>(id).ok()?);
+    // A pod, standard input and what is not there are in no project.
+    let context = paths.flatten().find(|path| path.is_dir());
     let file = settings::find(context.map_or(Path::new("."), PathBuf::as_path))?;
     settings::settings(heeding, file.as_ref(), environment)
 }
@@ -305,27 +309,9 @@ fn set_up_output(global: &GlobalArgs, is_text: bool) {
     tracing_subscriber::registry().with(lines).init();
 }
 
-/// Flags that `docker build` takes, and what there is here: clap would suggest flags that look alike.
-const DOCKERS_FLAGS: [(&str, &str); 8] = [
-    ("--push", "leave it out: an image is pushed to each `-t`"),
-    ("--load", "leave it out, and fetch the image by the reference that is printed: `docker pull`"),
-    ("--pull", "leave it out: base images are always asked for anew"),
-    ("--iidfile", "the digest is on standard output and in `--metadata-file FILE`"),
-    ("--cache-from", "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`"),
-    ("--cache-to", "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`"),
-    ("--secret", "mount a Secret into the container `kaniko` with `--pod-template FILE`: a RUN finds it there"),
-    ("--ssh", "mount a Secret into the container `kaniko` with `--pod-template FILE`: a RUN finds it there"),
-];
-
-fn dockers_flag(error: &clap::Error) -> Option<UsageError> {
-    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
-    let (flag, here) = DOCKERS_FLAGS.into_iter().find(|(flag, _)| flag == typed)?;
-    (error.kind() == ErrorKind::UnknownArgument).then_some(UsageError::DockersFlag { flag, here })
-}
-
 /// clap's own messages: help and version are results, anything else is a usage error.
 fn usage(mut error: clap::Error) -> ExitCode {
-    if let Some(error) = dockers_flag(&error) {
+    if let Some(error) = mistyped::mistake(&error) {
         return failed(&error.into()).into();
     }
     // "To pass it as a value, use `-- …`" would hand a mistyped flag to the executor.

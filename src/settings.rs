@@ -17,9 +17,6 @@ use crate::error::UsageError;
 /// The file in a project.
 pub const FILE: &str = "kaniko-local.toml";
 
-/// Commands that heed them, and what of each they take.
-const COMMANDS: [&str; 4] = ["build", "manifest", "compare", "check"];
-
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -128,7 +125,11 @@ pub fn find(context: &Path) -> Result<Option<File>, UsageError> {
 
 /// The command that was typed and its arguments, if it heeds settings.
 pub fn heeding(matches: &ArgMatches) -> Option<(&str, &ArgMatches)> {
-    let (command, typed) = matches.subcommand().filter(|(name, _)| COMMANDS.contains(name))?;
+    let (command, typed) = matches.subcommand()?;
+    let typed = match command {
+        "context" => typed.subcommand()?.1,
+        _ => typed,
+    };
     // Somebody else's set-up is checked as it is.
     let is_anothers = ["manifest", "executor_flags"].iter().any(|id| is_typed(typed, id));
     (command != "check" || !is_anothers).then_some((command, typed))
@@ -146,7 +147,7 @@ pub fn settings(
     let table = file.map(|file| table(file).map(|table| (file, table))).transpose()?;
     let mut settings = vec![];
     for key in &KEYS {
-        let has = typed.try_contains_id(key.id).is_ok() && (command != "check" || is_of_check(key));
+        let has = typed.try_contains_id(key.id).is_ok() && heeds(command, key);
         let excluded = key.name == "registry-secret" && is_typed(typed, "registry_auth");
         if !has || excluded || is_typed(typed, key.id) {
             continue;
@@ -173,9 +174,18 @@ fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Its flags for the Pod want `--ask-cluster`.
-fn is_of_check(key: &Key) -> bool {
-    ["file", "target", "build-arg", "platform", "cache-repo", "fidelity", "context", "namespace"].contains(&key.name)
+/// Whether a command, which may have a flag of that name, takes it from a project.
+fn heeds(command: &str, key: &Key) -> bool {
+    let keys: &[&str] = match command {
+        "build" | "manifest" | "compare" => return true,
+        // Its flags for the Pod want `--ask-cluster`.
+        "check" => &["file", "target", "build-arg", "platform", "cache-repo", "fidelity", "context", "namespace"],
+        "explain" => &["file", "context", "namespace"],
+        // The Dockerfile's own ignore file decides what is sent.
+        "context" => &["file"],
+        _ => &[],
+    };
+    keys.contains(&key.name)
 }
 
 fn table(file: &File) -> Result<Table, UsageError> {
@@ -326,6 +336,10 @@ mod tests {
         assert_eq!(added(&["check"], text, &[]).unwrap(), ["--target=run"]);
         assert_eq!(added(&["check", "--manifest", "x"], text, &[]).unwrap(), [""; 0]);
         assert_eq!(added(&["context", "ls"], text, &[]).unwrap(), [""; 0]);
+        let text = "file = \"a.Dockerfile\"\nnamespace = \"ci\"\nmemory = \"1Gi\"\n";
+        assert_eq!(added(&["context", "why", "x"], text, &[]).unwrap(), ["--file=/p/a.Dockerfile"]);
+        assert_eq!(added(&["explain", "pod/x"], text, &[]).unwrap(), ["--file=/p/a.Dockerfile", "--namespace=ci"]);
+        assert_eq!(added(&["version"], text, &[]).unwrap(), [""; 0]);
     }
 
     #[test]

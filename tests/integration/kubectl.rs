@@ -57,7 +57,7 @@ fn help_usage_and_hints_of_the_plugin_are_in_the_words_that_were_typed() {
 
     let (code, refused) = plugin(&["build", "--no-such-flag"]);
     assert_eq!(code, Some(2));
-    assert!(refused.contains("Usage: kubectl kaniko-local build"), "{refused}");
+    assert!(refused.contains("is no flag of `kubectl kaniko-local build`"), "{refused}");
 
     let (code, failed) = plugin(&["explain"]);
     assert_eq!(code, Some(2));
