@@ -1,16 +1,18 @@
 //! How the executor comes from its arguments to a build context, a Dockerfile and what is copied, step by step, in its
 //! order.
 //!
-//! A model of kaniko v1.24.0 `cmd/executor/cmd/root.go` (`PersistentPreRunE`: [`flags`], then
-//! `resolveSourceContext`, then `resolveDockerfilePath`) and `pkg/executor/build.go` (`DoBuild`): it does what the executor does to the files it is shown, and
-//! ends where the executor would end, with its words. The test `differential` compares it with the real one.
+//! A model of kaniko v1.24.0 `cmd/executor/cmd/root.go` (`PersistentPreRunE`: [`flags`], then `resolveSourceContext`, then
+//! `resolveDockerfilePath`) and `pkg/executor/build.go` (`DoBuild`): it does what the executor does to the files it is
+//! shown, and ends where the executor would end, with its words. The test `differential` compares it with the real one.
 
 mod build;
 mod context;
 mod copies;
 mod dockerfile;
+mod plan;
 mod save;
 mod snapshot;
+mod stage;
 mod unpack;
 mod users;
 mod variables;
@@ -18,7 +20,7 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use self::build::Build;
+use self::plan::Build;
 use self::variables::BuildArguments;
 use super::files::{Attributes, Errno, Follow, Pod, PodFiles, Written};
 use super::flags::{self, Command, Flags};
@@ -27,10 +29,10 @@ use crate::dockerfile::go::{parse_bool, quote};
 use crate::gopath;
 use crate::rootfs::{RootFs, Settings};
 
-pub use build::{channel, used_stages};
 pub use context::{Context, Source};
 pub use copies::{Copied, CopySource, Taken, TakenLink, There, WHITEOUT};
 pub use dockerfile::{Candidate, Dockerfile, Outcome};
+pub use plan::{channel, used_stages};
 pub use unpack::{BROKEN, CUT, NO_HEADER, UNREADABLE};
 
 /// What standard input of the executor's container is.
