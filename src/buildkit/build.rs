@@ -14,7 +14,7 @@ use crate::dockerfile::{
     self, Arguments, Channel, Command, CopyOption, Dockerfile, Keyword, Origin, Source, Stages, Step,
 };
 use crate::gopath;
-use crate::rootfs::{Content, DIRECTORY_MODE, Kind, Node, RootFs, Set, Setting, Settings};
+use crate::rootfs::{Content, DIRECTORY_MODE, Kind, Node, Owner, RootFs, Set, Setting, Settings};
 
 /// What is asked of the builder.
 pub struct Asked<'a> {
@@ -129,6 +129,11 @@ impl State<'_> {
     fn set(&mut self, setting: Setting, name: String, value: String, by: usize) {
         self.built.settings.insert((setting, name), Set { value, by });
     }
+
+    /// A word, its variables expanded.
+    fn word(&self, text: &str) -> Result<String, Stop> {
+        self.scope.expand(text)?.ok_or(Stop::Unknown)
+    }
 }
 
 struct Build<'a, 'd> {
@@ -155,14 +160,13 @@ impl<'d> Build<'_, 'd> {
 
     fn step(&self, step: &Step<'d>, state: &mut State<'d>) -> Result<(), Stop> {
         let by = step.instruction.span.start;
-        let failed = |error: dockerfile::ExpandError| Stop::Failed(error.to_string());
         match &step.command {
-            Command::Copy(copy) => self.copy(copy, false, step, state)?,
-            Command::Add(copy) => self.copy(copy, true, step, state)?,
+            Command::Copy(copy) => self.copy(copy, Keyword::Copy, step, state)?,
+            Command::Add(copy) => self.copy(copy, Keyword::Add, step, state)?,
             Command::Run(_) => state.is_known = false,
-            Command::Arg(args) => state.scope.declare(args, self.globals).map_err(failed)?,
+            Command::Arg(args) => state.scope.declare(args, self.globals)?,
             Command::Env(pairs) => {
-                state.scope.set(pairs).map_err(failed)?;
+                state.scope.set(pairs)?;
                 for pair in pairs {
                     let Ok(Some(name)) = state.scope.expand(&pair.name.text) else { continue };
                     match state.scope.environment().get(&name).cloned() {
@@ -178,26 +182,25 @@ impl<'d> Build<'_, 'd> {
 
     fn setting(&self, step: &Step<'d>, state: &mut State<'d>) -> Result<(), Stop> {
         let by = step.instruction.span.start;
-        let failed = |error: dockerfile::ExpandError| Stop::Failed(error.to_string());
         let words = step.instruction.arguments.words();
         let first = words.first().map_or("", |word| word.text.as_str());
         match step.instruction.keyword {
             Some(Keyword::User) => {
-                let user = state.scope.expand(first).map_err(failed)?;
+                let user = state.scope.expand(first)?;
                 state.user.clone_from(&user);
                 state.set(Setting::User, String::new(), user.unwrap_or_default(), by);
             }
             Some(Keyword::Workdir) => self.change_directory(first, state, by)?,
             Some(Keyword::Volume) => {
                 for word in words {
-                    if let Some(path) = state.scope.expand(&word.text).map_err(failed)? {
+                    if let Some(path) = state.scope.expand(&word.text)? {
                         state.set(Setting::Volume, path, String::new(), by);
                     }
                 }
             }
             Some(Keyword::Expose) => {
                 for word in words {
-                    let Some(expanded) = state.scope.expand(&word.text).map_err(failed)? else { continue };
+                    let Some(expanded) = state.scope.expand(&word.text)? else { continue };
                     for port in expanded.split_whitespace().flat_map(ports) {
                         state.set(Setting::Port, port, String::new(), by);
                     }
@@ -206,8 +209,8 @@ impl<'d> Build<'_, 'd> {
             Some(Keyword::Label) => {
                 let Arguments::Pairs(pairs) = &step.instruction.arguments else { return Ok(()) };
                 for pair in pairs {
-                    let name = state.scope.expand(&pair.name.text).map_err(failed)?;
-                    let value = state.scope.expand(&pair.value.text).map_err(failed)?;
+                    let name = state.scope.expand(&pair.name.text)?;
+                    let value = state.scope.expand(&pair.value.text)?;
                     if let (Some(name), Some(value)) = (name, value) {
                         state.set(Setting::Label, name, value, by);
                     }
@@ -233,7 +236,7 @@ impl<'d> Build<'_, 'd> {
 
     /// `dispatchWorkdir`: what it makes belongs to the user.
     fn change_directory(&self, typed: &str, state: &mut State, by: usize) -> Result<(), Stop> {
-        let expanded = state.scope.expand(typed).map_err(|error| Stop::Failed(error.to_string()))?;
+        let expanded = state.scope.expand(typed)?;
         let said = expanded.clone().filter(|said| said.starts_with('/'));
         let directory = expanded.and_then(|expanded| under(state.working_directory.as_deref(), expanded.as_bytes()));
         state.working_directory.clone_from(&directory);
@@ -265,97 +268,74 @@ impl<'d> Build<'_, 'd> {
         }
     }
 
-    fn copy(&self, copy: &dockerfile::Copy, is_add: bool, step: &Step, state: &mut State) -> Result<(), Stop> {
+    fn copy(&self, copy: &dockerfile::Copy, keyword: Keyword, step: &Step, state: &mut State<'d>) -> Result<(), Stop> {
         let by = step.instruction.span.start;
-        match self.prepare(copy, is_add, step, state)? {
-            Some(prepared) => self.execute(&prepared, state, by),
-            None => {
+        match self.prepare(copy, keyword, step, state) {
+            Ok(prepared) => self.execute(&prepared, state, by),
+            // What else is in the image may be known all the same.
+            Err(Stop::Unknown) => {
                 state.built.untold.insert(by);
                 Ok(())
             }
+            Err(stop) => Err(stop),
         }
     }
 
-    /// What is to be copied; none if nobody knows.
-    fn prepare(
-        &self,
-        copy: &dockerfile::Copy,
-        is_add: bool,
-        step: &Step,
-        state: &State,
-    ) -> Result<Option<Prepared>, Stop> {
-        let by = step.instruction.span.start;
-        let expand = |text: &str| state.scope.expand(text).map_err(|error| Stop::Failed(error.to_string()));
+    /// What is to be copied.
+    fn prepare(&self, copy: &dockerfile::Copy, keyword: Keyword, step: &Step, state: &State) -> Result<Prepared, Stop> {
         let is_beyond = |flag: &dockerfile::Word| {
             ["--parents", "--exclude", "--unpack"].iter().any(|name| flag.text.split('=').next() == Some(name))
         };
         if step.instruction.flags.iter().any(is_beyond) {
-            return Ok(None);
+            return Err(Stop::Unknown);
         }
-        let from = match &copy.from {
-            None => From::Context,
-            Some(from) => match self.stages.origin(self.index, &from.text) {
-                Origin::Stage(stage) => From::Stage(stage),
-                Origin::Image(_) => return Ok(None),
-            },
-        };
-        let mode = match &copy.chmod {
-            None => None,
-            Some(word) => match expand(&word.text)?.map(|text| u32::from_str_radix(&text, 8)) {
-                Some(Ok(mode)) if mode <= 0o7777 => Some(mode),
-                _ => return Ok(None),
-            },
-        };
-        let Some(destination) = expand(&copy.destination.text)? else { return Ok(None) };
-        let typed = if destination.is_empty() || destination == "." { "./" } else { &destination };
-        let Some(destination) = under_with_slash(state.working_directory.as_deref(), typed.as_bytes()) else {
-            return Ok(None);
-        };
-        let owner = match &copy.chown {
-            None => None,
-            Some(word) => match expand(&word.text)? {
-                Some(said) if !said.is_empty() => {
-                    Some(owner(&said, &state.built.rootfs, state.is_known, self.asked.contents))
-                }
-                Some(_) => None,
-                None => return Ok(None),
-            },
-        };
-        let request = |source, is_path| Request {
-            source,
+        let from = self.from(copy)?;
+        let mode = copy.chmod.as_ref().map(|typed| mode(&state.word(&typed.text)?)).transpose()?;
+        let destination = destination(copy, state)?;
+        let owner = self.owner(copy, state)?;
+        let request = |source: &[u8], is_path| Request {
+            source: clean_path(source),
             destination: destination.clone(),
             is_path,
             owner,
             mode,
-            unpack: is_add,
-            by,
+            unpack: is_path && keyword == Keyword::Add,
+            by: step.instruction.span.start,
         };
         let mut requests = Vec::new();
         // Those of the Dockerfile itself come last.
         for source in &copy.sources {
             let Source::Path(word) = source else { continue };
-            let Some(path) = expand(&word.text)? else { return Ok(None) };
+            let path = state.word(&word.text)?;
             if is_remote(&path) {
-                return Ok(None);
+                return Err(Stop::Unknown);
             }
-            requests.push((request(clean_path(path.as_bytes()), true), None));
+            requests.push((request(path.as_bytes(), true), None));
         }
         for source in &copy.sources {
             let Source::Heredoc(file) = source else { continue };
             let text = match file.expand {
-                true => {
-                    let expanded = state.scope.expand_text(&file.content());
-                    expanded.map_err(|error| Stop::Failed(error.to_string()))?
-                }
-                false => Some(file.content().into_owned()),
+                true => state.scope.expand_text(&file.content())?.ok_or(Stop::Unknown)?,
+                false => file.content().into_owned(),
             };
-            let Some(text) = text else { return Ok(None) };
-            let mut request = request(clean_path(file.name.as_bytes()), false);
-            request.unpack = false;
-            requests.push((request, Some(text)));
+            requests.push((request(file.name.as_bytes(), false), Some(text)));
         }
         let is_linked = copy.options.contains(&CopyOption::Link) && copy.chmod.is_none();
-        Ok(Some(Prepared { requests, from, is_linked }))
+        Ok(Prepared { requests, from, is_linked })
+    }
+
+    fn from(&self, copy: &dockerfile::Copy) -> Result<From, Stop> {
+        let Some(from) = &copy.from else { return Ok(From::Context) };
+        match self.stages.origin(self.index, &from.text) {
+            Origin::Stage(stage) => Ok(From::Stage(stage)),
+            Origin::Image(_) => Err(Stop::Unknown),
+        }
+    }
+
+    fn owner(&self, copy: &dockerfile::Copy, state: &State) -> Result<Option<Owner>, Stop> {
+        let Some(typed) = &copy.chown else { return Ok(None) };
+        let said = Some(state.word(&typed.text)?).filter(|said| !said.is_empty());
+        Ok(said.map(|said| owner(&said, &state.built.rootfs, state.is_known, self.asked.contents)))
     }
 
     fn execute(&self, prepared: &Prepared, state: &mut State, by: usize) -> Result<(), Stop> {
@@ -412,6 +392,17 @@ struct Prepared {
 enum From {
     Context,
     Stage(usize),
+}
+
+/// `--chmod`, in numbers.
+fn mode(said: &str) -> Result<u32, Stop> {
+    u32::from_str_radix(said, 8).ok().filter(|mode| *mode <= 0o7777).ok_or(Stop::Unknown)
+}
+
+fn destination(copy: &dockerfile::Copy, state: &State) -> Result<Vec<u8>, Stop> {
+    let typed = state.word(&copy.destination.text)?;
+    let typed = if typed.is_empty() || typed == "." { "./" } else { &typed };
+    under_with_slash(state.working_directory.as_deref(), typed.as_bytes()).ok_or(Stop::Unknown)
 }
 
 /// Whether a source is elsewhere than in the context: an address, or a git repository.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::Contents;
 use super::unpack::unpack;
+use crate::dockerfile::ExpandError;
 use crate::gopath;
 use crate::members::Found;
 use crate::rootfs::{Content, DIRECTORY_MODE, Kind, Node, Owner, RootFs};
@@ -35,6 +36,12 @@ pub(super) enum Stop {
     NotFound(Vec<u8>),
     /// That depends on something nobody knows.
     Unknown,
+}
+
+impl From<ExpandError> for Stop {
+    fn from(error: ExpandError) -> Self {
+        Self::Failed(error.to_string())
+    }
 }
 
 impl From<crate::rootfs::TooManyLinks> for Stop {
