@@ -1,5 +1,6 @@
 //! Findings: what is wrong, or may be, as data. Pure.
 
+mod explains;
 pub mod facts;
 pub mod fidelity;
 mod finding;

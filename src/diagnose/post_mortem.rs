@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
+use super::explains::explains;
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
 use crate::executor::Failure;
@@ -293,107 +294,6 @@ fn promoted(finding: &Finding, words: Option<&str>) -> Cause {
     finding.notes.retain(|note| !note.contains("ends with `") && !note.contains("end with `"));
     finding.notes.extend(words.map(|words| format!("the executor ended with `{words}`")));
     Cause { finding, sure }
-}
-
-/// Whether the one may be why the other was seen.
-fn explains(cause: Code, seen: Code) -> bool {
-    use Code::{
-        ArchiveCompressedTwice, ArchiveDamaged, ArchiveHardLink, ArchiveMissing, ArchiveNotGzip, ArchiveTopDirectory,
-        ArgumentsInOne, BucketRegression, CapabilityMissing, CertificatesHidden, ContainerStart, ContextEmpty,
-        ContextIsRoot, ContextMissing, ContextNotMounted, ContextOnNode, ContextRepeated, ContextScheme,
-        ContextStreamCut, ContextStreamEmpty, ContextTwoSlashes, ContextVolumeEmpty, CopyDestination,
-        CopyPatternUnmatched, CopySourceIgnored, CopySourceLetterCase, CopySourceMissing, CopySourceOutside,
-        DestinationMalformed, DockerHubKey, DockerfileLetterCase, DockerfileMissing, DockerfileNotFound,
-        DockerfileOutsideContext, DockerfileShadowed, DockerfileUnusable, DockerfileUrl, ExecutorArguments,
-        ExecutorNotRoot, ExecutorPath, FlagAsValue, FlagsAsCommand, ForeignExecutorImage, GitAddress,
-        GitBranchRegression, GitLogin, GitPullRequest, GitReference, GitScpAddress, GitTwoSchemes, ImageWithoutShell,
-        KanikoDirMounted, LoginShadowed, MountInImagePath, MountInTheWay, MountOverExecutor, NoDestination, NoShell,
-        NoStdin, PathOfThisMachine, QuotedValue, ReadOnlyRoot, RegistryConfigDirectory, RegistryConfigName,
-        RegistryLoginMissing, RegistryUnauthorized, RegistryUnknownAuthority, RegistryUnreachable, RestartPolicy,
-        SidecarInjected, SingleDash, StdinStaysOpen, SubPathIgnored, SubPathMissing, SwitchValue, TypographicDash,
-        UnknownFlag, VariableNotExpanded, WorkingDirectory,
-    };
-    let of_arguments = [
-        ArgumentsInOne,
-        ExecutorPath,
-        FlagAsValue,
-        QuotedValue,
-        SingleDash,
-        SwitchValue,
-        TypographicDash,
-        UnknownFlag,
-        VariableNotExpanded,
-        DestinationMalformed,
-    ];
-    let of_context = [
-        ContextIsRoot,
-        ContextMissing,
-        ContextNotMounted,
-        ContextOnNode,
-        ContextRepeated,
-        ContextTwoSlashes,
-        ContextVolumeEmpty,
-        GitAddress,
-        PathOfThisMachine,
-        SubPathIgnored,
-        WorkingDirectory,
-        ArgumentsInOne,
-        QuotedValue,
-        VariableNotExpanded,
-        DockerfileShadowed,
-    ];
-    let others: &[Code] = match seen {
-        DockerfileMissing => &[
-            ArchiveTopDirectory,
-            DockerfileLetterCase,
-            DockerfileMissing,
-            DockerfileNotFound,
-            DockerfileOutsideContext,
-        ],
-        CopySourceMissing => {
-            &[CopySourceIgnored, CopySourceLetterCase, CopySourceMissing, CopySourceOutside, CopyDestination]
-        }
-        CopyPatternUnmatched => &[CopyPatternUnmatched],
-        DockerfileUrl => &[DockerfileUrl],
-        DockerfileUnusable => &[DockerfileUnusable, ExecutorNotRoot, CapabilityMissing],
-        ExecutorNotRoot => &[ExecutorNotRoot],
-        ReadOnlyRoot => &[ReadOnlyRoot],
-        CapabilityMissing => &[CapabilityMissing, ExecutorNotRoot],
-        ContainerStart | NoShell => {
-            &[FlagsAsCommand, MountOverExecutor, ImageWithoutShell, ExecutorNotRoot, ContextOnNode]
-        }
-        ContextScheme => &[ContextScheme, QuotedValue],
-        ContextEmpty => &[ContextEmpty],
-        NoStdin => &[NoStdin, RestartPolicy],
-        StdinStaysOpen => &[StdinStaysOpen],
-        ContextStreamCut | ContextStreamEmpty => &[RestartPolicy, ArchiveCompressedTwice],
-        ArchiveNotGzip => &[ArchiveNotGzip],
-        ArchiveDamaged => &[ArchiveCompressedTwice],
-        ArchiveHardLink => &[ArchiveHardLink],
-        ArchiveMissing => &[ArchiveMissing, PathOfThisMachine, QuotedValue, VariableNotExpanded, WorkingDirectory],
-        SubPathMissing => &[SubPathMissing, ContextNotMounted, ContextOnNode, ContextVolumeEmpty],
-        BucketRegression => &[BucketRegression],
-        GitLogin => &[GitBranchRegression],
-        GitReference => &[GitPullRequest],
-        GitTwoSchemes => &[GitTwoSchemes],
-        GitScpAddress => &[GitScpAddress],
-        NoDestination => &[NoDestination, VariableNotExpanded],
-        KanikoDirMounted => &[KanikoDirMounted],
-        MountInTheWay => &[MountInImagePath, KanikoDirMounted],
-        RegistryConfigDirectory => &[RegistryConfigDirectory],
-        RegistryUnauthorized => {
-            &[RegistryConfigName, RegistryConfigDirectory, RegistryLoginMissing, DockerHubKey, LoginShadowed]
-        }
-        RegistryUnknownAuthority => &[CertificatesHidden, ForeignExecutorImage],
-        RegistryUnreachable => &[SidecarInjected],
-        _ => &[],
-    };
-    let is_about_arguments =
-        matches!(seen, UnknownFlag | ExecutorArguments | ExecutorPath | SwitchValue | TypographicDash | SingleDash)
-            || seen == DestinationMalformed;
-    others.contains(&cause)
-        || is_about_arguments && of_arguments.contains(&cause)
-        || matches!(seen, DockerfileMissing | CopySourceMissing) && of_context.contains(&cause)
 }
 
 fn error(code: Code, message: &str, notes: Vec<String>) -> Finding {
