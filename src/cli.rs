@@ -360,7 +360,7 @@ pub struct CheckArgs {
     /// Stage to build
     #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(Names::Stages))]
     pub target: Option<String>,
-    /// Value of an ARG; without =VALUE it is taken from the environment (can be repeated)
+    /// Build argument; without a value, it is taken from the environment (can be repeated)
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub build_args: Vec<String>,
     /// Platform of the image, such as `linux/arm64` [default: linux/amd64]

@@ -16,13 +16,14 @@
 //! reference   image references and digests
 //! quantity    amounts of CPU and memory
 //! ops         the commands: the order of steps
-//! context     build context: ignore file, listing, tarball, sizes, advice (pure); locate, root, scan, stdin, facts, pack,
-//!             watch, why, mounts (I/O)
+//! context     build context: ignore file, listing, as_sent, tarball, sizes, advice (pure); locate, root, scan, stdin, facts,
+//!             unpack, pack, watch, why, mounts (I/O)
 //! compare     the same image in two ways, and what the difference is made of (pure)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)
 //! buildkit    what `docker build` makes of a Dockerfile: a model of BuildKit (pure)
 //! rootfs      what an image holds, as data (pure)
+//! members     what an archive holds, as data (pure)
 //! timeline    what the time of a build went into (pure)
 //! executor    Kaniko's executor: its arguments, a model of how it comes to its context, its Dockerfile and what it
 //!             copies, and what its log says (pure)
@@ -30,8 +31,8 @@
 //! repair      what is changed so that Kaniko gives the image that Docker would (pure)
 //! diagnose    findings, and what is one: in arguments of an executor, in a Dockerfile, in a manifest, in what is left of
 //!             a build that failed (pure)
-//! cluster     manifest, template, privileges, rights, refusal, status, receiver, ways (pure); client, ask, stream, upload,
-//!             watch, logs, observe, events, secret, session (network)
+//! cluster     manifest, template, privileges, rights, refusal, status, receiver, ways (pure); client, ask, pod_security,
+//!             stream, upload, watch, logs, observe, events, secret, session (network)
 //! report      what a user sees: errors, progress, documents
 //! mistyped    words of a command line that are none (pure)
 //! words       counts and sizes in words
@@ -161,24 +162,7 @@ fn dispatch(cli: Cli) -> Result<u8, Error> {
             let worst = ops::check(&request, |pod| run_async(ops::refusals(pod, &options)))?;
             return Ok(u8::from(worst == Some(Severity::Error)));
         }
-        Command::Build(args) => {
-            let style = style(&args, cli.global.verbose);
-            if style == Style::Events {
-                Events::begin();
-            }
-            let log = match args.output {
-                cli::LogForm::Text => LogForm::Text,
-                cli::LogForm::Raw => LogForm::Raw,
-            };
-            let options = cluster_options(cli.global)?;
-            let rebuild = args.watch.map(Into::into);
-            let mut request = BuildRequest::new(args, environment)?;
-            request.pod.started_by = started_by();
-            match rebuild {
-                Some(rebuild) => run_async(ops::watch(request, options, style, log, rebuild)),
-                None => run_async(ops::build(request, options, style, log)),
-            }
-        }
+        Command::Build(args) => build(args, cli.global),
         Command::Explain(args) => {
             let options = cluster_options(cli.global)?;
             let failed = run_async(ops::explain(&args.try_into()?, &options))?;
@@ -221,6 +205,25 @@ fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Version(args) => report::write_stdout(version(args.output).as_bytes()),
     }
     .map(|()| 0)
+}
+
+fn build(args: BuildArgs, global: GlobalArgs) -> Result<(), Error> {
+    let style = style(&args, global.verbose);
+    if style == Style::Events {
+        Events::begin();
+    }
+    let log = match args.output {
+        cli::LogForm::Text => LogForm::Text,
+        cli::LogForm::Raw => LogForm::Raw,
+    };
+    let options = cluster_options(global)?;
+    let rebuild = args.watch.map(Into::into);
+    let mut request = BuildRequest::new(args, environment)?;
+    request.pod.started_by = started_by();
+    match rebuild {
+        Some(rebuild) => run_async(ops::watch(request, options, style, log, rebuild)),
+        None => run_async(ops::build(request, options, style, log)),
+    }
 }
 
 /// Does not wait for a thread that is still reading a slow disk when everything else is over.
