@@ -45,19 +45,6 @@ pub enum IgnoreError {
     },
 }
 
-impl IgnoreError {
-    /// The 1-based number of the line at fault.
-    #[must_use]
-    pub fn line(&self) -> usize {
-        match self {
-            Self::LineTooLong { line, .. }
-            | Self::LoneExclamation { line }
-            | Self::MalformedPattern { line, .. }
-            | Self::BadRegexp { line, .. } => *line,
-        }
-    }
-}
-
 /// Why Go's `regexp` package refuses the expression that a pattern stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

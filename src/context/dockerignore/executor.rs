@@ -37,7 +37,6 @@ impl Matcher {
 }
 
 /// Whether the executor tests `pattern` on `part`, which is `path` or a directory above it.
-#[must_use]
 pub fn tested_by_executor(pattern: &Pattern, part: &[u8], path: &[u8]) -> bool {
     part == path || tested_parent(pattern, path).is_some_and(|parent| parent == part)
 }

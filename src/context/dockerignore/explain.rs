@@ -16,7 +16,6 @@ pub enum Dialect {
 
 impl Dialect {
     /// The one of the two that this is not.
-    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Docker => Self::Kaniko,
@@ -48,7 +47,6 @@ impl Rules {
     }
 
     /// Whether there are no patterns, so that nothing is left out.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Refused(_) => false,
@@ -57,7 +55,6 @@ impl Rules {
     }
 
     /// Whether a walk may come to a pattern that it cannot test, so that Docker would not build.
-    #[must_use]
     pub fn may_fail(&self) -> bool {
         match self {
             Self::Refused(_) => true,
@@ -66,7 +63,6 @@ impl Rules {
     }
 
     /// What `dialect` makes of one path, relative to the root with `/` between components.
-    #[must_use]
     pub fn judge(&self, dialect: Dialect, path: &[u8]) -> Judgement<'_> {
         let explained = match (self, dialect) {
             (Self::Refused(error), _) => Err(error.clone()),
@@ -89,13 +85,11 @@ pub enum Judgement<'m> {
 
 impl<'m> Judgement<'m> {
     /// Whether the path is left out; what cannot be judged is not.
-    #[must_use]
     pub fn excluded(&self) -> bool {
         self.explanation().is_some_and(Explanation::excluded)
     }
 
     /// The explanation, if there is a verdict.
-    #[must_use]
     pub fn explanation(&self) -> Option<&Explanation<'m>> {
         match self {
             Self::Explained(explanation) => Some(explanation),
@@ -104,7 +98,6 @@ impl<'m> Judgement<'m> {
     }
 
     /// Why there is no verdict.
-    #[must_use]
     pub fn refusal(&self) -> Option<&IgnoreError> {
         match self {
             Self::Explained(_) => None,
@@ -143,13 +136,11 @@ pub struct Pruned<'m> {
 
 impl<'m> Explanation<'m> {
     /// Whether the path is left out. An excluded directory is there all the same if something below it is.
-    #[must_use]
     pub fn excluded(&self) -> bool {
         self.deciding().is_some_and(|step| !step.pattern.is_exception())
     }
 
     /// The step that decides.
-    #[must_use]
     pub fn deciding(&self) -> Option<&Step<'m>> {
         self.steps.last()
     }

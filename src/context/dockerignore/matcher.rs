@@ -53,7 +53,7 @@ impl Matcher {
     ///
     /// [`IgnoreError::LoneExclamation`] or [`IgnoreError::MalformedPattern`] for the first pattern
     /// Docker refuses.
-    pub fn new(listed: &[ListedPattern]) -> Result<Self, IgnoreError> {
+    pub(super) fn new(listed: &[ListedPattern]) -> Result<Self, IgnoreError> {
         let patterns =
             listed.iter().filter_map(|listed| Pattern::new(listed).transpose()).collect::<Result<Vec<_>, _>>()?;
         let buildkit_skips =
@@ -65,19 +65,17 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// Those of [`parse`] and of [`Matcher::new`].
+    /// [`IgnoreError`], but for [`IgnoreError::BadRegexp`]: Docker notices that only when it comes to test the pattern.
     pub fn from_file(file: &[u8]) -> Result<Self, IgnoreError> {
         Self::new(&parse(file)?)
     }
 
     /// The patterns in order; [`Verdict::decided_by`] is an index into them.
-    #[must_use]
     pub fn patterns(&self) -> &[Pattern] {
         &self.patterns
     }
 
     /// The state of the context's root, where a walk starts. The root is never excluded.
-    #[must_use]
     pub fn root(&self) -> PathState<'_> {
         PathState { matcher: self, matched: BitSet::with_room_for(self.patterns.len()), verdict: Verdict::UNTOUCHED }
     }
@@ -129,7 +127,6 @@ impl<'m> PathState<'m> {
     }
 
     /// What the patterns make of this path.
-    #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
@@ -139,12 +136,6 @@ impl<'m> PathState<'m> {
         self.matched.contains(index)
     }
 
-    /// The pattern that decided, if any did.
-    #[must_use]
-    pub fn deciding_pattern(&self) -> Option<&'m Pattern> {
-        self.matcher.patterns.get(self.verdict.decided_by?)
-    }
-
     /// Whether a walk has to pass over the entries of this directory, whose path from the root is
     /// `path`. Only an excluded directory can be passed over.
     ///
@@ -152,7 +143,6 @@ impl<'m> PathState<'m> {
     /// reads exceptions such as `!src/*/**` or `!a{2}/*` as plain paths and so misses files below
     /// that the patterns alone would keep; a context like Docker's has to miss them too. The other
     /// rule finds directories that BuildKit looks into in vain, and changes nothing.
-    #[must_use]
     pub fn may_skip_directory(&self, path: &[u8]) -> bool {
         self.verdict.excluded && (self.no_exception_reaches_below(path) || self.buildkit_skips(path))
     }
@@ -163,7 +153,6 @@ impl<'m> PathState<'m> {
     /// was at that point. A pattern that matched the directory matches the entry as well and sets
     /// the same state. One that did not can only exclude, unless it is an exception; so it is
     /// enough that no exception among these matches anything below.
-    #[must_use]
     pub fn no_exception_reaches_below(&self, path: &[u8]) -> bool {
         self.open_exceptions().all(|pattern| !pattern.may_match_below(path))
     }

@@ -6,8 +6,8 @@
 //!
 //! The way of an ignore file through this module:
 //!
-//! 1. [`parse()`] turns its bytes into [`ListedPattern`]s, each with its line.
-//! 2. [`Matcher::new`] checks and compiles them.
+//! 1. `parse` turns its bytes into a list of patterns, each with its line.
+//! 2. [`Matcher::from_file`] has them checked and compiled.
 //! 3. [`Matcher::root`] starts a walk; [`PathState::child`] judges one entry from its parent's
 //!    state, and [`PathState::may_skip_directory`] tells whether to look inside.
 //!
@@ -37,5 +37,4 @@ pub use error::{IgnoreError, RegexpError};
 pub use executor::tested_by_executor;
 pub use explain::{Dialect, Explanation, Judgement, Pruned, Rules, Step};
 pub use matcher::{Matcher, PathState, Verdict};
-pub use parse::{LINE_LIMIT, ListedPattern, parse};
 pub use pattern::Pattern;

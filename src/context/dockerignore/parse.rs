@@ -9,11 +9,11 @@ use crate::gopath::clean;
 
 /// Longest line in bytes, line feed not counted, that Docker's reader accepts (one less than
 /// Go's `bufio.MaxScanTokenSize`).
-pub const LINE_LIMIT: usize = 64 * 1024 - 1;
+pub(super) const LINE_LIMIT: usize = 64 * 1024 - 1;
 
 /// One pattern as an ignore file lists it, before it is checked or compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedPattern {
+pub(super) struct ListedPattern {
     line: usize,
     original: Box<[u8]>,
     text: Box<[u8]>,
@@ -23,26 +23,23 @@ impl ListedPattern {
     /// A pattern that did not come through [`parse`], for instance from a list in memory. `line`
     /// is its 1-based position. Docker treats such a pattern almost like one from a file, but
     /// keeps a leading `/` and the blanks after a `!`.
-    #[must_use]
-    pub fn new(line: usize, pattern: &[u8]) -> Self {
+    #[cfg(test)]
+    pub(super) fn new(line: usize, pattern: &[u8]) -> Self {
         Self { line, original: pattern.into(), text: pattern.into() }
     }
 
     /// The 1-based number of the line it stands on.
-    #[must_use]
-    pub fn line(&self) -> usize {
+    pub(super) fn line(&self) -> usize {
         self.line
     }
 
     /// The line as written, without its line end and without a byte order mark.
-    #[must_use]
-    pub fn original(&self) -> &[u8] {
+    pub(super) fn original(&self) -> &[u8] {
         &self.original
     }
 
     /// The pattern as the reader hands it on: trimmed, cleaned, relative, a `!` still in front.
-    #[must_use]
-    pub fn text(&self) -> &[u8] {
+    pub(super) fn text(&self) -> &[u8] {
         &self.text
     }
 }
@@ -55,7 +52,7 @@ impl ListedPattern {
 /// # Errors
 ///
 /// [`IgnoreError::LineTooLong`] if a line exceeds [`LINE_LIMIT`].
-pub fn parse(file: &[u8]) -> Result<Vec<ListedPattern>, IgnoreError> {
+pub(super) fn parse(file: &[u8]) -> Result<Vec<ListedPattern>, IgnoreError> {
     let mut listed = Vec::new();
     for (index, raw) in file.split(|&byte| byte == b'\n').enumerate() {
         let line = index + 1;

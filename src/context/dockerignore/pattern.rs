@@ -101,19 +101,16 @@ impl Pattern {
     }
 
     /// The 1-based number of the line the pattern stands on.
-    #[must_use]
     pub fn line(&self) -> usize {
         self.line
     }
 
     /// The line as written, without its line end.
-    #[must_use]
     pub fn original(&self) -> &[u8] {
         &self.original
     }
 
     /// Whether the pattern starts with `!`, so that it takes paths back in.
-    #[must_use]
     pub fn is_exception(&self) -> bool {
         self.exception
     }

@@ -131,17 +131,17 @@ fn what_the_executor_cannot_use_excludes_nothing() {
         let rules = rules(patterns);
         let judgement = rules.judge(dialect, path.as_bytes());
         assert!(!judgement.excluded());
-        judgement.refusal().map(IgnoreError::line)
+        judgement.refusal().map(|why| why.to_string().split(':').next().unwrap_or_default().to_owned())
     };
     // A list that is not even compiled.
-    assert_eq!(refused(&["a", "[b"], Dialect::Kaniko, "a"), Some(2));
-    assert_eq!(refused(&["a", "!"], Dialect::Kaniko, "x"), Some(2));
-    assert_eq!(refused(&["a", "!"], Dialect::Docker, "x"), Some(2));
+    assert_eq!(refused(&["a", "[b"], Dialect::Kaniko, "a").as_deref(), Some("line 2"));
+    assert_eq!(refused(&["a", "!"], Dialect::Kaniko, "x").as_deref(), Some("line 2"));
+    assert_eq!(refused(&["a", "!"], Dialect::Docker, "x").as_deref(), Some("line 2"));
     // A pattern that is not tested on this path does no harm to it.
-    assert_eq!(refused(&["a", "![b-a]"], Dialect::Kaniko, "a"), Some(2));
+    assert_eq!(refused(&["a", "![b-a]"], Dialect::Kaniko, "a").as_deref(), Some("line 2"));
     assert_eq!(refused(&["a", "![b-a]"], Dialect::Kaniko, "b"), None);
     // Docker does not come to `a/x`; the executor is asked about it.
-    assert_eq!(refused(&["a", "a/x", "!a/[b-a]"], Dialect::Kaniko, "a/x"), Some(3));
+    assert_eq!(refused(&["a", "a/x", "!a/[b-a]"], Dialect::Kaniko, "a/x").as_deref(), Some("line 3"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{Dialect, Judgement, Matcher, Rules, parse};
+use super::super::{Dialect, Judgement, Matcher, Rules};
 use super::tree::{Skip, Tree};
 
 /// Pieces of patterns that people write.
@@ -156,7 +156,7 @@ proptest! {
         file in vec(any::<u8>(), 0..60),
         path in vec(any::<u8>(), 0..20),
     ) {
-        if let Ok(matcher) = parse(&file).and_then(|listed| Matcher::new(&listed)) {
+        if let Ok(matcher) = Matcher::from_file(&file) {
             let _ = matcher.verdict(&path);
             let _ = matcher.root().may_skip_directory(&path);
         }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::{Dialect, IgnoreError, Judgement, ListedPattern, Matcher, Rules, Verdict, parse};
+use super::super::parse::{ListedPattern, parse};
+use super::super::{Dialect, IgnoreError, Judgement, Matcher, Rules, Verdict};
 use super::tree::{Skip, Tree};
 
 macro_rules! fixture {
