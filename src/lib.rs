@@ -16,7 +16,7 @@
 //! reference   image references and digests
 //! quantity    amounts of CPU and memory
 //! ops         the commands: the order of steps
-//! context     build context: ignore file, listing, as_sent, tarball, sizes, advice (pure); locate, root, scan, stdin, facts,
+//! context     build context: ignore file, listing, as_sent, tarball, sizes, advice (pure); locate, scan, stdin, facts,
 //!             unpack, pack, watch, why, mounts (I/O)
 //! compare     the same image in two ways, and what the difference is made of (pure)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
@@ -36,6 +36,7 @@
 //! report      what a user sees: errors, progress, documents
 //! mistyped    words of a command line that are none (pure)
 //! words       counts and sizes in words
+//! sys         all that differs between operating systems (I/O)
 //! gopath      paths as Go understands them (pure)
 //! ```
 //!
@@ -70,6 +71,7 @@ pub mod report;
 pub mod request;
 pub mod rootfs;
 pub mod settings;
+pub mod sys;
 pub mod timeline;
 pub mod words;
 
@@ -254,9 +256,8 @@ fn environment(name: &str) -> Option<OsString> {
 }
 
 fn started_by() -> Option<String> {
-    let user = environment("USER").or_else(|| environment("LOGNAME")).unwrap_or_default();
-    let system = rustix::system::uname();
-    cluster::manifest::started_by(&user.to_string_lossy(), &system.nodename().to_string_lossy())
+    let user = sys::USER.into_iter().find_map(environment).unwrap_or_default();
+    cluster::manifest::started_by(&user.to_string_lossy(), &sys::host_name(environment))
 }
 
 fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {

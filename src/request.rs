@@ -17,6 +17,7 @@ use crate::executor::reserved_flag;
 use crate::git::Address;
 use crate::quantity::Resource;
 use crate::reference::{Reference, registry_of};
+use crate::sys;
 
 /// Everything that shapes the Pod of a build.
 #[derive(Debug, Clone)]
@@ -118,7 +119,7 @@ impl RegistryAuth {
     /// Docker's own place for it (docker/cli `cli/config/config.go`).
     fn local(environment: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let directory = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
+        let directory = set("DOCKER_CONFIG").or_else(|| set(sys::HOME).map(|home| home.join(".docker")));
         directory.map_or(Self::None, |directory| Self::Local(directory.join("config.json")))
     }
 }

@@ -13,6 +13,7 @@ use clap::parser::ValueSource;
 use toml::{Table, Value};
 
 use crate::error::UsageError;
+use crate::sys::real;
 
 /// The file in a project.
 pub const FILE: &str = "kaniko-local.toml";
@@ -108,7 +109,7 @@ pub struct File {
 /// # Errors
 /// There is one, and it cannot be read.
 pub fn find(context: &Path) -> Result<Option<File>, UsageError> {
-    let Ok(start) = context.canonicalize() else { return Ok(None) };
+    let Ok(start) = real(context) else { return Ok(None) };
     for directory in start.ancestors() {
         let path = directory.join(FILE);
         match std::fs::read_to_string(&path) {

@@ -1,7 +1,6 @@
 //! The files of a pod as this tool lays them out: the sent context, and the Dockerfile beside it. Pure.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
 
 use super::listing::{Entry, Kind as Sent, Listing};
 use crate::executor::files::{Attributes, Kind, PodFiles, START};
@@ -9,6 +8,7 @@ use crate::executor::{CONTEXT_DIRECTORY, CONTEXT_VOLUME, ContextPlace, MOUNTED_D
 use crate::gopath;
 use crate::members::Found;
 use crate::rootfs::DIRECTORY_MODE;
+use crate::sys::OsStrExt;
 
 /// What is in the pod, by path; and the names in its directories.
 pub struct AsSent<'a> {

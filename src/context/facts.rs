@@ -6,15 +6,14 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::advice::secret::{Suspects, judge};
 use super::advice::{Artifact, Exposed, Facts, GitignoreFile, HEAD, IgnoreFile, recognise, unintended};
 use super::listing::{Content, Kind, Listing};
 use super::locate::{BuildContext, TextFile};
-use super::root::Root;
 use super::sizes::Sizes;
+use crate::sys::{FileExt, Root};
 
 /// A longer `.gitignore` is none that somebody wrote.
 const GITIGNORE_LIMIT: u64 = 1 << 20;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::error::{A_FILE, ContextError, Error, UsageError};
+use crate::sys::slashed;
 
 /// How deep and how far the search for files that look like a Dockerfile goes when there is none where it should be.
 const SEARCH_DEPTH: usize = 3;
@@ -94,7 +95,7 @@ pub fn build_context(root: &Path, dockerfile: Option<&Path>) -> Result<BuildCont
 
 /// Without the `./` of the default context, which nobody typed.
 fn as_typed(path: &Path) -> PathBuf {
-    path.strip_prefix(".").unwrap_or(path).to_owned()
+    slashed(path.strip_prefix(".").unwrap_or(path).to_owned())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ContextError> {

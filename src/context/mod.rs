@@ -16,7 +16,6 @@ pub mod locate;
 #[expect(clippy::disallowed_methods, reason = "edge: looks at what is mounted")]
 pub mod mounts;
 pub mod pack;
-pub mod root;
 #[expect(clippy::disallowed_methods, reason = "edge: lists directories")]
 pub mod scan;
 pub mod sizes;

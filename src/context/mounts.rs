@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
@@ -14,6 +12,7 @@ use crate::error::UsageError;
 use crate::executor::files::{Kind, Mount, PodFiles, START, local};
 use crate::gopath;
 use crate::members::{Budget, Found};
+use crate::sys::{FileTypeExt, OsStrExt, slashed};
 
 /// Whether all of it is on this disk.
 ///
@@ -30,7 +29,11 @@ pub fn check(mounts: &[Mount]) -> Result<(), UsageError> {
 pub fn symlinks(directory: &Path) -> Vec<Vec<u8>> {
     let entries = WalkDir::new(directory).min_depth(1).into_iter().flatten().filter(|entry| entry.path_is_symlink());
     let below = entries.filter_map(|entry| Some(entry.path().strip_prefix(directory).ok()?.to_owned()));
-    below.map(|path| path.into_os_string().into_vec()).collect()
+    below.map(bytes).collect()
+}
+
+fn bytes(path: PathBuf) -> Vec<u8> {
+    slashed(path).as_os_str().as_bytes().to_vec()
 }
 
 /// Directories of the executor's image, and those that a container has.
@@ -86,7 +89,7 @@ impl PodFiles for Mounts<'_> {
         let found = if self.is_mount(path) { fs::metadata(&local) } else { fs::symlink_metadata(&local) };
         let kind = found.ok()?.file_type();
         Some(match () {
-            () if kind.is_symlink() => Kind::Symlink(fs::read_link(&local).ok()?.into_os_string().into_vec()),
+            () if kind.is_symlink() => Kind::Symlink(bytes(fs::read_link(&local).ok()?)),
             () if kind.is_dir() => Kind::Directory,
             () if kind.is_fifo() => Kind::Fifo,
             () if kind.is_socket() => Kind::Socket,
@@ -101,7 +104,7 @@ impl PodFiles for Mounts<'_> {
         let single = |rest: &&[u8]| *rest != b"." && !rest.contains(&b'/');
         let mut names: BTreeSet<Vec<u8>> = of_image.chain(of_mounts).filter(single).map(<[u8]>::to_vec).collect();
         if let Some(entries) = local(self.mounts, directory).and_then(|local| fs::read_dir(local).ok()) {
-            names.extend(entries.filter_map(|entry| Some(entry.ok()?.file_name().into_vec())));
+            names.extend(entries.filter_map(|entry| Some(entry.ok()?.file_name().as_bytes().to_vec())));
         }
         names.into_iter().collect()
     }

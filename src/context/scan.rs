@@ -9,19 +9,15 @@
 //! into one piece of memory for each: a tree of a million files can be walked, sent and forgotten entry by entry.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{FileType, Stat};
 
 use super::dockerignore::{IgnoreError, Matcher, PathState};
 use super::listing::{Content, Entry, Kind, LeftOut, Listing, Totals};
 use super::locate::BuildContext;
-use super::root::Root;
 use crate::error::ContextError;
+use crate::sys::{self, FileKind, Root};
 
 /// What stands for a directory alone.
 const DIRECTORY: Totals = Totals { files: 0, directories: 1, symlinks: 0, bytes: 0 };
@@ -152,24 +148,16 @@ impl Found<PathBuf> {
 }
 
 fn entry(path: PathBuf, root: &Root) -> Result<Found, ContextError> {
-    let stat = root.stat(&path).map_err(|source| io_error("examine", &path, source))?;
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => Kind::Directory,
-        // A regular file's size is never negative.
-        FileType::RegularFile => Kind::File { size: stat.st_size.cast_unsigned(), content: Content::Disk },
-        FileType::Symlink => {
+    let status = root.status(&path).map_err(|source| io_error("examine", &path, source))?;
+    let kind = match status.kind {
+        FileKind::Directory => Kind::Directory,
+        FileKind::File => Kind::File { size: status.size, content: Content::Disk },
+        FileKind::Symlink => {
             Kind::Symlink { target: root.read_link(&path).map_err(|source| io_error("read", &path, source))? }
         }
-        _ => return Ok(Found::Special(path)),
+        FileKind::Special => return Ok(Found::Special(path)),
     };
-    // Tar knows no time before 1970.
-    let mtime = u64::try_from(stat.st_mtime).unwrap_or(0);
-    Ok(Found::Sent(Entry { path, kind, mode: permissions(&stat), mtime }))
-}
-
-#[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "16 bits on macOS"))]
-fn permissions(stat: &Stat) -> u32 {
-    u32::from(stat.st_mode) & 0o7777
+    Ok(Found::Sent(Entry { path, kind, mode: status.mode, mtime: status.mtime }))
 }
 
 /// A walk under way. It ends after its first error.
@@ -205,7 +193,7 @@ impl<'a> Scan<'a> {
     /// # Errors
     /// It cannot be listed.
     pub fn new(root: &Path, filter: &'a Filter, excluded: Excluded) -> Result<Self, ContextError> {
-        let mut path = root.as_os_str().as_bytes().to_vec();
+        let mut path = sys::directory(root).map_err(|source| io_error("list", root, source))?.to_vec();
         if path.last().is_some_and(|last| *last != b'/') {
             path.push(b'/');
         }
@@ -303,12 +291,12 @@ impl<'a> Scan<'a> {
 
     /// The path for the system.
     fn full(&self) -> &Path {
-        Path::new(OsStr::from_bytes(&self.path))
+        sys::walked(&self.path)
     }
 
     /// The path for the user.
     fn relative(&self) -> &Path {
-        Path::new(OsStr::from_bytes(&self.path[self.root..]))
+        sys::walked(&self.path[self.root..])
     }
 }
 
@@ -349,7 +337,7 @@ impl Names {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let name = entry.file_name();
-            let name = name.as_bytes();
+            let name = sys::name(&name)?;
             let length = u16::try_from(name.len()).map_err(io::Error::other)?;
             rest.push(Name { start: bytes.len(), length, kind: entry.file_type()? });
             bytes.extend_from_slice(name);

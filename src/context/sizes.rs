@@ -1,9 +1,9 @@
 //! What each directory of a listing holds, all levels below it together. Pure.
 
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 
 use super::listing::{Entry, Kind, Totals};
+use crate::sys::OsStrExt;
 
 /// Sums for the entries of a listing, which are in archive order; everything is by index into them.
 #[derive(Debug)]

@@ -6,14 +6,13 @@
 //! anywhere: whatever leads out of the context, lies below a file, or cannot be told whole is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use tar::{Archive, Entry as Found, EntryType};
 
 use super::listing::{Content, Entry, Kind, Listing};
+use crate::sys::{self, OsStrExt};
 
 /// Bytes in one record of a tar archive.
 pub(super) const RECORD: usize = 512;
@@ -244,7 +243,7 @@ fn link(found: &Found<'_, impl Read>, path: &Path) -> Result<PathBuf, TarballErr
     match speakable(&target) {
         Err(what) => refuse(what),
         Ok(()) if target.is_empty() => refuse("an empty link target"),
-        Ok(()) => Ok(PathBuf::from(OsStr::from_bytes(&target))),
+        Ok(()) => sys::path(&target).map(Path::to_owned).or_else(refuse),
     }
 }
 
@@ -266,11 +265,10 @@ fn speakable(name: &[u8]) -> Result<(), &'static str> {
 /// # Errors
 /// It leads out of the context, or is no name.
 pub fn inside(name: &[u8]) -> Result<PathBuf, TarballError> {
-    speakable(name).map_err(|what| {
+    let name = speakable(name).and_then(|()| sys::path(name)).map_err(|what| {
         let shown = name.iter().take(80).copied().take_while(|byte| *byte != 0).collect::<Vec<_>>();
-        TarballError::Unspeakable { path: OsStr::from_bytes(&shown).into(), what }
+        TarballError::Unspeakable { path: sys::told(&shown).into_owned(), what }
     })?;
-    let name = Path::new(OsStr::from_bytes(name));
     let mut path = PathBuf::new();
     for component in name.components() {
         match component {
@@ -279,7 +277,7 @@ pub fn inside(name: &[u8]) -> Result<PathBuf, TarballError> {
             Component::ParentDir | Component::Prefix(_) => return Err(TarballError::LeadsOut(name.to_owned())),
         }
     }
-    Ok(path)
+    Ok(sys::slashed(path))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bzip2::bufread::MultiBzDecoder;
@@ -18,6 +17,7 @@ use crate::executor::archive::{Held, held};
 use crate::executor::files::START;
 use crate::members::{self, Budget, Found, Hollow};
 use crate::repair::{Compressed, Compression, Contents};
+use crate::sys::FileExt;
 
 /// Memory for what `xz -9` makes, twice.
 const XZ_MEMORY_KIB: u32 = 256 << 10;

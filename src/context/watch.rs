@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::dockerignore::{Matcher, PathState};
 use super::listing::{Entry, Kind};
 use super::locate;
 use super::scan::{Excluded, scan};
+use crate::sys::{self, OsStrExt};
 
 /// A change is over once nothing has happened for so long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -64,7 +64,7 @@ impl Changes {
         let watcher = notify::recommended_watcher(move |event| drop(tell.send(event))).map_err(io_error)?;
         let mut changes = Self {
             // As the system tells of them.
-            root: root.canonicalize()?,
+            root: sys::real(root)?,
             dockerfile: dockerfile.map(std::path::absolute).transpose()?,
             watcher,
             happened,
@@ -189,7 +189,7 @@ fn entered(root: &Path, matcher: &Matcher) -> Vec<PathBuf> {
 
 fn enter(root: &Path, path: &Path, state: &PathState<'_>, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(root.join(path)).into_iter().flatten().flatten() {
-        let below = path.join(entry.file_name());
+        let below = sys::slashed(path.join(entry.file_name()));
         let bytes = below.as_os_str().as_bytes();
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;

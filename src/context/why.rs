@@ -2,14 +2,13 @@
 
 use std::fs::FileType;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
 use super::dockerignore::{Dialect, IgnoreError, Judgement, Rules};
 use crate::error::{ContextError, Error, UsageError};
+use crate::sys::{self, FileTypeExt, OsStrExt};
 
 /// What there is to say about one path.
 #[derive(Debug)]
@@ -81,16 +80,16 @@ impl Answer<'_> {
 /// A path outside of the context.
 pub fn within(root: &Path, typed: &Path) -> Result<PathBuf, Error> {
     let io_error = |source| ContextError::Io { action: "find", path: root.to_owned(), source };
-    let real_root = root.canonicalize().map_err(io_error)?;
+    let real_root = sys::real(root).map_err(io_error)?;
     let absolute = clean(&std::path::absolute(typed).map_err(io_error)?);
     // The topmost directory that is the root: links below it are part of the context and not followed.
     let mut above: Vec<&Path> = absolute.ancestors().collect();
     above.reverse();
-    let inside = above.into_iter().find(|above| above.canonicalize().is_ok_and(|real| real == real_root));
+    let inside = above.into_iter().find(|above| sys::real(above).is_ok_and(|real| real == real_root));
     if let Some(relative) = inside.and_then(|root| absolute.strip_prefix(root).ok()) {
-        return Ok(relative.to_owned());
+        return Ok(sys::slashed(relative.to_owned()));
     }
-    let relative = clean(typed);
+    let relative = sys::slashed(clean(typed));
     if relative.is_absolute() || relative.starts_with("..") {
         return Err(UsageError::OutsideContext { path: typed.to_owned(), root: real_root }.into());
     }
@@ -186,11 +185,11 @@ fn first_kept(root: &Path, directory: &Path, rules: &Rules, dialect: Dialect) ->
     while let Some(found) = walk.next() {
         // What cannot be listed here is excluded: nobody asks for it.
         let Ok(found) = found else { continue };
-        let path = found.path().strip_prefix(root).unwrap_or(found.path());
-        let judgement = judge(rules, dialect, path)?;
+        let path = sys::slashed(found.path().strip_prefix(root).unwrap_or(found.path()).to_owned());
+        let judgement = judge(rules, dialect, &path)?;
         let is_special = matches!(kind(found.file_type()), Found::Special(_));
         if !judgement.excluded() && !is_special {
-            return Ok(Some(path.to_owned()));
+            return Ok(Some(path));
         }
         if found.file_type().is_dir() && !looked_into(&judgement) {
             walk.skip_current_dir();

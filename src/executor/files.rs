@@ -6,13 +6,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::gopath;
 use crate::members;
 use crate::rootfs::{DIRECTORY_MODE, Owner, SETGID};
+use crate::sys;
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +90,7 @@ pub fn local(mounts: &[Mount], path: &[u8]) -> Option<PathBuf> {
     let covering = mounts.iter().filter_map(|mount| Some((mount, gopath::below(path, &mount.pod)?)));
     let (mount, rest) = covering.max_by_key(|(mount, _)| mount.pod.len())?;
     // Without the dot: behind it a symlink would be followed.
-    Some(if rest == b"." { mount.local.clone() } else { mount.local.join(OsStr::from_bytes(rest)) })
+    Some(if rest == b"." { mount.local.clone() } else { mount.local.join(sys::path(rest).ok()?) })
 }
 
 /// Why the kernel does not come to the end of a path.

@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout};
 
@@ -16,6 +14,7 @@ use super::run::{GitError, Process};
 use crate::context::facts::Files;
 use crate::context::listing::{Content, Entry, Kind};
 use crate::error::ContextError;
+use crate::sys::{FileExt, OsStrExt};
 
 /// Files longer than this are not held in memory to be compared line by line.
 const LIMIT: u64 = 16 << 20;
@@ -118,7 +117,7 @@ impl Look for Contents<'_> {
     }
 
     fn is_there(&self, path: &Path) -> bool {
-        self.files.root.is_some_and(|root| root.stat(path).is_ok())
+        self.files.root.is_some_and(|root| root.status(path).is_ok())
     }
 
     fn filtered(&self, paths: &[&Path]) -> HashSet<Vec<u8>> {

@@ -7,10 +7,8 @@
 //! that was committed, by the executor's rules. Times are not compared: those of a clone are new.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
 use std::fmt;
 use std::ops::Bound;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -22,6 +20,7 @@ use crate::context::dockerignore::{Dialect, Rules};
 use crate::context::listing::{Entry, Kind as Sent, Listing};
 use crate::error::ContextError;
 use crate::rootfs::DIRECTORY_MODE;
+use crate::sys::{self, OsStrExt};
 use crate::words;
 
 /// Paths of each kind that the summary names.
@@ -202,7 +201,7 @@ impl ContentDifference {
     }
 
     fn add(&mut self, kind: Kind, path: &[u8]) {
-        self.paths.entry(kind).or_default().insert(path_of(path).to_owned());
+        self.paths.entry(kind).or_default().insert(sys::told(path).into_owned());
     }
 }
 
@@ -409,7 +408,9 @@ impl<'a> Comparison<'a> {
             Some(Sent::Directory) => self.found.add(Kind::Type, path),
             Some(_) => {}
             None if self.is_kept_back_there(path) => {}
-            None if self.look.is_there(path_of(path)) => self.found.add(Kind::KeptBackHere, path),
+            None if sys::path(path).is_ok_and(|path| self.look.is_there(path)) => {
+                self.found.add(Kind::KeptBackHere, path)
+            }
             None if self.here.head.contains_key(path) => self.found.add(Kind::Absent, path),
             None => self.found.add(Kind::OtherCommit, path),
         }
@@ -451,10 +452,6 @@ impl Here {
 
 fn bytes_of(entry: &Entry) -> &[u8] {
     entry.path.as_os_str().as_bytes()
-}
-
-fn path_of(bytes: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(bytes))
 }
 
 /// The directories above a path, the topmost first.

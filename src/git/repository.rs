@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::object::ObjectId;
 use super::outputs::{self, LOCAL_FORMAT, Mode, Named, References, Tree};
 use super::run::{Ended, Git, GitError, Network, Process, Stop};
 use crate::context::dockerignore::Rules;
+use crate::sys::{self, OsStrExt};
 
 /// Bound on what looks at files on this machine alone.
 const LOCAL: Duration = Duration::from_secs(60);
@@ -121,8 +121,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::NoProgram`] where there is no git; a repository that git refuses to look at.
     pub fn find(context: &Path, stop: Stop) -> Result<Option<Self>, GitError> {
-        let context =
-            context.canonicalize().map_err(|source| GitError::Run { command: "rev-parse".to_owned(), source })?;
+        let context = sys::real(context).map_err(|source| GitError::Run { command: "rev-parse".to_owned(), source })?;
         let mut repository = Self { context, top: PathBuf::new(), prefix: vec![], stop };
         let top = match repository.git(&["rev-parse", "--show-toplevel"]).output()? {
             Ok(top) => line(top),
@@ -131,7 +130,9 @@ impl Repository {
         };
         let mut prefix = line(repository.ask(&["rev-parse", "--show-prefix"], vec![])?);
         prefix.pop_if(|last| *last == b'/');
-        repository.top = OsString::from_vec(top).into();
+        let unreadable = || GitError::Unreadable { command: "rev-parse".to_owned() };
+        repository.top = sys::text(&top).ok_or_else(unreadable)?.into();
+        sys::path(&prefix).map_err(|_| unreadable())?;
         repository.prefix = prefix;
         Ok(Some(repository))
     }
@@ -143,7 +144,7 @@ impl Repository {
 
     /// The way from there to the build context; empty if that is the topmost directory itself.
     pub fn prefix(&self) -> &Path {
-        Path::new(OsStr::from_bytes(&self.prefix))
+        sys::walked(&self.prefix)
     }
 
     /// The commit that is checked out; none before the first one.
@@ -255,7 +256,8 @@ impl Repository {
     /// The files of a commit below a directory; none if it has no such directory.
     fn tree(&self, commit: ObjectId, directory: &[u8]) -> Result<Option<Tree>, GitError> {
         let name = [commit.to_string().as_bytes(), b":", directory].concat();
-        let Some(tree) = self.id(OsStr::from_bytes(&name))? else { return Ok(None) };
+        let unreadable = || GitError::Unreadable { command: "rev-parse".to_owned() };
+        let Some(tree) = self.id(sys::text(&name).ok_or_else(unreadable)?)? else { return Ok(None) };
         match self.git(&["ls-tree", "-r", "-z", "--full-tree", &tree.to_string()]).output()? {
             Ok(output) => {
                 let unreadable = || GitError::Unreadable { command: "ls-tree".to_owned() };
@@ -368,7 +370,7 @@ const PACK_HEADER: usize = 12;
 pub fn remote_refs(url: &str, limit: Duration, stop: &Stop) -> Result<References, GitError> {
     let failed = |source| GitError::Run { command: "ls-remote".to_owned(), source };
     let empty = tempfile::tempdir().map_err(failed)?;
-    let directory = empty.path().canonicalize().map_err(failed)?;
+    let directory = sys::real(empty.path()).map_err(failed)?;
     let above = directory.parent().unwrap_or(&directory);
     let arguments = ["ls-remote", "--symref", "--", url].map(OsString::from).to_vec();
     let network = Network::Below(above);

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -11,11 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use super::address::{Address, AddressError, without_logins};
 use super::object::ObjectId;
 use crate::context::dockerignore::IgnoreError;
+use crate::sys;
 
 /// How often it is looked whether a program has ended that closed its output.
 const LOOK: Duration = Duration::from_millis(2);
@@ -182,8 +180,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Not waited for yet, so the number is still its own.
         if matches!(self.0.try_wait(), Ok(None)) {
-            let group = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
-            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+            sys::end_group(&mut self.0);
             let _ = self.0.wait();
         }
     }
@@ -213,10 +210,10 @@ impl Git<'_> {
             .env("GIT_TERMINAL_PROMPT", "0")
             // A program that gives no login, where a window would ask for one.
             .envs([("GIT_ASKPASS", "true"), ("SSH_ASKPASS", "true")])
-            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        sys::own_group(&mut command);
         match self.network {
             Network::None => command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none"),
             Network::Below(directory) => command.env("GIT_CEILING_DIRECTORIES", directory),

@@ -1,7 +1,6 @@
 //! `check`: what can be known before a pod exists.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::sent::{dockerfile_in, stdin_listing};
@@ -14,7 +13,6 @@ use crate::context::facts::{self, Files};
 use crate::context::listing::Listing;
 use crate::context::locate::{self, TextFile};
 use crate::context::mounts::{self, Mounts};
-use crate::context::root::Root;
 use crate::context::scan::scan_naming;
 use crate::diagnose::facts::{Facts, Here};
 use crate::diagnose::sources::Project;
@@ -29,6 +27,7 @@ use crate::request::{
     CheckRequest, ContextRequest, ContextSource, DockerfileSource, ExecutorSetup, Fidelity, FindingsForm, Mounted,
     PodRequest, Subject,
 };
+use crate::sys::{OsStrExt, Root, slashed};
 
 /// Writes the findings to standard output and returns how bad the worst is. `ask` asks the cluster, where that is wanted.
 ///
@@ -312,7 +311,7 @@ fn here(setup: &Setup, resolution: &Resolution, mounts: &[Mount]) -> Vec<Here> {
 fn in_pod(mounts: &[Mount], local: &Path) -> Option<Vec<u8>> {
     mounts.iter().find_map(|mount| {
         let below = local.strip_prefix(mount.local.canonicalize().ok()?).ok()?;
-        Some(gopath::join(&[&mount.pod, below.as_os_str().as_bytes()]))
+        Some(gopath::join(&[&mount.pod, slashed(below.to_owned()).as_os_str().as_bytes()]))
     })
 }
 

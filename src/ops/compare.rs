@@ -3,12 +3,12 @@
 mod builds;
 mod known;
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use builds::Builds;
 use known::Known;
+use terminal_size::{Width, terminal_size_of};
 
 use super::access::access;
 use super::build::{check_sources, repair};
@@ -27,6 +27,7 @@ use crate::executor::GitPlace;
 use crate::git::Address;
 use crate::report::{self, LogForm, Progress, Style};
 use crate::request::{CompareRequest, ComparisonForm};
+use crate::sys::slashed;
 
 /// Columns of a comparison that no terminal shows.
 const COLUMNS: usize = 80;
@@ -117,7 +118,7 @@ fn dockerfile_within(request: &CompareRequest, sent: &SentContext) -> Result<Pat
     let real = |path: &Path| path.canonicalize().ok();
     let within = real(&file.path).zip(real(&request.directory)).and_then(|(file, directory)| {
         let relative = file.strip_prefix(directory).ok()?;
-        relative.to_str().map(PathBuf::from)
+        relative.to_str().map(PathBuf::from).map(slashed)
     });
     within.ok_or_else(|| UsageError::CompareDockerfile { file: file.path.clone() })
 }
@@ -145,6 +146,5 @@ fn unintended(sent: &SentContext) -> Vec<Advice> {
 
 /// As wide as the terminal.
 fn columns() -> usize {
-    let size = std::io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok()).flatten();
-    size.map_or(COLUMNS, |size| usize::from(size.ws_col).max(1))
+    terminal_size_of(std::io::stdout()).map_or(COLUMNS, |(Width(columns), _)| columns.into())
 }

@@ -1,7 +1,6 @@
 //! `explain`: why a build failed, from what is left of it.
 
 use std::io::BufRead;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ use crate::executor::log::Log;
 use crate::repair::Plan;
 use crate::report::{self, LogForm, Progress, Style};
 use crate::request::{DockerfileSource, ExplainRequest, Fidelity, Remains};
+use crate::sys::{OsStrExt, real};
 
 /// Writes the causes to standard output and returns whether anything failed.
 ///
@@ -203,7 +203,7 @@ fn of_container(
 
 /// A build context where the executor looks for it; with what is around it, as far as the names are the same.
 fn mounted(directory: &Path, root: &str) -> Mount {
-    let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let directory = real(directory).unwrap_or_else(|_| directory.to_owned());
     let (mut local, mut pod) = (&*directory, Path::new(root));
     while let (Some(above), Some(above_pod)) = (local.parent(), pod.parent())
         && local.file_name() == pod.file_name()

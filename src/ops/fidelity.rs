@@ -5,13 +5,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::buildkit::{self, Asked as AskedOfDocker, Contents};
 use crate::context::as_sent::{self, Inside};
 use crate::context::listing::{Content as Packed, Entry, Kind as EntryKind, Listing};
-use crate::context::root::Root;
 use crate::context::scan::open;
 use crate::context::unpack;
 use crate::diagnose::{Finding, fidelity};
@@ -22,6 +20,7 @@ use crate::gopath;
 use crate::members::{Budget, Found};
 use crate::repair::Plan;
 use crate::rootfs::{Content, Kind, Node, RootFs};
+use crate::sys::{OsStrExt, Root, walked};
 
 /// What is compared.
 pub(super) struct Compared<'a> {
@@ -183,8 +182,7 @@ impl Disk {
 
     fn open(&self, content: &Content) -> Option<File> {
         let Content::Context(path) = content else { return None };
-        let path: PathBuf = std::ffi::OsStr::from_bytes(path).into();
-        self.root.open_file(&path).ok()
+        self.root.open_file(walked(path)).ok()
     }
 }
 

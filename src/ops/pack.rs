@@ -3,10 +3,8 @@
 //! A file is written beside its place and moved there when it is whole: what was there before survives everything that
 //! can go wrong, and nobody takes half an archive for a whole one.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -21,6 +19,7 @@ use crate::context::scan::{Excluded, Filter, Found, Scan, open};
 use crate::error::{ContextError, Error, UsageError};
 use crate::report;
 use crate::request::{ContextRequest, ContextSource};
+use crate::sys;
 
 /// Writes the archive to standard output, while the context is walked.
 ///
@@ -31,7 +30,7 @@ pub fn pack_to_stdout(request: &ContextRequest, compression: Compression) -> Res
     // Not through the buffer that cuts what is written at its newlines.
     let what = "standard output";
     let failed = |source| Error::Output { what: what.to_owned(), source };
-    let out = File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
+    let out = sys::stdout().map_err(failed)?;
     match source.write(out, &[], compression) {
         // A reader that has seen enough.
         Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -58,12 +57,9 @@ pub async fn pack_to_file(request: &ContextRequest, path: &Path, compression: Co
     }
     let mut signals = Signals::listen()?;
     let beside = place.parent().unwrap_or(Path::new("/"));
-    let unfinished = tempfile::Builder::new()
-        .prefix(".kaniko-local-")
-        .suffix(".part")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(beside)
-        .map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".kaniko-local-").suffix(".part");
+    let unfinished = sys::readable_by_all(&mut builder).tempfile_in(beside).map_err(failed)?;
     let out = unfinished.as_file().try_clone().map_err(failed)?;
     let itself = [unfinished.path().to_owned(), place.clone()];
     let packing = tokio::task::spawn_blocking(move || source.write(out, &itself, compression));

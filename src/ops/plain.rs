@@ -2,7 +2,6 @@
 //! directory in a volume at `/workspace`, as it is, and its Dockerfile by its name.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::context::listing::Listing;
@@ -15,6 +14,7 @@ use crate::diagnose::{Finding, Severity, rules};
 use crate::executor::files::{Kind, Mount, PodFiles};
 use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, resolve};
+use crate::sys::{OsStrExt, slashed};
 
 /// Where the directory is in the pod.
 const ROOT: &str = "/workspace";
@@ -90,5 +90,5 @@ pub(super) fn findings(
 fn below(root: &Path, dockerfile: &Path) -> Option<PathBuf> {
     let above = dockerfile.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let above = above.canonicalize().ok()?;
-    Some(above.strip_prefix(root.canonicalize().ok()?).ok()?.join(dockerfile.file_name()?))
+    Some(slashed(above.strip_prefix(root.canonicalize().ok()?).ok()?.join(dockerfile.file_name()?)))
 }

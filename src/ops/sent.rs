@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use crate::context::facts::{self, Files};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::pack::{Archive, Packing, Sink};
-use crate::context::root::Root;
 use crate::context::scan::{Excluded, open, scan};
 use crate::context::stdin::{self, Stdin};
 use crate::context::tarball::inside;
@@ -24,6 +22,7 @@ use crate::executor::{CONTEXT_DIRECTORY, ContextPlace};
 use crate::repair::{Plan, Unpack};
 use crate::report;
 use crate::request::{ContextRequest, ContextSource, DockerfileSource, PodRequest};
+use crate::sys::{OsStrExt, Root};
 
 /// A build context and its Dockerfile, ready to be packed.
 #[derive(Debug)]

@@ -1,18 +1,15 @@
 //! Ctrl-C and its kin as something to wait for.
 
-use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 
 use crate::error::{Error, Signal};
 use crate::git::Stop;
+use crate::sys;
 
 /// The signals that end a command.
 pub(super) struct Signals {
-    interrupt: Stream,
-    terminate: Stream,
-    /// `None` under `nohup`: the build is to outlive the terminal.
-    hangup: Option<Stream>,
+    system: sys::Signals,
     /// Tells once of a change.
     change: Option<oneshot::Receiver<()>>,
 }
@@ -20,14 +17,8 @@ pub(super) struct Signals {
 impl Signals {
     /// From here on these signals no longer end the process by themselves.
     pub(super) fn listen() -> Result<Self, Error> {
-        let listen =
-            |kind| signal(kind).map_err(|source| Error::Output { what: "a signal handler".to_owned(), source });
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: if hangup_is_ignored() { None } else { Some(listen(SignalKind::hangup())?) },
-            change: None,
-        })
+        let failed = |source| Error::Output { what: "a signal handler".to_owned(), source };
+        Ok(Self { system: sys::Signals::listen().map_err(failed)?, change: None })
     }
 
     /// From here on a change ends what is done, too: whoever has the other side tells of it, or drops it.
@@ -67,12 +58,6 @@ impl Signals {
 
     /// The next one.
     pub(super) async fn next(&mut self) -> Signal {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         let change = async {
             let told = match &mut self.change {
                 Some(change) => change.await.is_ok(),
@@ -83,9 +68,11 @@ impl Signals {
             }
         };
         let signal = tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
-            _ = hangup => Signal::Hangup,
+            signal = self.system.next() => match signal {
+                sys::Signal::Interrupt => Signal::Interrupt,
+                sys::Signal::Terminate => Signal::Terminate,
+                sys::Signal::Hangup => Signal::Hangup,
+            },
             () = change => Signal::Change,
         };
         if signal == Signal::Change {
@@ -93,12 +80,4 @@ impl Signals {
         }
         signal
     }
-}
-
-/// Whether whoever started us had hang-ups ignored. Linux tells in `/proc/self/status`: `SigIgn`, a hexadecimal mask,
-/// whose lowest bit is signal 1.
-fn hangup_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

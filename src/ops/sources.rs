@@ -2,7 +2,6 @@
 //! that cannot succeed.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::fidelity::{self, Compared, Disk};
@@ -19,6 +18,7 @@ use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, resolve};
 use crate::repair::Plan;
 use crate::request::{Cache, Fidelity};
+use crate::sys::OsStrExt;
 
 /// What is asked of the executor, as far as it decides which sources are looked for.
 #[derive(Debug, Default)]

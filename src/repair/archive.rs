@@ -7,8 +7,6 @@
 //! sees by its content. Only where nothing else takes the file.
 
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use super::context::{Sources, Tree};
 use super::scopes::Here;
@@ -16,6 +14,7 @@ use super::{Compressed, Compression, Plan, Project, Unpack};
 use crate::buildkit::is_remote;
 use crate::dockerfile::{Arguments, Command, Copy, Source, Step, Word};
 use crate::gopath;
+use crate::sys::{self, OsStrExt};
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
     let listing = project.build.listing;
@@ -49,7 +48,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
             && sources.iter().all(|source| source.is_add || !takes(&tree, &source.path, &path))
             && !is_in_tree(&tree, &sources, &path)
         {
-            let path = PathBuf::from(std::ffi::OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path)));
+            let path = sys::walked(path.strip_prefix(b"/").unwrap_or(&path)).to_owned();
             if !plan.unpack.iter().any(|unpack| unpack.path == path) {
                 plan.unpack.push(Unpack { path, by, span });
             }

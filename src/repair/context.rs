@@ -1,7 +1,6 @@
 //! What the Dockerfile takes from the build context, as BuildKit finds it there.
 
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 
 use super::Project;
 use crate::buildkit;
@@ -9,6 +8,7 @@ use crate::context::listing::{Kind, Listing};
 use crate::dockerfile::{Arguments, Command, CopyOption, Instruction, Keyword, Source};
 use crate::gopath;
 use crate::rootfs::{self, Content, Node, RootFs};
+use crate::sys::OsStrExt;
 
 /// A path that an instruction takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

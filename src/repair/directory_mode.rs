@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 
 use super::context::{Sources, Tree};
 use super::{Plan, Project, Replaced};
 use crate::context::listing::{Entry, Kind};
 use crate::gopath;
+use crate::sys::OsStrExt;
 
 const MODE: u32 = 0o755;
 

@@ -8,9 +8,7 @@
 //! keeps it as it is. Then what it leads to is sent beside the context, and named there in the copy of the Dockerfile.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::context::{Sources, Taken, Tree};
@@ -18,6 +16,7 @@ use super::heredoc::plain;
 use super::{INLINE, Plan, Project, Replaced, with};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::gopath;
+use crate::sys::{slashed, walked};
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
     let listing = project.build.listing;
@@ -60,12 +59,12 @@ fn beside(project: &Project, source: &Taken, sources: &Sources, tree: &Tree, pla
     let name = plain(str::from_utf8(gopath::file_name(&source.path)).ok()?)?;
     let followed = followed(project.build.listing, link, &tree.end(link)?)?;
     let directory = format!("{INLINE}/{}", plan.inline());
-    let place = Path::new(&directory).join(name);
+    let place = slashed(Path::new(&directory).join(name));
     let mut made = vec![Entry::made_directory(&directory)];
     for entry in followed.with {
         let path = match entry.path.strip_prefix(&followed.path).ok()? {
             rest if rest.as_os_str().is_empty() => place.clone(),
-            rest => place.join(rest),
+            rest => slashed(place.join(rest)),
         };
         made.push(Entry { path, ..entry });
     }
@@ -123,7 +122,7 @@ fn followed(listing: &Listing, link: &[u8], end: &[u8]) -> Option<Replaced> {
     let there = |entry: &Entry| {
         let path = match entry.path.strip_prefix(&end).ok()? {
             rest if rest.as_os_str().is_empty() => place.clone(),
-            rest => place.join(rest),
+            rest => slashed(place.join(rest)),
         };
         let kind = match &entry.kind {
             Kind::File { size, content: Content::Disk } => {
@@ -153,13 +152,13 @@ fn relative(link: &[u8], end: &[u8]) -> Replaced {
     if target.as_os_str().is_empty() {
         target.push(".");
     }
-    let kind = Kind::Symlink { target };
+    let kind = Kind::Symlink { target: slashed(target) };
     let with = vec![Entry { path: path.clone(), kind, mode: 0o777, mtime: 0 }];
     Replaced { path, with }
 }
 
 fn below_root(path: &[u8]) -> PathBuf {
-    Path::new(OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(path))).to_owned()
+    walked(path.strip_prefix(b"/").unwrap_or(path)).to_owned()
 }
 
 #[cfg(test)]

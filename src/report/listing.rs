@@ -1,7 +1,6 @@
 //! `context ls`: what is sent and what is not, as text and as a document.
 
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -14,6 +13,7 @@ use crate::context::sizes::Sizes;
 use crate::diagnose::Finding;
 use crate::error::Error;
 use crate::request::{ListRequest, ListingForm, Order, Part};
+use crate::sys::OsStrExt;
 use crate::words;
 
 /// Bytes that are collected before they are written.

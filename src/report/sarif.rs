@@ -2,13 +2,13 @@
 //!
 //! Sections are those of the OASIS standard.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::code::Code;
 use crate::diagnose::{Finding, Place, Severity, Span};
+use crate::sys::{OsStrExt, slashed};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -100,8 +100,13 @@ fn uri(file: &Path) -> Option<String> {
     if file == Path::new("-") {
         return None;
     }
-    let path: PathBuf = file.components().filter(|part| *part != Component::CurDir).collect();
-    let scheme = if path.is_absolute() { "file://" } else { "" };
+    let path: PathBuf = slashed(file.components().filter(|part| *part != Component::CurDir).collect());
+    let scheme = match path.is_absolute() {
+        true if path.as_os_str().as_bytes().starts_with(b"/") => "file://",
+        // A drive.
+        true => "file:///",
+        false => "",
+    };
     let escaped = path.as_os_str().as_bytes().iter().map(|byte| match byte {
         // A colon in front of the first slash would end a scheme: it is escaped like all that need not stand as it is.
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(*byte).to_string(),

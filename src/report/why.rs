@@ -1,6 +1,5 @@
 //! `context why`: the answers as text and as a document.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anstream::adapter::strip_str;
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use super::terminal::sanitise;
 use crate::context::dockerignore::{Dialect, Explanation, Judgement, Pattern, Pruned, Step, tested_by_executor};
 use crate::context::why::{Answer, Found, Special};
+use crate::sys::OsStrExt;
 
 /// What was asked, and the answer for each path.
 #[derive(Debug)]

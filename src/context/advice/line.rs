@@ -1,7 +1,8 @@
 //! The line of an ignore file that leaves out one path and nothing else.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use crate::sys::OsStrExt;
 
 /// Characters that make Docker read a pattern as a regular expression, or mean something in one.
 const SPECIAL: [char; 9] = ['*', '?', '[', ']', '\\', '{', '}', '|', '^'];

@@ -17,7 +17,6 @@ mod tests;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use self::artifact::{Artifact, recognise};
@@ -28,6 +27,7 @@ pub use self::secret::{Exposed, HEAD};
 use super::dockerignore::Matcher;
 use super::listing::{Kind, Listing};
 use crate::code::Code;
+use crate::sys::OsStrExt;
 
 /// More secrets than this that have one name get one line for all, and no more of them are printed.
 pub const ALIKE: usize = 5;

@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 use super::blocks::{Block, Item, Large, Member};
 use super::buffer::Buffer;
 use super::header::{self, END};
 use crate::context::listing::{Content, Entry, Kind};
-use crate::context::root::Root;
 use crate::error::ContextError;
+use crate::sys::{FileExt, Root};
 
 /// Where content is, and where it goes.
 #[derive(Debug)]

@@ -5,13 +5,12 @@
 //! records and sizes from 8 GiB on in base 256, not as PAX records: busybox's tar, which unpacks in the pod, passes over
 //! PAX (busybox 1.35 `get_header_tar.c`), and everything that reads PAX reads these too.
 
-use std::os::unix::ffi::OsStrExt;
-
 use tar::{EntryType, Header};
 
 use super::buffer::Buffer;
 use crate::context::listing::{Entry, Kind};
 use crate::context::tarball::RECORD;
+use crate::sys::OsStrExt;
 
 /// What ends an archive.
 pub(super) const END: [u8; 2 * RECORD] = [0; 2 * RECORD];

@@ -26,8 +26,8 @@ use self::blocks::{Blocks, Member};
 use self::level::Level;
 use super::Compression;
 use super::listing::Entry;
-use super::root::Root;
 use crate::error::{ContextError, Error};
+use crate::sys::Root;
 
 /// More threads than this pack faster than anything reads, and each has its own blocks in memory.
 const THREADS: usize = 8;

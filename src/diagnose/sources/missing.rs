@@ -1,12 +1,11 @@
 //! A source that is nowhere in the build context (kaniko#1723, kaniko#666): not built yet, moved, mistyped, or meant from
 //! another directory.
 
-use std::os::unix::ffi::OsStrExt;
-
 use super::{Lost, Project, shown};
 use crate::code::Code;
 use crate::diagnose::Finding;
 use crate::gopath;
+use crate::sys::OsStrExt;
 
 /// Directories and files that are looked at for one of that name.
 const SEARCHED: usize = 50_000;

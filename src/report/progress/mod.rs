@@ -7,7 +7,6 @@ mod region;
 mod view;
 
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lines::Lines;
@@ -17,6 +16,7 @@ use super::terminal::sanitise;
 use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::executor::log::without_usage;
+use crate::sys::OsStrExt;
 
 pub use events::{Events, Verbose, finished};
 pub(super) use events::{error_event, finding_event, note_event};

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use terminal_size::{Height, Width, terminal_size_of};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::lock;
@@ -60,12 +61,8 @@ pub(super) struct Size {
 impl Size {
     /// That of the terminal that standard error is; a usual one's if it does not tell.
     pub(super) fn of_stderr() -> Self {
-        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
-        let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
-        size.map_or(Self { columns: 80, rows: 24 }, |size| Self {
-            columns: size.ws_col.into(),
-            rows: size.ws_row.into(),
-        })
+        let (Width(columns), Height(rows)) = terminal_size_of(std::io::stderr()).unwrap_or((Width(80), Height(24)));
+        Self { columns: columns.into(), rows: rows.into() }
     }
 
     /// The text in one row, with a column left for the cursor.
