@@ -208,6 +208,8 @@ codes! {
     ContextUnintended = "context-unintended",
     /// Something that looks like a secret and is sent.
     ContextSecret = "context-secret",
+    /// A disk without permission bits: what is sent has others than it may be meant to have.
+    ContextModes = "context-modes",
     /// A manifest whose context is a directory of a node.
     ContextOnNode = "context-on-node",
     /// A manifest whose context is a volume that nobody fills.

@@ -13,7 +13,7 @@ use super::advice::{Artifact, Exposed, Facts, GitignoreFile, HEAD, IgnoreFile, r
 use super::listing::{Content, Kind, Listing};
 use super::locate::{BuildContext, TextFile};
 use super::sizes::Sizes;
-use crate::sys::{FileExt, Root};
+use crate::sys::{FileExt, KEEPS_MODES, Root};
 
 /// A longer `.gitignore` is none that somebody wrote.
 const GITIGNORE_LIMIT: u64 = 1 << 20;
@@ -41,6 +41,7 @@ pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &L
         gitignores,
         artifacts: artifacts(files, listing, &candidates),
         exposed: secrets(files, listing),
+        without_modes: !KEEPS_MODES,
     }
 }
 

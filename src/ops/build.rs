@@ -8,7 +8,7 @@ use super::manifest::PodTemplate;
 use super::memory;
 use super::preflight::Preflight;
 use super::run::{Origin, Run, clean_up};
-use super::sent::SentContext;
+use super::sent::{SentContext, tell_modes};
 use super::signals::Signals;
 use super::sources::{Asked, of_sources};
 use super::steps::Steps;
@@ -72,6 +72,7 @@ impl Prepared {
         let mut sent = SentContext::read(&request.pod.context)?;
         progress.event(Event::Scanned { totals: sent.listing().totals(), special: sent.listing().special.clone() });
         if style != Style::Quiet {
+            tell_modes(sent.files().root);
             tell_secrets(&sent);
         }
 

@@ -100,7 +100,8 @@ impl Checked<'_> {
     /// All findings, each with the file that it is about.
     fn located(&self) -> Vec<(Finding, Option<PathBuf>)> {
         let advice = self.advice.iter().map(|advice| {
-            let file = self.root.map(|root| root.join(&advice.path));
+            let is_of_one = !advice.path.as_os_str().is_empty();
+            let file = self.root.filter(|_| is_of_one).map(|root| root.join(&advice.path));
             (Finding::of_advice(advice, self.root), file)
         });
         self.findings.iter().map(|finding| (finding.clone(), self.file.clone())).chain(advice).collect()

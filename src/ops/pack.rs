@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::sent::{maybe_dockerfile, stdin_listing};
+use super::sent::{maybe_dockerfile, stdin_listing, tell_modes};
 use super::signals::Signals;
 use crate::context::Compression;
 use crate::context::listing::{Entry, Listing};
@@ -135,6 +135,7 @@ impl Source {
             }
             Self::Directory { context, filter, .. } => {
                 let root = open(&context.root)?;
+                tell_modes(Some(&root));
                 let real_root = context.root.canonicalize().unwrap_or_default();
                 let itself: Vec<&Path> = itself.iter().filter_map(|path| path.strip_prefix(&real_root).ok()).collect();
                 let scan = Scan::new(&context.root, &filter, Excluded::Prune)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::cluster::upload::Packer;
-use crate::context::advice::Exposed;
+use crate::context::advice::{Exposed, WITHOUT_MODES};
 use crate::context::facts::{self, Files};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::context::locate::{self, BuildContext, TextFile};
@@ -22,7 +22,7 @@ use crate::executor::{CONTEXT_DIRECTORY, ContextPlace};
 use crate::repair::{Plan, Unpack};
 use crate::report;
 use crate::request::{ContextRequest, ContextSource, DockerfileSource, PodRequest};
-use crate::sys::{OsStrExt, Root};
+use crate::sys::{self, OsStrExt, Root};
 
 /// A build context and its Dockerfile, ready to be packed.
 #[derive(Debug)]
@@ -148,6 +148,13 @@ impl SentContext {
                 Ok(Self { root: None, spool: Some(file), listing, dockerfile, found: None, plan })
             }
         }
+    }
+}
+
+/// Tells that modes are made up, if they are; those of an archive are its own.
+pub(super) fn tell_modes(root: Option<&Root>) {
+    if root.is_some() && !sys::KEEPS_MODES {
+        report::print_note(WITHOUT_MODES);
     }
 }
 

@@ -11,6 +11,8 @@ use anstream::adapter::strip_str;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use kaniko_local::code::Code;
+use kaniko_local::context::advice::{Facts as ContextFacts, advice};
+use kaniko_local::context::listing::Listing;
 use kaniko_local::context::mounts::Mounts;
 use kaniko_local::context::tarball::TarballError;
 use kaniko_local::diagnose::facts::Facts;
@@ -616,10 +618,13 @@ fn printed() -> BTreeMap<Code, String> {
     printed.extend(LOGS.iter().map(|(code, text)| (*code, of_log(text))));
     printed.extend(asked());
     let tree = careless();
-    let advice = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
+    let careless = Tool::new(&["context", "ls"]).within(tree.path()).run().stderr;
     for code in [Code::ContextSecret, Code::ContextUnintended] {
-        printed.insert(code, advice.clone());
+        printed.insert(code, careless.clone());
     }
+    let without_modes = ContextFacts { without_modes: true, ..ContextFacts::default() };
+    let advice = advice(&Listing::default(), &without_modes);
+    printed.insert(Code::ContextModes, plain(&report::advice_text(&advice)));
     for (dockerfile, codes) in [
         ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax][..]),
         ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),

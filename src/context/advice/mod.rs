@@ -47,6 +47,8 @@ pub struct Facts {
     pub artifacts: Vec<(usize, Artifact)>,
     /// What looks like a secret.
     pub exposed: Vec<Exposed>,
+    /// Whether it is on a disk that keeps no permission bits.
+    pub without_modes: bool,
 }
 
 /// The file that lines are advised for.
@@ -63,7 +65,7 @@ pub struct IgnoreFile {
 pub struct Advice {
     /// What it is about.
     pub code: Code,
-    /// The entry it is about, relative to the context's root.
+    /// The entry it is about, relative to the context's root; empty if it is about all of them.
     pub path: PathBuf,
     /// The line of that file, if one is meant.
     pub line: Option<usize>,
@@ -78,14 +80,30 @@ pub struct Advice {
 }
 
 /// All there is to advise: secrets in archive order, those that share a line beside the first of them, then what is
-/// big, the largest first.
+/// big, the largest first, and what is so of all.
 pub fn advice(listing: &Listing, facts: &Facts) -> Vec<Advice> {
     let dockerfile = String::from_utf8_lossy(&facts.dockerfile);
     let purpose = Purpose::of(facts, &dockerfile);
     let secrets = facts.exposed.iter().map(|exposed| about_secret(listing, exposed, &purpose, facts)).collect();
     let mut advice = with_shared_lines(listing, facts, secrets);
     advice.extend(unintended::advice(listing, facts, &purpose));
+    advice.extend(facts.without_modes.then(about_modes));
     advice
+}
+
+/// That modes are made up, in one phrase.
+pub const WITHOUT_MODES: &str = "the disk keeps no permission bits: all that is sent can be executed, `0755`";
+
+fn about_modes() -> Advice {
+    Advice {
+        code: Code::ContextModes,
+        path: PathBuf::new(),
+        line: None,
+        message: WITHOUT_MODES.to_owned(),
+        notes: vec!["`docker build` does the same here; what is read-only is `0555`".to_owned()],
+        ignore_line: None,
+        help: None,
+    }
 }
 
 fn about_secret(listing: &Listing, exposed: &Exposed, purpose: &Purpose, facts: &Facts) -> Advice {

@@ -27,6 +27,14 @@ fn facts(ignore_file: &str, dockerfile: &str, gitignore: &str) -> Facts {
     Facts { ignore_file, dockerfile: dockerfile.into(), gitignores, ..Facts::default() }
 }
 
+#[test]
+fn a_disk_that_keeps_no_modes_is_told_of_once_and_any_other_is_not() {
+    let files = [("run.sh", 0), ("bin/tool", 0)];
+    let of = |without_modes| advice(&listing(&files), &Facts { without_modes, ..facts("", "", "") });
+    assert_eq!(of(true).iter().map(|advice| advice.code).collect::<Vec<_>>(), [Code::ContextModes]);
+    assert_eq!(of(false), []);
+}
+
 fn told(files: &[(&str, u64)], facts: &Facts) -> Vec<String> {
     advice(&listing(files), facts).into_iter().map(|advice| advice.ignore_line.unwrap()).collect()
 }
