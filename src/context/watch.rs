@@ -97,7 +97,7 @@ impl Changes {
             self.sent = now;
             if !changed.is_empty() {
                 let relative = |path: PathBuf| path.strip_prefix(&self.root).map(Path::to_owned).unwrap_or(path);
-                return Ok(changed.into_iter().map(relative).collect());
+                return Ok(changed.into_iter().map(|path| sys::slashed(relative(path))).collect());
             }
         }
     }
