@@ -156,7 +156,7 @@ impl Changes {
         for file in dockerfile.into_iter().chain(context.ignore_file) {
             let path = std::path::absolute(file.path)?;
             // What a symlink leads to is written without a word of the link.
-            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let real = sys::real(&path).unwrap_or_else(|_| path.clone());
             self.watch_one(real.parent())?;
             sent.files.extend([(real, file.content.clone()), (path, file.content)]);
         }
