@@ -422,31 +422,6 @@ fn a_hostile_log_does_not_reach_the_terminal() {
     assert_eq!(controls, Vec::<char>::new());
 }
 
-#[test]
-fn a_file_that_shrinks_or_goes_while_it_is_packed_ends_the_build() {
-    for change in ["shrinks", "goes"] {
-        // The first attempt is slow enough for the file to change before the second.
-        let (tree, _) = with(&[("a", incompressible(3 << 20)), ("z", incompressible(1 << 20))]);
-        let double = Double::start(vec![Fault::once(Ask::Exec, What::CutAt(100_000))]);
-        let running = double.build(&tree).spawn();
-        let started = Instant::now();
-        while !running.stderr().contains(", attempt 2") {
-            assert!(started.elapsed() < Duration::from_secs(30), "{}", running.stderr());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let file = tree.path().join("z");
-        if change == "goes" {
-            std::fs::remove_file(file).unwrap()
-        } else {
-            std::fs::write(file, "short").unwrap()
-        }
-        let finished = running.wait();
-        let error = if change == "goes" { "error: cannot read `z`" } else { "error: `z` shrank while it was packed" };
-        assert_failed(&double, &finished, 1, error, change);
-        assert_eq!(double.built_from(), None, "{change}");
-    }
-}
-
 /// Whoever reads may go away: the image is there all the same, and the pod is not.
 #[test]
 fn closed_outputs_leave_no_pod() {

@@ -50,7 +50,7 @@ fn a_full_disk_behind_an_output_is_told_where_it_loses_the_result() {
     assert_built(&double, &double.build(&tree).redirected("2>/dev/full").run(), &expected, "stderr");
 }
 
-/// Runs a build whose first attempt is cut, and changes the tree before the second.
+/// Runs a build whose first attempt is cut, slow enough for a change to the tree before the second.
 fn changed(change: impl Fn(&std::path::Path)) -> (Double, Finished) {
     let (tree, _) = with(&[("a", incompressible(3 << 20)), ("d/z", incompressible(1 << 20))]);
     let double = Double::start(vec![Fault::once(Ask::Exec, What::CutAt(100_000))]);
@@ -62,6 +62,18 @@ fn changed(change: impl Fn(&std::path::Path)) -> (Double, Finished) {
     }
     change(tree.path());
     (double, running.wait())
+}
+
+#[test]
+fn a_file_that_shrinks_or_goes_while_it_is_packed_ends_the_build() {
+    let shrunk = changed(|tree| std::fs::write(tree.join("d/z"), "short").unwrap());
+    let gone = changed(|tree| std::fs::remove_file(tree.join("d/z")).unwrap());
+    for ((double, finished), error) in
+        [(shrunk, "error: `d/z` shrank while it was packed"), (gone, "error: cannot read `d/z`")]
+    {
+        assert_failed(&double, &finished, 1, error, error);
+        assert_eq!(double.built_from(), None, "{error}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,11 @@ impl Request {
 
     fn get<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).next()
+    }
+
+    /// The pod that is selected by its name.
+    fn selected(&self) -> String {
+        self.get("fieldSelector").unwrap_or_default().trim_start_matches("metadata.name=").to_owned()
     }
 
     /// The pod that the path names.
@@ -129,71 +135,23 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
         return respond(client, 404, None, &status(404, "NotFound", "no such path"));
     };
     let fault = world.asked(ask);
-    let authorization = request.header("authorization").unwrap_or_default();
-    if let Some(What::TokenExpires) = fault {
-        world.state().expired.push(authorization.to_owned());
-    }
-    if world.state().expired.iter().any(|expired| expired == authorization) {
+    if has_expired(world, request, fault.as_ref()) {
         return respond(client, 401, None, &status(401, "Unauthorized", "Unauthorized"));
     }
-    match fault {
-        Some(What::Status(code, retry_after)) => {
-            let reason = if code == 403 { "Forbidden" } else { "" };
-            let message = format!("the double refuses to {ask:?}");
-            return respond(client, code, retry_after, &status(code, reason, &message));
-        }
-        Some(What::Says(code, message)) => {
-            let reason = if code == 404 { "NotFound" } else { "Forbidden" };
-            return respond(client, code, None, &status(code, reason, message));
-        }
-        Some(What::Answers(body)) => return respond(client, 200, None, &body),
-        Some(What::NoAnswer) => return None,
-        Some(What::Silent) => {
-            // Until the client gives up.
-            let _ = (&*client).read(&mut [0]);
-            return None;
-        }
-        Some(What::Garbage(bytes)) => {
-            (&*client).write_all(bytes).ok()?;
-            return None;
-        }
-        _ => {}
+    if let ControlFlow::Break(answered) = instead(client, ask, fault.as_ref()) {
+        return answered;
     }
-    let done_but = |client, code: u16, body: &Value| match fault {
-        Some(What::DoneBut(code)) => respond(client, code, None, &status(code, "", "done, but")),
-        Some(What::DoneUnanswered) => None,
-        _ => respond(client, code, None, body),
-    };
     match ask {
-        Ask::Create => {
-            let pod: Value = serde_json::from_slice(&request.body).unwrap();
-            if let Some(What::Taken) = fault {
-                world.take(&pod);
-            }
-            match pod::create(world, pod) {
-                Some(pod) => done_but(client, 201, &pod),
-                None => respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name")),
-            }
-        }
-        Ask::List => {
-            let state = world.state();
-            let name = request.get("fieldSelector").unwrap_or_default().trim_start_matches("metadata.name=").to_owned();
-            let items: Vec<&Value> = state.pods.get(&name).into_iter().collect();
-            let list = json!({
-                "kind": "PodList", "apiVersion": "v1", "items": items,
-                "metadata": {"resourceVersion": state.version.to_string()},
-            });
-            drop(state);
-            respond(client, 200, None, &list)
-        }
+        Ask::Create => create(world, client, request, fault.as_ref()),
+        Ask::List => list(world, client, request),
         Ask::Watch => {
             let since = request.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
-            let name = request.get("fieldSelector").unwrap_or_default().trim_start_matches("metadata.name=").to_owned();
-            watch(world, Chunked::new(client, fault)?, &name, since)
+            watch(world, Chunked::new(client, fault)?, &request.selected(), since)
         }
         Ask::Delete => {
             if world.delete(request.pod()) {
-                done_but(client, 200, &json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+                let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+                done_but(client, fault.as_ref(), 200, &body)
             } else {
                 respond(client, 404, None, &status(404, "NotFound", "no such pod"))
             }
@@ -206,20 +164,7 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
             websocket::serve(world, client, request, ask, fault);
             None
         }
-        Ask::Secret => {
-            let secret: Value = serde_json::from_slice(&request.body).unwrap();
-            let owner = secret["metadata"]["ownerReferences"][0]["name"].as_str().unwrap();
-            let mut state = world.state();
-            if !state.pods.contains_key(owner) {
-                return respond(client, 404, None, &status(404, "NotFound", "its owner is gone"));
-            }
-            if state.secrets.iter().any(|other| other == owner) {
-                return respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name"));
-            }
-            state.secrets.push(owner.to_owned());
-            drop(state);
-            done_but(client, 201, &secret)
-        }
+        Ask::Secret => create_secret(world, client, request, fault.as_ref()),
         Ask::Namespace => {
             respond(client, 200, None, &json!({"metadata": {"name": "ns"}, "status": {"phase": "Active"}}))
         }
@@ -235,6 +180,89 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
             respond(client, 200, None, &json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []}))
         }
     }
+}
+
+/// Whether the client's login has expired, by this fault or an earlier one.
+fn has_expired(world: &World, request: &Request, fault: Option<&What>) -> bool {
+    let authorization = request.header("authorization").unwrap_or_default();
+    let expired = &mut world.state().expired;
+    if let Some(What::TokenExpires) = fault {
+        expired.push(authorization.to_owned());
+    }
+    expired.iter().any(|expired| expired == authorization)
+}
+
+/// Faults by which nothing is done of what is asked.
+fn instead(mut client: &TcpStream, ask: Ask, fault: Option<&What>) -> ControlFlow<Option<()>> {
+    ControlFlow::Break(match fault {
+        Some(What::Status(code, retry_after)) => {
+            let reason = if *code == 403 { "Forbidden" } else { "" };
+            let message = format!("the double refuses to {ask:?}");
+            respond(client, *code, *retry_after, &status(*code, reason, &message))
+        }
+        Some(What::Says(code, message)) => {
+            let reason = if *code == 404 { "NotFound" } else { "Forbidden" };
+            respond(client, *code, None, &status(*code, reason, message))
+        }
+        Some(What::Answers(body)) => respond(client, 200, None, body),
+        Some(What::NoAnswer) => None,
+        Some(What::Silent) => {
+            // Until the client gives up.
+            let _ = client.read(&mut [0]);
+            None
+        }
+        Some(What::Garbage(bytes)) => {
+            let _ = client.write_all(bytes);
+            None
+        }
+        _ => return ControlFlow::Continue(()),
+    })
+}
+
+/// The answer to what was done, unless a fault is in its way.
+fn done_but(client: &TcpStream, fault: Option<&What>, code: u16, body: &Value) -> Option<()> {
+    match fault {
+        Some(What::DoneBut(code)) => respond(client, *code, None, &status(*code, "", "done, but")),
+        Some(What::DoneUnanswered) => None,
+        _ => respond(client, code, None, body),
+    }
+}
+
+fn create(world: &Arc<World>, client: &TcpStream, request: &Request, fault: Option<&What>) -> Option<()> {
+    let pod: Value = serde_json::from_slice(&request.body).unwrap();
+    if let Some(What::Taken) = fault {
+        world.take(&pod);
+    }
+    match pod::create(world, pod) {
+        Some(pod) => done_but(client, fault, 201, &pod),
+        None => respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name")),
+    }
+}
+
+fn list(world: &World, client: &TcpStream, request: &Request) -> Option<()> {
+    let state = world.state();
+    let items: Vec<&Value> = state.pods.get(&request.selected()).into_iter().collect();
+    let list = json!({
+        "kind": "PodList", "apiVersion": "v1", "items": items,
+        "metadata": {"resourceVersion": state.version.to_string()},
+    });
+    drop(state);
+    respond(client, 200, None, &list)
+}
+
+fn create_secret(world: &World, client: &TcpStream, request: &Request, fault: Option<&What>) -> Option<()> {
+    let secret: Value = serde_json::from_slice(&request.body).unwrap();
+    let owner = secret["metadata"]["ownerReferences"][0]["name"].as_str().unwrap();
+    let mut state = world.state();
+    if !state.pods.contains_key(owner) {
+        return respond(client, 404, None, &status(404, "NotFound", "its owner is gone"));
+    }
+    if state.secrets.iter().any(|other| other == owner) {
+        return respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name"));
+    }
+    state.secrets.push(owner.to_owned());
+    drop(state);
+    done_but(client, fault, 201, &secret)
 }
 
 pub(super) fn status(code: u16, reason: &str, message: &str) -> Value {
