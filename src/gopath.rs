@@ -67,6 +67,11 @@ pub fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     slashes.map(|(at, _)| &path[..at])
 }
 
+/// A clean path with a slash at its end: so begins everything below it.
+pub fn with_slash(directory: &[u8]) -> Vec<u8> {
+    [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat()
+}
+
 /// What stands behind the last slash (`filepath.Split`).
 pub fn file_name(path: &[u8]) -> &[u8] {
     let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);

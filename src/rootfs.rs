@@ -3,6 +3,7 @@
 //! Two builders are compared by what they make of one Dockerfile, so this is the language of both models.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::gopath;
 
@@ -146,18 +147,13 @@ impl RootFs {
 
     /// Removes a thing with all below it.
     pub fn remove(&mut self, path: &[u8]) {
-        let below: Vec<Vec<u8>> = self.below(path).map(|(path, _)| path.to_vec()).collect();
-        for path in below {
-            self.nodes.remove(&path);
-        }
+        remove_below(&mut self.nodes, path);
         self.nodes.remove(path);
     }
 
     /// Everything below a directory, in byte order: a directory comes before what it holds.
     pub fn below(&self, directory: &[u8]) -> impl Iterator<Item = (&[u8], &Node)> {
-        let prefix = [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat();
-        let range = self.nodes.range(prefix.clone()..);
-        range.take_while(move |(path, _)| path.starts_with(&prefix)).map(|(path, node)| (&path[..], node))
+        below(&self.nodes, directory).map(|(path, node)| (&path[..], node))
     }
 
     /// Everything.
@@ -190,6 +186,24 @@ impl RootFs {
             }
         }
         Ok(here)
+    }
+}
+
+/// What of a table by clean paths is below a directory, in byte order.
+pub(crate) fn below<'t, T>(
+    table: &'t BTreeMap<Vec<u8>, T>,
+    directory: &[u8],
+) -> impl Iterator<Item = (&'t Vec<u8>, &'t T)> + Clone + use<'t, T> {
+    let prefix = gopath::with_slash(directory);
+    let behind = (Bound::Excluded(prefix.clone()), Bound::Unbounded);
+    table.range(behind).take_while(move |(path, _)| path.starts_with(&prefix))
+}
+
+/// Removes it.
+pub(crate) fn remove_below<T>(table: &mut BTreeMap<Vec<u8>, T>, directory: &[u8]) {
+    let paths: Vec<Vec<u8>> = below(table, directory).map(|(path, _)| path.clone()).collect();
+    for path in paths {
+        table.remove(&path);
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::gopath;
 use crate::members;
-use crate::rootfs::{DIRECTORY_MODE, Owner, SETGID};
+use crate::rootfs::{DIRECTORY_MODE, Owner, SETGID, below, remove_below};
 use crate::sys;
 
 /// What is at a path.
@@ -290,8 +290,7 @@ impl<'a> Pod<'a> {
 
     /// Remembers a directory, with the slash that is before what is in it.
     fn know(&self, directory: &[u8]) -> Lies {
-        let before = [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat();
-        *self.known.borrow_mut().entry(before).or_insert_with(|| self.lies(directory))
+        *self.known.borrow_mut().entry(gopath::with_slash(directory)).or_insert_with(|| self.lies(directory))
     }
 
     fn directory(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
@@ -307,15 +306,14 @@ impl<'a> Pod<'a> {
     /// The names in a directory that was found, sorted by their bytes.
     pub fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
         let mut names = if self.lies(directory) == Lies::Above { vec![] } else { self.files.names(directory) };
-        let prefix = [directory.strip_suffix(b"/").unwrap_or(directory), b"/"].concat();
-        let below = self.written.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        let below = below(&self.written, directory);
         if below.clone().next().is_none() {
             return names;
         }
         names.retain(|name| self.written.get(&gopath::join(&[directory, name])) != Some(&Written::Gone));
         names.extend(below.filter(|(_, written)| **written != Written::Gone).filter_map(|(path, _)| {
-            let rest = &path[prefix.len()..];
-            (!rest.is_empty() && !rest.contains(&b'/')).then(|| rest.to_vec())
+            let rest = gopath::below(path, directory)?;
+            (!rest.contains(&b'/')).then(|| rest.to_vec())
         }));
         names.sort();
         names.dedup();
@@ -410,15 +408,8 @@ impl<'a> Pod<'a> {
 
     /// A thing goes, with all that is below it.
     pub fn remove(&mut self, path: Vec<u8>) {
-        let prefix = [path.strip_suffix(b"/").unwrap_or(&path), b"/"].concat();
-        let below = self.written.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-        for path in below.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
-            self.written.remove(&path);
-        }
-        let below = self.attributes.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-        for path in below.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
-            self.attributes.remove(&path);
-        }
+        remove_below(&mut self.written, &path);
+        remove_below(&mut self.attributes, &path);
         self.attributes.remove(&path);
         self.written.insert(path, Written::Gone);
         self.known.take();
@@ -435,7 +426,7 @@ impl<'a> Pod<'a> {
     }
 }
 
-/// The components of a path, the first one last.
+/// The components of a path, the first one last. `.` is one: it asks for a directory before it.
 fn components(path: &[u8]) -> Vec<Vec<u8>> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).rev().map(<[u8]>::to_vec).collect()
 }
