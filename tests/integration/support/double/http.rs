@@ -132,11 +132,11 @@ pub(super) fn serve(world: &Arc<World>, client: TcpStream) {
 /// None if the connection is over.
 fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<()> {
     let Some(ask) = request.ask() else {
-        return respond(client, 404, None, &status(404, "NotFound", "no such path"));
+        return refuse(client, 404, "NotFound", "no such path");
     };
     let fault = world.asked(ask);
     if has_expired(world, request, fault.as_ref()) {
-        return respond(client, 401, None, &status(401, "Unauthorized", "Unauthorized"));
+        return refuse(client, 401, "Unauthorized", "Unauthorized");
     }
     if let ControlFlow::Break(answered) = instead(client, ask, fault.as_ref()) {
         return answered;
@@ -153,31 +153,29 @@ fn answer(world: &Arc<World>, client: &TcpStream, request: &Request) -> Option<(
                 let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
                 done_but(client, fault.as_ref(), 200, &body)
             } else {
-                respond(client, 404, None, &status(404, "NotFound", "no such pod"))
+                refuse(client, 404, "NotFound", "no such pod")
             }
         }
         Ask::Log => log(world, Chunked::new(client, fault)?, request.get("sinceTime").unwrap_or_default()),
         Ask::Exec | Ask::Attach => {
             if !world.state().pods.contains_key(request.pod()) {
-                return respond(client, 404, None, &status(404, "NotFound", "no such pod"));
+                return refuse(client, 404, "NotFound", "no such pod");
             }
             websocket::serve(world, client, request, ask, fault);
             None
         }
         Ask::Secret => create_secret(world, client, request, fault.as_ref()),
-        Ask::Namespace => {
-            respond(client, 200, None, &json!({"metadata": {"name": "ns"}, "status": {"phase": "Active"}}))
-        }
-        Ask::Review => respond(client, 201, None, &json!({"spec": {}, "status": {"allowed": true}})),
-        Ask::Who => respond(client, 201, None, &json!({"status": {"userInfo": {"username": "dev"}}})),
-        Ask::Try => respond(client, 201, None, &serde_json::from_slice(&request.body).unwrap()),
+        Ask::Namespace => respond(client, 200, &json!({"metadata": {"name": "ns"}, "status": {"phase": "Active"}})),
+        Ask::Review => respond(client, 201, &json!({"spec": {}, "status": {"allowed": true}})),
+        Ask::Who => respond(client, 201, &json!({"status": {"userInfo": {"username": "dev"}}})),
+        Ask::Try => respond(client, 201, &serde_json::from_slice(&request.body).unwrap()),
         Ask::ReadSecret => {
             let data = json!({".dockerconfigjson": "e30="});
-            respond(client, 200, None, &json!({"type": "kubernetes.io/dockerconfigjson", "data": data}))
+            respond(client, 200, &json!({"type": "kubernetes.io/dockerconfigjson", "data": data}))
         }
-        Ask::Nodes => respond(client, 200, None, &json!({"metadata": {}, "items": []})),
+        Ask::Nodes => respond(client, 200, &json!({"metadata": {}, "items": []})),
         Ask::Events => {
-            respond(client, 200, None, &json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []}))
+            respond(client, 200, &json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []}))
         }
     }
 }
@@ -198,13 +196,14 @@ fn instead(mut client: &TcpStream, ask: Ask, fault: Option<&What>) -> ControlFlo
         Some(What::Status(code, retry_after)) => {
             let reason = if *code == 403 { "Forbidden" } else { "" };
             let message = format!("the double refuses to {ask:?}");
-            respond(client, *code, *retry_after, &status(*code, reason, &message))
+            let retry_after = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
+            send(client, *code, &retry_after, &status(*code, reason, &message))
         }
         Some(What::Says(code, message)) => {
             let reason = if *code == 404 { "NotFound" } else { "Forbidden" };
-            respond(client, *code, None, &status(*code, reason, message))
+            refuse(client, *code, reason, message)
         }
-        Some(What::Answers(body)) => respond(client, 200, None, body),
+        Some(What::Answers(body)) => respond(client, 200, body),
         Some(What::NoAnswer) => None,
         Some(What::Silent) => {
             // Until the client gives up.
@@ -222,9 +221,9 @@ fn instead(mut client: &TcpStream, ask: Ask, fault: Option<&What>) -> ControlFlo
 /// The answer to what was done, unless a fault is in its way.
 fn done_but(client: &TcpStream, fault: Option<&What>, code: u16, body: &Value) -> Option<()> {
     match fault {
-        Some(What::DoneBut(code)) => respond(client, *code, None, &status(*code, "", "done, but")),
+        Some(What::DoneBut(code)) => refuse(client, *code, "", "done, but"),
         Some(What::DoneUnanswered) => None,
-        _ => respond(client, code, None, body),
+        _ => respond(client, code, body),
     }
 }
 
@@ -235,7 +234,7 @@ fn create(world: &Arc<World>, client: &TcpStream, request: &Request, fault: Opti
     }
     match pod::create(world, pod) {
         Some(pod) => done_but(client, fault, 201, &pod),
-        None => respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name")),
+        None => refuse(client, 409, "AlreadyExists", "there is one of that name"),
     }
 }
 
@@ -247,7 +246,7 @@ fn list(world: &World, client: &TcpStream, request: &Request) -> Option<()> {
         "metadata": {"resourceVersion": state.version.to_string()},
     });
     drop(state);
-    respond(client, 200, None, &list)
+    respond(client, 200, &list)
 }
 
 fn create_secret(world: &World, client: &TcpStream, request: &Request, fault: Option<&What>) -> Option<()> {
@@ -255,10 +254,10 @@ fn create_secret(world: &World, client: &TcpStream, request: &Request, fault: Op
     let owner = secret["metadata"]["ownerReferences"][0]["name"].as_str().unwrap();
     let mut state = world.state();
     if !state.pods.contains_key(owner) {
-        return respond(client, 404, None, &status(404, "NotFound", "its owner is gone"));
+        return refuse(client, 404, "NotFound", "its owner is gone");
     }
     if state.secrets.iter().any(|other| other == owner) {
-        return respond(client, 409, None, &status(409, "AlreadyExists", "there is one of that name"));
+        return refuse(client, 409, "AlreadyExists", "there is one of that name");
     }
     state.secrets.push(owner.to_owned());
     drop(state);
@@ -272,11 +271,18 @@ pub(super) fn status(code: u16, reason: &str, message: &str) -> Value {
     })
 }
 
-fn respond(mut client: &TcpStream, code: u16, retry_after: Option<u64>, body: &Value) -> Option<()> {
+fn refuse(client: &TcpStream, code: u16, reason: &str, message: &str) -> Option<()> {
+    respond(client, code, &status(code, reason, message))
+}
+
+fn respond(client: &TcpStream, code: u16, body: &Value) -> Option<()> {
+    send(client, code, "", body)
+}
+
+fn send(mut client: &TcpStream, code: u16, headers: &str, body: &Value) -> Option<()> {
     let body = body.to_string();
-    let retry_after = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
     let head = format!(
-        "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\n{retry_after}Content-Length: {}\r\n\r\n",
+        "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
     client.write_all((head + &body).as_bytes()).ok()
