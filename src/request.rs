@@ -788,8 +788,9 @@ impl PodRequest {
         })
     }
 
-    /// Has the executor say something as soon as it starts, so that what it does first can be timed: upstream warns of a flag
-    /// by its old name, which says what holds anyhow (kaniko v1.24.0 `cmd/executor/cmd/root.go`, `MarkDeprecated`).
+    /// Has the executor say something as soon as it starts, so that what it does first can be timed: upstream warns of
+    /// a flag by its old name, which says what holds anyhow (kaniko v1.24.0 `cmd/executor/cmd/root.go`,
+    /// `MarkDeprecated`).
     fn tell_start(&mut self) {
         let is_given =
             |flag: &String| ["--ignore-var-run", "--whitelist-var-run"].iter().any(|name| flag.starts_with(name));

@@ -2,8 +2,8 @@
 //! `frontend/dockerfile/dockerfile2llb/convert.go` (`buildMetaArgs`, `dispatchArg`, `dispatchEnv`) and `platform.go`
 //! (`defaultArgs`).
 //!
-//! An `ARG` is a variable like any other, and the last one that sets a name wins; a stage hands all of them on to those that
-//! build on it. What an image from elsewhere sets is not known here, and what is made of it is not known either.
+//! An `ARG` is a variable like any other, and the last one that sets a name wins; a stage hands all of them on to those
+//! that build on it. What an image from elsewhere sets is not known here, and what is made of it is not known either.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -26,8 +26,8 @@ pub struct Globals {
 }
 
 impl Globals {
-    /// Of `--build-arg` values, the `ARG`s before the first stage, the platform, whose arguments are empty if it is not known,
-    /// and the name of the stage that is built, if it has one.
+    /// Of `--build-arg` values, the `ARG`s before the first stage, the platform, whose arguments are empty if it is not
+    /// known, and the name of the stage that is built, if it has one.
     ///
     /// # Errors
     /// A default that cannot be expanded.

@@ -4,9 +4,9 @@
 //! either end goes on while bytes travel, so that part takes as long as the slower of both. What comes before and after it
 //! stays (a server that counts objects, an executor that checks them out), and the turns of the protocol come on top.
 //!
-//! Of a clone, how much of the work on what arrives can be done while more is on its way depends on its objects. Measured at
-//! 50 and 20 or 25 Mbit/s: of 40,000 small ones all of it, of one of 24 MiB none. Half is taken, which is wrong by 7 % at most
-//! for either.
+//! Of a clone, how much of the work on what arrives can be done while more is on its way depends on its objects.
+//! Measured at 50 and 20 or 25 Mbit/s: of 40,000 small ones all of it, of one of 24 MiB none. Half is taken, which is
+//! wrong by 7 % at most for either.
 
 use std::time::Duration;
 

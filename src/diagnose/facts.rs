@@ -7,7 +7,7 @@ use super::{Finding, Severity, Span};
 use crate::code::Code;
 use crate::executor::files::{Follow, Found, Kind, Mount, Pod, local};
 use crate::executor::flags::{self, ArgumentError, Given};
-use crate::executor::resolve::{Candidate, Context, End, Outcome, Resolution, Setup, resolve};
+use crate::executor::resolve::{Candidate, Context, End, NO_DOCKERFILE, Outcome, Resolution, Setup, resolve};
 use crate::gopath;
 
 /// What is known.
@@ -49,7 +49,7 @@ impl Facts<'_> {
 
     /// Whether it fails because it finds no Dockerfile: the failure that most people come with.
     pub fn has_no_dockerfile(&self) -> bool {
-        self.failure().is_some_and(|words| words.contains("please provide a valid path to a Dockerfile"))
+        self.failure().is_some_and(|words| words.contains(NO_DOCKERFILE))
     }
 
     /// Whether it fails at the context.

@@ -442,8 +442,8 @@ pub(crate) mod told {
     pub(crate) struct Told(BTreeMap<Vec<u8>, (Kind, Vec<u8>)>);
 
     impl Told {
-        /// Each as `/path` for an empty file (a Dockerfile builds from scratch), `/path=content`, `/path/` for a directory, `/path -> target`,
-        /// `/path (socket)`, `/path (fifo)`.
+        /// Each as `/path` for an empty file (a Dockerfile builds from scratch), `/path=content`, `/path/` for a
+        /// directory, `/path -> target`, `/path (socket)`, `/path (fifo)`.
         pub(crate) fn of(things: &[&str]) -> Self {
             let mut told = Self::default();
             told.0.insert(b"/".to_vec(), (Kind::Directory, vec![]));

@@ -1,8 +1,8 @@
 //! Which step of a Dockerfile an executor is at, by what it says. Pure.
 //!
-//! It repeats each instruction that it comes to, and before each stage says what it unpacks its base image for
-//! (kaniko v1.24.0 `pkg/executor/build.go`). Steps are counted as BuildKit counts them, from 1 in each stage with its `FROM`; but all
-//! instructions are, as an executor goes through all.
+//! It repeats each instruction that it comes to, and before each stage says what it unpacks its base image for (kaniko
+//! v1.24.0 `pkg/executor/build.go`). Steps are counted as BuildKit counts them, from 1 in each stage with its `FROM`;
+//! but all instructions are, as an executor goes through all.
 
 use std::fmt;
 

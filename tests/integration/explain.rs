@@ -1,5 +1,5 @@
-//! Set-ups that people come with (`fixtures/documents`), in a real cluster with the real executor: what `check` says before,
-//! what `explain` says after, and that `build` makes an image of the same directory.
+//! Set-ups that people come with (`fixtures/documents`), in a real cluster with the real executor: what `check` says
+//! before, what `explain` says after, and that `build` makes an image of the same directory.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -378,7 +378,8 @@ fn an_executor_that_waits_for_the_end_of_its_input_is_told() {
     assert_eq!(document.causes(&[])[0], "stdin-stays-open certain");
 }
 
-/// Not "file not found", but the line that keeps it out: the ignore file that the executor does not obey, and a packer does.
+/// Not "file not found", but the line that keeps it out: the ignore file that the executor does not obey, and a packer
+/// does.
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]
 fn a_mount_of_the_context_is_looked_into_for_what_was_lost() {

@@ -141,8 +141,8 @@ fn log_when_done(namespace: &Namespace, name: &str) -> String {
     log
 }
 
-/// The builds that docs/flink.md tells of are those of `scripts/scenario flink --levers`; here their flags are looked at, and
-/// the other commands run.
+/// The builds that docs/flink.md tells of are those of `scripts/scenario flink --levers`; here their flags are looked
+/// at, and the other commands run.
 #[test]
 fn the_commands_of_the_documentation_are_ones_that_the_tool_takes() {
     let documentation = include_str!("../../docs/flink.md");

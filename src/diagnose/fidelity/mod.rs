@@ -13,6 +13,7 @@ use super::facts::shown;
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
 use crate::dockerfile::{Command, Dockerfile, Instruction, Stages};
+use crate::executor::{MOUNTED_DIRECTORIES, MOUNTED_FILES};
 use crate::gopath;
 use crate::rootfs::{Id, Owner, Setting};
 
@@ -123,10 +124,6 @@ impl Group {
 
 /// Kaniko heeds no `--chown` where it unpacks.
 const PACK_WITH_OWNER: &str = "pack the archive with that owner, or have a `RUN chown` behind it";
-
-/// What every runtime mounts something of its own over, whatever an image has there (Docker, and the kubelet over the OCI
-/// runtime specification's default file systems).
-const MOUNTED_OVER: [&[u8]; 6] = [b"/dev", b"/proc", b"/sys", b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf"];
 
 /// Where the executor looks away while it unpacks, unless it is told otherwise.
 const VAR_RUN: &[u8] = b"/var/run";
@@ -244,10 +241,12 @@ impl Telling<'_> {
         self.images.is_some_and(|images| !images.docker.is_known && images.docker.rootfs.is_directory(path))
     }
 
-    /// Whether nobody sees it in a container, or a directory that is there in every one.
+    /// Whether nobody sees it in a container, or a directory that is there in every one: there every runtime mounts
+    /// something of its own, whatever an image has.
     fn is_mounted_over(&self, difference: &Difference) -> bool {
         let Subject::Path(path) = &difference.subject else { return false };
-        let is_it = |path: &[u8]| MOUNTED_OVER.iter().any(|over| gopath::below(path, over).is_some());
+        let mounted = MOUNTED_DIRECTORIES.into_iter().chain(MOUNTED_FILES);
+        let is_it = |path: &[u8]| mounted.clone().any(|over| gopath::below(path, over.as_bytes()).is_some());
         let of_docker = self.images.map(|images| &images.docker.rootfs);
         let mut below = of_docker.into_iter().flat_map(|rootfs| rootfs.below(path)).peekable();
         is_it(path) || below.peek().is_some() && below.all(|(path, _)| is_it(path))

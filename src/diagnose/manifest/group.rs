@@ -179,8 +179,8 @@ impl<'a> Group<'a> {
         own.or_else(|| of(around?)).into_iter()
     }
 
-    /// Whether something else changes its containers before Kubernetes sees them, so that they are not known (argo-workflows
-    /// `workflow_types.go` `podSpecPatch`, `templateDefaults`).
+    /// Whether something else changes its containers before Kubernetes sees them, so that they are not known
+    /// (argo-workflows `workflow_types.go` `podSpecPatch`, `templateDefaults`).
     pub(super) fn is_patched(&self) -> bool {
         let trees = [Some(self.node), self.around].into_iter().flatten().filter(|_| self.form == Form::Template);
         trees.into_iter().any(|tree| ["podSpecPatch", "templateDefaults"].iter().any(|field| tree.get(field).is_some()))

@@ -9,7 +9,7 @@ use super::{members, text_of};
 use crate::code::Code;
 use crate::executor::files::local;
 use crate::executor::image::Image;
-use crate::executor::resolve::Resolution;
+use crate::executor::resolve::{NO_DOCKERFILE, Resolution};
 use crate::gopath;
 
 /// A volume where it is mounted, or what is mounted without one.
@@ -118,7 +118,7 @@ fn words_without_context(resolution: &Resolution, shown: &str) -> String {
     let sub_path = resolution.flags.as_ref().map_or("", |flags| flags.text("context-sub-path", ""));
     match is_sub_path_of_directory(resolution) {
         true => format!("Error: error resolving source context: stat {shown}/{sub_path}: no such file or directory"),
-        false => NO_DOCKERFILE.to_owned(),
+        false => format!("Error: error resolving dockerfile path: {NO_DOCKERFILE}"),
     }
 }
 
@@ -204,7 +204,6 @@ fn not_mounted(container: &Container, path: &[u8], shown: &str, words: &str) -> 
     })
 }
 
-const NO_DOCKERFILE: &str = "Error: error resolving dockerfile path: please provide a valid path to a Dockerfile within the build context with --dockerfile";
 const SEND: &str = "send your directory instead: `kaniko-local build DIRECTORY -t REF`";
 
 #[cfg(test)]

@@ -68,8 +68,8 @@ const OF_GLIBC: [&str; 11] = [
     "libgcc_s",
 ];
 
-/// A shared library with the first number of its version alone, or a directory of releases' usual name for one of them. What
-/// a compiler makes is called `libx.so`, and is a file.
+/// A shared library with the first number of its version alone, or a directory of releases' usual name for one of them.
+/// What a compiler makes is called `libx.so`, and is a file.
 fn is_mostly_a_link(path: &str) -> bool {
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let is_pattern = name.contains(['*', '?', '[', '$']);

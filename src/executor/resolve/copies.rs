@@ -678,8 +678,8 @@ fn parent_for(path: &[u8], owner: Owner, pod: &mut Pod) -> Result<Vec<u8>, Strin
     }
 }
 
-/// A directory with this mode and owner, or with whom it has anyway, whether it was there or not; a file in the way goes (`MkdirAllWithPermissions`).
-/// Those above it have the mode too, as far as the umask lets them, and are root's.
+/// A directory with this mode and owner, or with whom it has anyway, whether it was there or not; a file in the way
+/// goes (`MkdirAllWithPermissions`). Those above it have the mode too, as far as the umask lets them, and are root's.
 pub(super) fn make_directories(path: &[u8], mode: u32, owner: Option<Owner>, pod: &mut Pod) -> Result<(), String> {
     let change = |path: Vec<u8>, pod: &mut Pod| {
         let owner = owner.unwrap_or_else(|| pod.attributes(&path).owner);

@@ -4,6 +4,10 @@ use super::{COPY_OF_DOCKERFILE, Start, path_error};
 use crate::executor::files::{Errno, Follow, Kind, Pod};
 use crate::gopath;
 
+/// Its words if it finds none.
+pub const NO_DOCKERFILE: &str =
+    "please provide a valid path to a Dockerfile within the build context with --dockerfile";
+
 /// What `--dockerfile` comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dockerfile {
@@ -67,10 +71,7 @@ pub(super) fn resolve(start: &Start, given: &str, root: &[u8]) -> Dockerfile {
         dockerfile.candidates.push(Candidate { path: absolute, outcome });
     }
     match taken {
-        None => {
-            let why = "please provide a valid path to a Dockerfile within the build context with --dockerfile";
-            dockerfile.failure = Some(why.to_owned());
-        }
+        None => dockerfile.failure = Some(NO_DOCKERFILE.to_owned()),
         Some(path) => take(&start.pod, path, &mut dockerfile),
     }
     dockerfile

@@ -31,7 +31,7 @@ use crate::rootfs::{RootFs, Settings};
 
 pub use context::{Context, Source};
 pub use copies::{Copied, CopySource, Taken, TakenLink, There, WHITEOUT};
-pub use dockerfile::{Candidate, Dockerfile, Outcome};
+pub use dockerfile::{Candidate, Dockerfile, NO_DOCKERFILE, Outcome};
 pub use plan::{channel, used_stages};
 pub use unpack::{BROKEN, CUT, NO_HEADER, UNREADABLE};
 

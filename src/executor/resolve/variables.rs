@@ -85,8 +85,8 @@ impl BuildArguments {
         declared.chain(given.map(|(name, value)| (name.clone(), cut(value)))).collect()
     }
 
-    /// Declares what `ARG` says. In an image whose own variables are not known, a default that is made of one of those has no
-    /// value that is known.
+    /// Declares what `ARG` says. In an image whose own variables are not known, a default that is made of one of those
+    /// has no value that is known.
     pub(super) fn declare(
         &mut self,
         args: &[Arg],
