@@ -1,11 +1,10 @@
 //! A build request as executor arguments. Facts: kaniko v1.24.0 `cmd/executor/cmd/root.go`.
 
+use super::{ContextPlace, DIGEST_FILE};
 use crate::request::PodRequest;
 
-use super::{ContextPlace, DIGEST_FILE};
-
-/// Flags that this tool sets itself; given after `--` they would send the executor
-/// elsewhere, or make what is printed at the end untrue.
+/// Flags that this tool sets itself; given after `--` they would send the executor elsewhere, or make what is printed at
+/// the end untrue.
 const RESERVED: [&str; 10] = [
     "--context",
     "-c",

@@ -128,12 +128,9 @@ const OF_CHAINGUARD: &[Flag] = &[flag("annotation", Takes::List)];
 const SUB_COMMANDS: &[&str] = &["version", "help", "completion", "__complete", "__completeNoDesc"];
 const SUB_COMMANDS_OF_FORK: &[&str] = &["login", "push"];
 
-/// Every family.
-const FAMILIES: [Family; 3] = [Family::Upstream, Family::Fork, Family::Chainguard];
-
 /// The families whose executor has a flag of this name.
 pub fn families_with(name: &str) -> Vec<Family> {
-    FAMILIES.into_iter().filter(|&family| Table { family }.long(name).is_some()).collect()
+    Family::all().filter(|&family| Table { family }.long(name).is_some()).collect()
 }
 
 /// The names of a family's flags.
@@ -298,22 +295,16 @@ impl Table {
         while let Some(argument) = rest.take() {
             let index = rest.next - 1;
             let error = |text| ArgumentError { text, index };
-            match argument.strip_prefix('-') {
+            let flag = match argument.strip_prefix('-') {
                 Some("-") => break,
-                Some(long) if long.starts_with('-') => {
-                    match self.long_flag(argument, &mut rest, index).map_err(error)? {
-                        Some(flag) => given.push(flag),
-                        None => return Ok(Command::Other("help".to_owned())),
-                    }
-                }
-                Some(letters) if !letters.is_empty() => {
-                    let is_build = self.short_flags(letters, &mut rest, index, &mut given).map_err(error)?;
-                    if !is_build {
-                        return Ok(Command::Other("help".to_owned()));
-                    }
-                }
+                Some(long) if long.starts_with('-') => self.long_flag(argument, &mut rest, index),
+                Some(letters) if !letters.is_empty() => self.short_flag(letters, &mut rest, index),
                 // What stands between flags has been taken for a sub-command before, or is let pass.
-                _ => {}
+                _ => continue,
+            };
+            match flag.map_err(error)? {
+                Some(flag) => given.push(flag),
+                None => return Ok(Command::Other("help".to_owned())),
             }
         }
         Ok(Command::Build(Flags(given)))
@@ -342,35 +333,25 @@ impl Table {
         Ok(Some(Given { name: flag.name, value: value.to_owned(), index }))
     }
 
-    /// False for `-h`.
-    fn short_flags(
-        &self,
-        letters: &str,
-        rest: &mut Rest,
-        index: usize,
-        given: &mut Vec<Given>,
-    ) -> Result<bool, String> {
-        let mut left = letters;
-        while let Some(letter) = left.chars().next() {
-            let after = &left[letter.len_utf8()..];
-            let Some(flag) = self.short(letter) else {
-                if letter == 'h' {
-                    return Ok(false);
-                }
-                // pflag looks at bytes.
-                let byte = char::from(left.as_bytes()[0]);
-                return Err(format!("unknown shorthand flag: {byte:?} in -{left}"));
-            };
-            // Every one of them takes a text.
-            let value = match after.strip_prefix('=') {
-                Some(value) if !value.is_empty() => value,
-                _ if !after.is_empty() => after,
-                _ => rest.take().ok_or_else(|| format!("flag needs an argument: {letter:?} in -{left}"))?,
-            };
-            given.push(Given { name: flag.name, value: value.to_owned(), index });
-            left = "";
-        }
-        Ok(true)
+    /// None for `-h`.
+    fn short_flag(&self, letters: &str, rest: &mut Rest, index: usize) -> Result<Option<Given>, String> {
+        let mut after = letters.chars();
+        let Some((letter, flag)) = after.next().and_then(|letter| Some((letter, self.short(letter)?))) else {
+            if letters.starts_with('h') {
+                return Ok(None);
+            }
+            // pflag looks at bytes.
+            let byte = char::from(letters.as_bytes()[0]);
+            return Err(format!("unknown shorthand flag: {byte:?} in -{letters}"));
+        };
+        // Every one of them takes a text, so no other flag can follow in the same argument.
+        let after = after.as_str();
+        let value = match after.strip_prefix('=') {
+            Some(value) if !value.is_empty() => value,
+            _ if !after.is_empty() => after,
+            _ => rest.take().ok_or_else(|| format!("flag needs an argument: {letter:?} in -{letters}"))?,
+        };
+        Ok(Some(Given { name: flag.name, value: value.to_owned(), index }))
     }
 }
 

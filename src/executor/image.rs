@@ -51,6 +51,11 @@ const EXECUTORS: [(Family, &[Way]); 3] = [
 ];
 
 impl Family {
+    /// Every one.
+    pub fn all() -> impl Iterator<Item = Self> {
+        EXECUTORS.iter().map(|(family, _)| *family)
+    }
+
     /// Whether its executor has this way.
     pub fn has(self, way: Way) -> bool {
         EXECUTORS.iter().any(|(family, ways)| *family == self && ways.contains(&way))
