@@ -578,33 +578,86 @@ fn of_manifest(text: &str) -> BTreeMap<Code, String> {
     found.iter().map(|finding| (finding.code, plain(&report::finding_text(finding)))).collect()
 }
 
+/// Manifests that are not of the usual form.
+const MANIFESTS: &[&str] = &[
+    "kind: Pod\nmetadata: {name: build}\nspec:\n  containers:\n  - name: kaniko\n    \
+         image: gcr.io/kaniko-project/executor\n    securityContext:\n      privileged: true\n",
+    "kind: Pod\n",
+    "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--dockerfile=/workspace/dockerfile\", \"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
+         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    hostPath:\n      path: /home/me/project\n",
+    "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
+         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    emptyDir: {}\n",
+    "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
+         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    configMap: {name: source}\n",
+    "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=/home/me/app\", \"--no-push\"]\n",
+    "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\n    volumeMounts:\n    \
+         - name: cache\n      mountPath: /kaniko\n",
+    "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
+         command: [\"--dockerfile=/usr/src/Dockerfile\", \"--no-push\"]\n",
+];
+
+/// Dockerfiles, and the codes of what is found in them.
+const DOCKERFILES: &[(&str, &[Code])] = &[
+    ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax]),
+    ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
+    ("FROM scratch\nCOPY --parents src/App.java /o/\n", &[Code::InstructionFlagUnknown]),
+    ("FROM golang\nRUN --network=none go test ./...\n", &[Code::InstructionFlagIgnored]),
+    ("FROM debian\nCOPY conf/v2.yaml /conf/.wh.v1.yaml\n", &[Code::CopyWhiteout]),
+    ("FROM debian\nADD https://github.com/example/tool.git /src/tool\n", &[Code::AddRepository]),
+    ("FROM debian\nCOPY --from=redis /usr/lib/libssl.so.3 /usr/lib/\n", &[Code::CopyLinkUnknown]),
+    ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
+    ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),
+    ("FROM golang\nRUN --mount=source=go.mod,target=go.mod go mod download\n", &[Code::RunMount]),
+    ("FROM debian\nCOPY app.yaml /etc/\n", &[Code::CopySourceSymlink]),
+    ("FROM debian\nARG TARGETARCH\n", &[Code::PlatformArgumentEmpty]),
+    ("FROM scratch\nLABEL a=b\nCOPY conf/v2.yaml /etc/hosts\n", &[Code::ImageFilesMissing]),
+    ("FROM scratch AS s\nCOPY bin /bin\nFROM scratch\nCOPY --from=s /bin /\n", &[Code::ImageModesDiffer]),
+    ("FROM scratch AS s\nCOPY bin /bin\nFROM scratch\nCOPY --from=s /bin/run /app\n", &[Code::ImageFilesDiffer]),
+    ("FROM scratch\nWORKDIR /app\nCOPY --chown=1:2 conf .\n", &[Code::ImageOwnersDiffer]),
+    ("FROM debian\nEXPOSE 3000-3001\n", &[Code::ImageSettingsDiffer]),
+    ("FROM scratch\nCOPY conf /f\nCOPY opt* /o/\n", &[Code::ImageHoldsExecutor]),
+    ("FROM scratch\nCOPY gone /o\n", &[Code::DockerBuildFails]),
+    (
+        "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
+             build /w\n",
+        &[
+            Code::CopySourceIgnored,
+            Code::CopySourceLetterCase,
+            Code::CopySourceOutside,
+            Code::CopySourceMissing,
+            Code::CopyPatternUnmatched,
+            Code::CopyDestination,
+        ],
+    ),
+];
+
+/// What is printed of a Dockerfile.
+fn of_dockerfile(dockerfile: &str) -> String {
+    let tree = Tree::new()
+        .file("Dockerfile", dockerfile)
+        .file(".dockerignore", "src/*.java\n")
+        .file("src/App.java", "")
+        .file("build/libs/app.jar", "")
+        .file("loops/a", "")
+        .file("conf/v2.yaml", "")
+        .link("app.yaml", "conf/v2.yaml")
+        .link("gone", "no")
+        .of_mode("bin/su", "", 0o4755)
+        .link("bin/run", "su")
+        .link("loops/self", "self");
+    Tool::new(&["check", "--fidelity=warn"]).within(tree.path()).run().stdout().to_owned()
+}
+
 /// What is printed for a finding of each code.
 fn printed() -> BTreeMap<Code, String> {
     let mut printed: BTreeMap<Code, String> =
         errors().iter().map(|error| (error.code().unwrap(), plain(&report::error_text(error)))).collect();
-    for manifest in [
-        "kind: Pod\nmetadata: {name: build}\nspec:\n  containers:\n  - name: kaniko\n    \
-         image: gcr.io/kaniko-project/executor\n    securityContext:\n      privileged: true\n",
-        "kind: Pod\n",
-        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
-         args: [\"--dockerfile=/workspace/dockerfile\", \"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
-         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    hostPath:\n      path: /home/me/project\n",
-        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
-         args: [\"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
-         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    emptyDir: {}\n",
-        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
-         args: [\"--context=dir:///workspace\", \"--no-push\"]\n    volumeMounts:\n    \
-         - {name: source, mountPath: /workspace}\n  volumes:\n  - name: source\n    configMap: {name: source}\n",
-        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
-         args: [\"--context=/home/me/app\", \"--no-push\"]\n",
-        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
-         args: [\"--context=git://example.com/a/b.git\", \"--no-push\"]\n    volumeMounts:\n    \
-         - name: cache\n      mountPath: /kaniko\n",
-        "kind: Pod\nspec:\n  containers:\n  - name: kaniko\n    image: gcr.io/kaniko-project/executor\n    \
-         command: [\"--dockerfile=/usr/src/Dockerfile\", \"--no-push\"]\n",
-    ] {
-        printed.extend(of_manifest(manifest));
-    }
+    printed.extend(MANIFESTS.iter().flat_map(|manifest| of_manifest(manifest)));
     printed.extend(PODS.iter().flat_map(|(container, spec)| of_manifest(&pod(container, spec))));
     printed.extend(of_manifest(&meshed()));
     printed.extend(of_manifest(&without_login()));
@@ -625,57 +678,12 @@ fn printed() -> BTreeMap<Code, String> {
     let without_modes = ContextFacts { without_modes: true, ..ContextFacts::default() };
     let advice = advice(&Listing::default(), &without_modes);
     printed.insert(Code::ContextModes, plain(&report::advice_text(&advice)));
-    for (dockerfile, codes) in [
-        ("FROM scratch\nCPY a b\n", &[Code::DockerfileSyntax][..]),
-        ("FROM scratch\nCOPY <<E /e\nx\nE\n", &[Code::DockerfileRefused]),
-        ("FROM scratch\nCOPY --parents src/App.java /o/\n", &[Code::InstructionFlagUnknown]),
-        ("FROM golang\nRUN --network=none go test ./...\n", &[Code::InstructionFlagIgnored]),
-        ("FROM debian\nCOPY conf/v2.yaml /conf/.wh.v1.yaml\n", &[Code::CopyWhiteout]),
-        ("FROM debian\nADD https://github.com/example/tool.git /src/tool\n", &[Code::AddRepository]),
-        ("FROM debian\nCOPY --from=redis /usr/lib/libssl.so.3 /usr/lib/\n", &[Code::CopyLinkUnknown]),
-        ("FROM scratch\nCOPY loops /loops\n", &[Code::SymlinkLoop]),
-        ("FROM alpine\nRUN <<EOF\necho\nEOF\n", &[Code::RunHeredoc]),
-        ("FROM golang\nRUN --mount=source=go.mod,target=go.mod go mod download\n", &[Code::RunMount]),
-        ("FROM debian\nCOPY app.yaml /etc/\n", &[Code::CopySourceSymlink]),
-        ("FROM debian\nARG TARGETARCH\n", &[Code::PlatformArgumentEmpty]),
-        ("FROM scratch\nLABEL a=b\nCOPY conf/v2.yaml /etc/hosts\n", &[Code::ImageFilesMissing]),
-        ("FROM scratch AS s\nCOPY bin /bin\nFROM scratch\nCOPY --from=s /bin /\n", &[Code::ImageModesDiffer]),
-        ("FROM scratch AS s\nCOPY bin /bin\nFROM scratch\nCOPY --from=s /bin/run /app\n", &[Code::ImageFilesDiffer]),
-        ("FROM scratch\nWORKDIR /app\nCOPY --chown=1:2 conf .\n", &[Code::ImageOwnersDiffer]),
-        ("FROM debian\nEXPOSE 3000-3001\n", &[Code::ImageSettingsDiffer]),
-        ("FROM scratch\nCOPY conf /f\nCOPY opt* /o/\n", &[Code::ImageHoldsExecutor]),
-        ("FROM scratch\nCOPY gone /o\n", &[Code::DockerBuildFails]),
-        (
-            "FROM scratch\nCOPY src/App.java /src/\nCOPY Src /src/\nCOPY ../shared /\nCOPY app.jar /\nCOPY target/*.jar /z/\nCOPY src \
-             build /w\n",
-            &[
-                Code::CopySourceIgnored,
-                Code::CopySourceLetterCase,
-                Code::CopySourceOutside,
-                Code::CopySourceMissing,
-                Code::CopyPatternUnmatched,
-                Code::CopyDestination,
-            ],
-        ),
-    ] {
-        let tree = Tree::new()
-            .file("Dockerfile", dockerfile)
-            .file(".dockerignore", "src/*.java\n")
-            .file("src/App.java", "")
-            .file("build/libs/app.jar", "")
-            .file("loops/a", "")
-            .file("conf/v2.yaml", "")
-            .link("app.yaml", "conf/v2.yaml")
-            .link("gone", "no")
-            .of_mode("bin/su", "", 0o4755)
-            .link("bin/run", "su")
-            .link("loops/self", "self");
-        let text = Tool::new(&["check", "--fidelity=warn"]).within(tree.path()).run().stdout().to_owned();
+    for (dockerfile, codes) in DOCKERFILES {
+        let text = of_dockerfile(dockerfile);
         printed.extend(codes.iter().map(|code| (*code, text.clone())));
     }
     let tree = Tree::new().file("Dockerfile", "FROM scratch\nCOPY * /w/\n").file("src/App.java", "");
-    let text = Tool::new(&["check"]).within(tree.path()).run().stdout().to_owned();
-    printed.insert(Code::ImageFilesAdded, text);
+    printed.insert(Code::ImageFilesAdded, Tool::new(&["check"]).within(tree.path()).run().stdout().to_owned());
     printed
 }
 

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 /// A bound on hanging, not a measurement.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The fork's program, where somebody has one: osscontainertools/kaniko is not on Go's module proxy, so no script builds it.
+/// The fork's program, where somebody has one: osscontainertools/kaniko is not on Go's module proxy, so no script
+/// builds it.
 pub fn fork() -> Option<PathBuf> {
     let executor = std::env::var("KANIKO_LOCAL_TEST_FORK_EXECUTOR").ok()?;
     Some(Path::new(&executor).canonicalize().unwrap())

@@ -98,35 +98,11 @@ impl In<'_> {
 }
 
 pub(super) fn serve(world: &Arc<World>, client: &TcpStream, request: &Request, ask: Ask, fault: Option<What>) {
-    let protocol = if matches!(fault, Some(What::OldProtocol)) { "v4.channel.k8s.io" } else { "v5.channel.k8s.io" };
-    let accept = derive_accept_key(request.header("sec-websocket-key").unwrap().as_bytes());
-    let head = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
-    );
+    let version = if matches!(fault, Some(What::OldProtocol)) { Version::V4 } else { Version::V5 };
     let out = Arc::new(Out(Mutex::new(client.try_clone().unwrap())));
-    let _ = out.0.lock().unwrap().write_all(head.as_bytes());
-    // The server greets on the lowest channel that it writes to.
-    out.channel(if request.all("stdout").any(|value| value == "true") { 1 } else { 3 }, b"");
-    if let Some(What::Messages(messages)) = &fault {
-        for message in *messages {
-            let _ = out.message(message[0], &message[1..]);
-        }
-    }
-    if let Some(What::Raw(bytes)) = &fault {
-        let _ = out.0.lock().unwrap().write_all(bytes);
-    }
+    greet(&out, request, version, fault.as_ref());
     let (target, outputs) = match ask {
-        Ask::Exec => {
-            let words: Vec<String> = request.all("command").map(str::to_owned).collect();
-            let mut command = pod::command(&world.volumes.join(request.pod()), &words);
-            command.process_group(0);
-            let mut child =
-                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            let outputs = vec![out.pass(1, child.stdout.take().unwrap()), out.pass(2, child.stderr.take().unwrap())];
-            let stdin = child.stdin.take();
-            (Target::Process(child, stdin), outputs)
-        }
+        Ask::Exec => started(world, request, &out),
         // There is one client for it, ever.
         _ => (Target::Container(world.state().stdin.remove(request.pod())), vec![]),
     };
@@ -135,8 +111,7 @@ pub(super) fn serve(world: &Arc<World>, client: &TcpStream, request: &Request, a
     let reader = thread::spawn({
         let (world, target, out) = (Arc::clone(world), Arc::clone(&target), Arc::clone(&out));
         let (client, fault) = (client.try_clone().unwrap(), fault.clone());
-        let old = protocol.starts_with("v4");
-        move || read(&world, &client, &target, &out, fault.as_ref(), old, first)
+        move || read(&world, &client, &target, &out, fault.as_ref(), version, first)
     });
     if ask == Ask::Attach {
         // Only the container's end would bring a status here; nobody waits for it.
@@ -144,14 +119,66 @@ pub(super) fn serve(world: &Arc<World>, client: &TcpStream, request: &Request, a
         return;
     }
     outputs.into_iter().for_each(|output| output.join().unwrap());
-    let code = loop {
+    tell_end(&out, client, exit_code(&target), fault.as_ref());
+    let _ = out.message(8, &[]);
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+/// The version of the channels' protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V4,
+    /// With a message that closes a channel.
+    V5,
+}
+
+/// Takes the connection over, and sends what is sent before anything is asked.
+fn greet(out: &Out, request: &Request, version: Version, fault: Option<&What>) {
+    let protocol = if version == Version::V4 { "v4.channel.k8s.io" } else { "v5.channel.k8s.io" };
+    let accept = derive_accept_key(request.header("sec-websocket-key").unwrap().as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
+    );
+    let _ = out.0.lock().unwrap().write_all(head.as_bytes());
+    // The server greets on the lowest channel that it writes to.
+    out.channel(if request.all("stdout").any(|value| value == "true") { 1 } else { 3 }, b"");
+    match fault {
+        Some(What::Messages(messages)) => {
+            for message in *messages {
+                let _ = out.message(message[0], &message[1..]);
+            }
+        }
+        Some(What::Raw(bytes)) => drop(out.0.lock().unwrap().write_all(bytes)),
+        _ => {}
+    }
+}
+
+/// The process that an exec asks for, and what passes its outputs on.
+fn started(world: &World, request: &Request, out: &Arc<Out>) -> (Target, Vec<thread::JoinHandle<()>>) {
+    let words: Vec<String> = request.all("command").map(str::to_owned).collect();
+    let mut command = pod::command(&world.volumes.join(request.pod()), &words);
+    command.process_group(0);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let outputs = vec![out.pass(1, child.stdout.take().unwrap()), out.pass(2, child.stderr.take().unwrap())];
+    let stdin = child.stdin.take();
+    (Target::Process(child, stdin), outputs)
+}
+
+/// Waits for a process.
+fn exit_code(target: &Mutex<Target>) -> i32 {
+    loop {
         if let Target::Process(child, _) = &mut *target.lock().unwrap()
             && let Some(status) = child.try_wait().unwrap()
         {
-            break status.code().unwrap_or(137);
+            return status.code().unwrap_or(137);
         }
         thread::sleep(std::time::Duration::from_millis(2));
-    };
+    }
+}
+
+/// Sends the status of a process that has ended.
+fn tell_end(out: &Out, client: &TcpStream, code: i32, fault: Option<&What>) {
     let ended = match code {
         0 => json!({"status": "Success", "metadata": {}}),
         code => {
@@ -170,20 +197,11 @@ pub(super) fn serve(world: &Arc<World>, client: &TcpStream, request: &Request, a
         }
         _ => out.channel(3, ended.to_string().as_bytes()),
     }
-    let _ = out.message(8, &[]);
-    let _ = client.shutdown(Shutdown::Both);
 }
 
-fn read(
-    world: &World,
-    client: &TcpStream,
-    target: &Mutex<Target>,
-    out: &Out,
-    fault: Option<&What>,
-    old: bool,
-    first: bool,
-) {
-    let limit = match fault {
+/// The byte of the client's that a fault strikes at.
+fn limit(fault: Option<&What>) -> usize {
+    match fault {
         Some(
             What::CutAt(limit)
             | What::ResetAt(limit)
@@ -193,8 +211,27 @@ fn read(
             | What::KillAt(limit),
         ) => *limit,
         _ => usize::MAX,
-    };
-    let mut input = In { client, read: 0, limit };
+    }
+}
+
+/// Kills a process with all that it has started.
+fn kill(target: &Mutex<Target>) {
+    if let Target::Process(child, _) = &*target.lock().unwrap() {
+        let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    }
+}
+
+/// Passes on what the client sends, until it ends or the fault strikes.
+fn read(
+    world: &World,
+    client: &TcpStream,
+    target: &Mutex<Target>,
+    out: &Out,
+    fault: Option<&What>,
+    version: Version,
+    first: bool,
+) {
+    let mut input = In { client, read: 0, limit: limit(fault) };
     while let Some((opcode, payload)) = input.message() {
         if first {
             world.state().boundaries.push(input.read);
@@ -207,13 +244,13 @@ fn read(
                     return;
                 }
             }
-            (2, Some(255)) if !old => target.lock().unwrap().close(),
+            (2, Some(255)) if version == Version::V5 => target.lock().unwrap().close(),
             (8, _) => break,
             (9, _) => drop(out.message(10, &payload)),
             _ => {}
         }
     }
-    if input.read >= limit {
+    if input.read >= input.limit {
         match fault {
             Some(What::ResetAt(_)) => reset(client),
             Some(What::StallAt(_)) => loop {
@@ -223,17 +260,8 @@ fn read(
                 let _ = client.shutdown(Shutdown::Write);
                 return;
             }
-            Some(What::SuccessAt(_)) => {
-                out.channel(3, br#"{"status":"Success","metadata":{}}"#);
-            }
-            Some(What::KillAt(_)) => {
-                // With all that it has started.
-                if let Target::Process(child, _) = &*target.lock().unwrap() {
-                    let group = Pid::from_child(child);
-                    let _ = kill_process_group(group, Signal::KILL);
-                }
-                return;
-            }
+            Some(What::SuccessAt(_)) => out.channel(3, br#"{"status":"Success","metadata":{}}"#),
+            Some(What::KillAt(_)) => return kill(target),
             _ => {}
         }
     }
