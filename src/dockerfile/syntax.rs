@@ -15,6 +15,13 @@ pub struct Dockerfile {
     pub instructions: Vec<Instruction>,
 }
 
+impl Dockerfile {
+    /// The instruction that the byte `at` is in, or behind; of one that `ONBUILD` keeps, that one.
+    pub fn instruction_at(&self, at: usize) -> Option<&Instruction> {
+        self.instructions.iter().rfind(|instruction| instruction.span.start <= at)
+    }
+}
+
 /// `# syntax=`, `# escape=` or `# check=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directive {

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::facts::shown;
 use super::{Finding, Place, Severity, Span};
 use crate::code::Code;
-use crate::dockerfile::{Command, Dockerfile, Instruction, Stages};
+use crate::dockerfile::{Command, Dockerfile, Stages};
 use crate::executor::{MOUNTED_DIRECTORIES, MOUNTED_FILES};
 use crate::gopath;
 use crate::rootfs::{Id, Owner, Setting};
@@ -220,18 +220,12 @@ impl Telling<'_> {
         }
     }
 
-    /// The instruction that begins there, one that `ONBUILD` keeps too.
-    fn instruction(&self, by: usize) -> Option<&Instruction> {
-        let mut instructions = self.file.instructions.iter();
-        instructions.rfind(|instruction| instruction.span.start <= by)
-    }
-
     fn name(&self, by: usize) -> String {
-        self.instruction(by).map_or_else(String::new, |instruction| instruction.name.text.to_ascii_uppercase())
+        self.file.instruction_at(by).map_or_else(String::new, |instruction| instruction.name.text.to_ascii_uppercase())
     }
 
     fn span(&self, by: usize) -> Vec<Span> {
-        let place = self.instruction(by).map(|instruction| Place::in_text(self.text, &instruction.span));
+        let place = self.file.instruction_at(by).map(|instruction| Place::in_text(self.text, &instruction.span));
         place.map(|place| Span { file: self.dockerfile.to_owned(), place }).into_iter().collect()
     }
 

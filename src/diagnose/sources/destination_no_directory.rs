@@ -7,14 +7,14 @@ use crate::diagnose::{Finding, Severity};
 use crate::executor::resolve::Copied;
 
 pub(super) fn find(project: &Project, copied: &Copied) -> Option<Finding> {
-    let words = copied.failure.as_ref().filter(|words| words.contains("destination must be a directory"))?;
+    let words = copied.last_words().filter(|words| words.contains("destination must be a directory"))?;
     let destination = super::shown(&copied.destination);
     Some(Finding {
         code: Code::CopyDestination,
         severity: if copied.all_known { Severity::Error } else { Severity::Warning },
         message: format!("several files go to `{destination}`, which is not said to be a directory"),
         spans: vec![project.span(&copied.span)],
-        notes: vec![format!("the executor would end with `error building image: error building stage: {words}`")],
+        notes: vec![format!("the executor would end with `{words}`")],
         help: Some(format!("end it with a slash: `{destination}/`")),
     })
 }

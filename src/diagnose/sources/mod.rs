@@ -152,8 +152,7 @@ fn of_instruction(project: &Project, file: &dockerfile::Dockerfile, copied: &Cop
     let is_explained = !told.is_empty();
     told.extend(symlink::find(project, copied));
     told.extend(whiteout::find(project, copied));
-    let Some(why) = copied.failure.as_ref().filter(|_| !is_explained) else { return told };
-    let words = format!("error building image: error building stage: {why}");
+    let Some(words) = copied.last_words().filter(|_| !is_explained) else { return told };
     let finding = destination_no_directory::find(project, copied);
     told.push(finding.unwrap_or_else(|| refused::find(project, file, Some(&copied.span), &words)));
     told
@@ -176,17 +175,13 @@ fn lost<'a>(project: &'a Project<'a>, copied: &'a Copied, source: &'a CopySource
 impl Lost<'_> {
     /// An error about the source, with the executor's words.
     fn error(&self, code: Code, message: String) -> Finding {
-        let words = self.copied.failure.iter();
+        let words = self.copied.last_words();
         Finding {
             code,
             severity: Severity::Error,
             message,
             spans: vec![self.project.span(&self.source.span)],
-            notes: words
-                .map(|words| {
-                    format!("the executor would end with `error building image: error building stage: {words}`")
-                })
-                .collect(),
+            notes: words.into_iter().map(|words| format!("the executor would end with `{words}`")).collect(),
             help: None,
         }
     }

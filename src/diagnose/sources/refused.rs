@@ -13,7 +13,7 @@ use crate::members::Found;
 
 /// The finding for an executor that would end with `words` at the instruction `at`.
 pub(super) fn find(project: &Project, file: &Dockerfile, at: Option<&Range<usize>>, words: &str) -> Finding {
-    let instruction = at.and_then(|at| instruction(file, at.start));
+    let instruction = at.and_then(|at| file.instruction_at(at.start));
     let mut notes = vec![format!("it would end with `{words}`")];
     let unknown = instruction.filter(|_| words.contains(HEREDOC)).and_then(|found| unknown_variable(project, found));
     notes.extend(unknown.iter().map(|name| format!("nobody knows `{name}` before the build: an image may set it")));
@@ -35,11 +35,6 @@ pub(super) fn find(project: &Project, file: &Dockerfile, at: Option<&Range<usize
 
 /// What it says to a text in the Dockerfile.
 const HEREDOC: &str = "resolved envs is empty";
-
-/// The instruction that is there; one that `ONBUILD` keeps is that.
-fn instruction(file: &Dockerfile, at: usize) -> Option<&Instruction> {
-    file.instructions.iter().rfind(|instruction| instruction.span.start <= at)
-}
 
 /// One edit for an `ADD` that fails over what it takes for an archive.
 fn of_archive(project: &Project, instruction: &Instruction, words: &str) -> Option<String> {

@@ -9,8 +9,7 @@ use crate::dockerfile::{Dockerfile, Keyword};
 use crate::executor::resolve::{Copied, CopySource};
 
 pub(super) fn find(project: &Project, file: &Dockerfile, copied: &Copied) -> Vec<Finding> {
-    let mut instructions = file.instructions.iter();
-    let instruction = instructions.rfind(|instruction| instruction.span.start <= copied.span.start);
+    let instruction = file.instruction_at(copied.span.start);
     if instruction.is_none_or(|instruction| instruction.keyword != Some(Keyword::Add)) {
         return vec![];
     }
@@ -19,11 +18,9 @@ pub(super) fn find(project: &Project, file: &Dockerfile, copied: &Copied) -> Vec
 }
 
 fn told(project: &Project, copied: &Copied, source: &CopySource, repository: &Repository) -> Finding {
-    let does = match (repository.is_fetched, &copied.failure) {
+    let does = match (repository.is_fetched, copied.last_words()) {
         (true, _) => "the executor saves what the address answers as one file".to_owned(),
-        (false, Some(words)) => {
-            format!("the executor would end with `error building image: error building stage: {words}`")
-        }
+        (false, Some(words)) => format!("the executor would end with `{words}`"),
         (false, None) => "the executor fails over an address that is not of the web".to_owned(),
     };
     Finding {

@@ -16,9 +16,7 @@ pub(super) fn find(project: &Project, copied: &Copied) -> Option<Finding> {
     let (message, why) = match kind {
         Kind::Socket => (
             format!("`{name}` is a socket, which cannot be copied"),
-            copied.failure.as_ref().map(|words| {
-                format!("the executor would end with `error building image: error building stage: {words}`")
-            }),
+            copied.last_words().map(|words| format!("the executor would end with `{words}`")),
         ),
         _ => (
             format!("`{name}` is a FIFO, for whose writer the executor waits"),

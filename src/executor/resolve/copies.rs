@@ -2,11 +2,10 @@
 //! `pkg/commands/copy.go`, `pkg/util/fs_util.go`. Twice the executor looks for the sources: first to know which files it
 //! uses, then to copy them; the first time decides how most mistakes are told.
 
-use std::cell::Cell;
 use std::ops::Range;
 
 use super::path_error;
-use super::variables::{Environment, expand};
+use super::variables::{Environment, expand, expand_known};
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::dockerfile::go::quote;
 use crate::dockerfile::{self, ExpandError, Source};
@@ -89,6 +88,13 @@ pub struct CopySource {
     pub path: Vec<u8>,
     /// Whether all of its variables are known: those of an image are not.
     pub is_known: bool,
+}
+
+impl Copied {
+    /// The executor's last words, if it fails here.
+    pub fn last_words(&self) -> Option<String> {
+        self.failure.as_ref().map(|why| format!("error building image: error building stage: {why}"))
+    }
 }
 
 impl CopySource {
@@ -176,15 +182,10 @@ pub(super) fn expanded(
     variables: &Environment,
     from_scratch: bool,
 ) -> Result<(Vec<CopySource>, Destination), String> {
-    let is_known = Cell::new(true);
     let path = |text: &str| {
-        is_known.set(true);
-        let expanded = expand(text, &|name| {
-            let value = variables.get(name).cloned();
-            is_known.set(is_known.get() && (value.is_some() || from_scratch));
-            value
-        });
-        expanded.map(|text| if is_url(&text) { text.into_bytes() } else { clean_path(text.as_bytes()) })
+        let (expanded, is_known) = expand_known(text, variables, from_scratch);
+        let path = expanded.map(|text| if is_url(&text) { text.into_bytes() } else { clean_path(text.as_bytes()) });
+        path.map(|path| (path, is_known))
     };
     let words = copy.sources.iter().filter_map(|source| match source {
         Source::Path(word) => Some(word),
@@ -192,14 +193,13 @@ pub(super) fn expanded(
     });
     let sources: Vec<CopySource> = words
         .map(|word| {
-            let path = path(&word.text).map_err(|why| format!("failed to resolve environment: {why}"))?;
-            let is_known = is_known.get();
+            let (path, is_known) = path(&word.text).map_err(|why| format!("failed to resolve environment: {why}"))?;
             Ok(CopySource { span: word.span.clone(), typed: word.text.clone(), path, is_known })
         })
         .collect::<Result<_, String>>()?;
-    let destination =
+    let (path, is_known) =
         path(&copy.destination.text).map_err(|why| format!("failed to resolve environment for dest path: {why}"))?;
-    Ok((sources, Destination { path: destination, is_known: is_known.get() }))
+    Ok((sources, Destination { path, is_known }))
 }
 
 /// The sources alone, as paths, without those of which an image from elsewhere may know a variable.
@@ -211,18 +211,13 @@ pub(super) fn sources(
     variables: &Environment,
     from_scratch: bool,
 ) -> Result<Vec<Vec<u8>>, ExpandError> {
-    let is_known = Cell::new(true);
     let mut paths = Vec::new();
     for source in &copy.sources {
         let Source::Path(word) = source else { continue };
-        is_known.set(true);
-        let path = expand(&word.text, &|name| {
-            let value = variables.get(name).cloned();
-            is_known.set(is_known.get() && (value.is_some() || from_scratch));
-            value
-        })?;
-        if is_known.get() {
-            paths.push(path.into_bytes());
+        let (path, is_known) = expand_known(&word.text, variables, from_scratch);
+        let path = path?.into_bytes();
+        if is_known {
+            paths.push(path);
         }
     }
     Ok(paths)
@@ -523,7 +518,7 @@ pub(super) fn mode(copy: &dockerfile::Copy, variables: &Environment) -> Result<O
     if mode.text.is_empty() {
         return Ok(None);
     }
-    let mode = match expand(&mode.text, &|name| variables.get(name).cloned()) {
+    let mode = match expand(&mode.text, variables) {
         Err(why) => return failed(why.to_string()),
         Ok(mode) => mode,
     };

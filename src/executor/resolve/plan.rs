@@ -223,7 +223,7 @@ fn bases(stages: &Stages, arguments: &BuildArguments) -> Result<Vec<String>, Str
     let variables = arguments.of_from();
     let expanded = stages.stages.iter().map(|stage| {
         let base = &stage.base.text;
-        expand(base, &|name| variables.get(name).cloned()).map_err(|why| format!("resolving base name {base}: {why}"))
+        expand(base, &variables).map_err(|why| format!("resolving base name {base}: {why}"))
     });
     expanded.collect()
 }

@@ -3,15 +3,16 @@
 //! Base images and what `RUN` does are not known here. What can be said in spite of that is said: a source is in the
 //! context or it is not.
 
-use std::cell::Cell;
 use std::ops::Range;
 
 use super::copies::{self, Copied, FileContext, Like, Resolved, Taken, is_url};
 use super::plan::{Plan, channel};
 use super::snapshot::{self, Ignored};
-use super::variables::{self, BuildArguments, Environment, expand};
+use super::variables::{self, BuildArguments, Environment, expand, expand_known};
 use super::{Made, Unknown, save, unpack, users};
-use crate::dockerfile::{self, Arguments, Command, Escape, Expansion, Instruction, Keyword, Pair, Stage, Word};
+use crate::dockerfile::{
+    self, Arguments, Command, Escape, ExpandError, Expansion, Instruction, Keyword, Pair, Stage, Word,
+};
 use crate::executor::archive::{Held, held};
 use crate::executor::files::{Attributes, Errno, Follow, Kind, Pod};
 use crate::executor::image::Way;
@@ -221,17 +222,14 @@ impl<'d> State<'_, 'd> {
 
     /// A word, its variables expanded; none if an image may set one of them.
     fn expand(&self, text: &str) -> Result<Option<String>, Trouble> {
+        self.expand_word(text).map_err(|why| self.executing(why.to_string()))
+    }
+
+    fn expand_word(&self, text: &str) -> Result<Option<String>, ExpandError> {
         let variables = self.arguments.variables(&self.here.environment);
-        let is_known = Cell::new(true);
-        let expanded = expand(text, &|name| {
-            let value = variables.get(name).cloned();
-            is_known.set(is_known.get() && (value.is_some() || self.here.from_scratch));
-            value
-        });
-        match expanded {
-            _ if !is_known.get() => Ok(None),
-            Ok(text) => Ok(Some(text)),
-            Err(why) => Err(self.executing(why.to_string())),
+        match expand_known(text, &variables, self.here.from_scratch) {
+            (_, false) => Ok(None),
+            (expanded, true) => expanded.map(Some),
         }
     }
 
@@ -441,7 +439,7 @@ impl<'d> State<'_, 'd> {
 
     fn owner(&self, copy: &dockerfile::Copy, variables: &Environment, pod: &Pod) -> Result<Option<Owner>, String> {
         let Some(said) = copy.chown.as_ref().filter(|said| !said.text.is_empty()) else { return Ok(None) };
-        let said = expand(&said.text, &|name| variables.get(name).cloned()).map_err(|why| why.to_string())?;
+        let said = expand(&said.text, variables).map_err(|why| why.to_string())?;
         users::owner(&said, pod, self.here.all_known).map(Some)
     }
 
@@ -526,11 +524,7 @@ impl<'d> State<'_, 'd> {
     }
 
     fn change_directory(&mut self, typed: &str, by: usize, disk: &mut Disk) -> Result<(), String> {
-        let Ok(expanded) = self.expand(typed) else {
-            let variables = self.arguments.variables(&self.here.environment);
-            let error = expand(typed, &|name| variables.get(name).cloned());
-            return error.map(drop).map_err(|why| why.to_string());
-        };
+        let expanded = self.expand_word(typed).map_err(|why| why.to_string())?;
         let directory = expanded.and_then(|expanded| match gopath::is_absolute(expanded.as_bytes()) {
             true => Some(gopath::clean(expanded.as_bytes())),
             false => {

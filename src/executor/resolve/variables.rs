@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::dockerfile::{Arg, Escape, ExpandError, Expansion, Pair};
+use crate::dockerfile::{Arg, Escape, ExpandError, Expansion, Pair, Variables};
 
 /// What `PATH` is in an image from scratch (kaniko v1.24.0 `pkg/constants`).
 const SCRATCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -64,7 +64,7 @@ impl BuildArguments {
             let value = match &arg.default {
                 Some(text) => {
                     let variables = |name: &str| self.given.get(name).or_else(|| known.get(name)).cloned();
-                    Some(expand(unquoted(text), &variables)?)
+                    Some(replace(unquoted(text), &variables)?)
                 }
                 None => None,
             };
@@ -95,15 +95,12 @@ impl BuildArguments {
     ) -> Result<(), ExpandError> {
         for arg in args {
             let variables = self.variables(environment);
-            let name = expand(&arg.name, &|name| variables.get(name).cloned())?;
-            let is_known = Cell::new(true);
-            let lookup = |name: &str| {
-                let value = variables.get(name).cloned();
-                is_known.set(is_known.get() && (from_scratch || value.is_some()));
-                value
-            };
+            let name = expand(&arg.name, &variables)?;
             let value = match &arg.default {
-                Some(text) => Some(expand(text, &lookup)?).filter(|_| is_known.get()),
+                Some(text) => {
+                    let (value, is_known) = expand_known(text, &variables, from_scratch);
+                    Some(value?).filter(|_| is_known)
+                }
                 None => self.value(&name, &self.declared).or_else(|| self.value(&name, &self.meta)),
             };
             self.declared.insert(name, value);
@@ -138,17 +135,11 @@ pub(super) fn set(
 ) -> Result<(), ExpandError> {
     // All of them see what was there before.
     let variables = arguments.variables(environment);
-    let is_known = Cell::new(true);
-    let lookup = |name: &str| {
-        let value = variables.get(name).cloned();
-        is_known.set(is_known.get() && (from_scratch || value.is_some()));
-        value
-    };
     let mut added = Vec::new();
     for pair in pairs {
-        is_known.set(true);
-        let (name, value) = (expand(&pair.name.text, &lookup)?, expand(&pair.value.text, &lookup)?);
-        added.push((name, is_known.get().then_some(value)));
+        let (name, is_name_known) = expand_known(&pair.name.text, &variables, from_scratch);
+        let (value, is_known) = expand_known(&pair.value.text, &variables, from_scratch);
+        added.push((name?, Some(value?).filter(|_| is_name_known && is_known)));
     }
     for (name, value) in added {
         match value {
@@ -159,8 +150,28 @@ pub(super) fn set(
     Ok(())
 }
 
-/// One word, its variables replaced. The executor always takes the backslash for the escape character.
-pub(super) fn expand(text: &str, variables: &dyn Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
+/// One word, its variables replaced.
+pub(super) fn expand(text: &str, variables: &Environment) -> Result<String, ExpandError> {
+    replace(text, &|name| variables.get(name).cloned())
+}
+
+/// The same, and whether it is known: in an image whose own variables are not known, one of those may be in it.
+pub(super) fn expand_known(
+    text: &str,
+    variables: &Environment,
+    from_scratch: bool,
+) -> (Result<String, ExpandError>, bool) {
+    let is_known = Cell::new(true);
+    let expanded = replace(text, &|name| {
+        let value = variables.get(name).cloned();
+        is_known.set(is_known.get() && (from_scratch || value.is_some()));
+        value
+    });
+    (expanded, is_known.get())
+}
+
+/// The executor always takes the backslash for the escape character.
+fn replace(text: &str, variables: Variables<'_>) -> Result<String, ExpandError> {
     Expansion::new(Escape::Backslash).word(text, variables)
 }
 
