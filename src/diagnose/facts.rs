@@ -129,6 +129,16 @@ impl Facts<'_> {
         Pod::new(self.setup.files).find(path, b"/", Follow::All).ok()
     }
 
+    /// What is in a file at a path from the root of the pod.
+    pub fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        Pod::new(self.setup.files).content(&self.find(path)?.path)
+    }
+
+    /// A path of the executor's from the root of the pod.
+    pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
+        gopath::absolute(path, self.directory().as_bytes())
+    }
+
     /// The names in a directory from the root of the pod.
     pub fn names(&self, directory: &[u8]) -> Vec<Vec<u8>> {
         let pod = Pod::new(self.setup.files);

@@ -8,8 +8,6 @@ use flate2::read::MultiGzDecoder;
 use crate::code::Code;
 use crate::diagnose::Finding;
 use crate::diagnose::facts::Facts;
-use crate::executor::files::Pod;
-use crate::gopath;
 
 /// What gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -18,8 +16,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let given = facts.flag("context").filter(|_| facts.fails_at_context())?;
     let path = given.value.strip_prefix("tar://")?;
-    let absolute = gopath::absolute(path.as_bytes(), facts.directory().as_bytes());
-    let content = Pod::new(facts.setup.files).content(&facts.find(&absolute)?.path)?;
+    let absolute = facts.absolute(path.as_bytes());
+    let content = facts.content(&absolute)?;
     let mut inside = [0; GZIP.len()];
     (content.starts_with(&GZIP) && MultiGzDecoder::new(&content[..]).read_exact(&mut inside).is_ok()).then_some(())?;
     let local = facts.local(&absolute).filter(|_| inside == GZIP);

@@ -9,7 +9,6 @@ use tar::{Archive, EntryType};
 use crate::code::Code;
 use crate::diagnose::facts::{Facts, shown};
 use crate::diagnose::{Finding, Severity};
-use crate::executor::files::Pod;
 use crate::executor::resolve::{Source, UNPACKED};
 use crate::gopath;
 
@@ -28,8 +27,8 @@ struct Broken {
 pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let context = facts.context()?;
     let Source::Archive(path) = &context.source else { return None };
-    let absolute = gopath::absolute(path, facts.directory().as_bytes());
-    let content = Pod::new(facts.setup.files).content(&facts.find(&absolute)?.path)?;
+    let absolute = facts.absolute(path);
+    let content = facts.content(&absolute)?;
     let broken = broken(&content)?;
     let (link, target) = (shown(&broken.path), shown(&broken.target));
     let given = facts.flag("context").map(|given| given.index);
@@ -66,7 +65,7 @@ fn broken(compressed: &[u8]) -> Option<Broken> {
             EntryType::Link => {
                 let target = in_root(&entry.link_name_bytes()?);
                 // Through a symlink it may be there under another name.
-                let is_hidden = above(&target).any(|above| links.contains(above));
+                let is_hidden = gopath::above(&target).any(|above| links.contains(above));
                 if !there.contains(&target) && !is_hidden {
                     first = Some(Broken { path, target, is_later: false });
                     continue;
@@ -76,7 +75,7 @@ fn broken(compressed: &[u8]) -> Option<Broken> {
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse | EntryType::Directory => {}
             _ => continue,
         }
-        there.extend(above(&path).map(<[u8]>::to_vec));
+        there.extend(gopath::above(&path).map(<[u8]>::to_vec));
         there.insert(path);
     }
     first
@@ -85,11 +84,6 @@ fn broken(compressed: &[u8]) -> Option<Broken> {
 /// A name of an archive as a path below its root.
 fn in_root(name: &[u8]) -> Vec<u8> {
     gopath::join(&[b"/", name])[1..].to_vec()
-}
-
-/// The directories above a path, the nearest last.
-fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     if path.is_empty() {
         return Some(error("`tar://` names no archive".to_owned()));
     }
-    let absolute = gopath::absolute(path.as_bytes(), facts.directory().as_bytes());
+    let absolute = facts.absolute(path.as_bytes());
     let directory = gopath::parent(&absolute);
     let meant = nearest(gopath::file_name(&absolute), facts.names(&directory));
     let help = meant.map(|name| format!("use `--context=tar://{}`", shown(&gopath::join(&[&directory, &name]))));

@@ -3,8 +3,6 @@
 use crate::code::Code;
 use crate::diagnose::Finding;
 use crate::diagnose::facts::Facts;
-use crate::executor::files::Pod;
-use crate::gopath;
 
 /// Where the name of a tar archive's format is, and what it begins with.
 const OF_TAR: (usize, &[u8]) = (257, b"ustar");
@@ -24,8 +22,8 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let path = given.value.strip_prefix("tar://")?;
     let words = facts.failure()?;
     [": gzip: invalid header", ": EOF", ": unexpected EOF"].iter().any(|end| words.ends_with(end)).then_some(())?;
-    let absolute = gopath::absolute(path.as_bytes(), facts.directory().as_bytes());
-    let content = Pod::new(facts.setup.files).content(&facts.find(&absolute)?.path)?;
+    let absolute = facts.absolute(path.as_bytes());
+    let content = facts.content(&absolute)?;
     let kind = kind(&content);
     let message = format!("`{path}` is no archive compressed with gzip");
     let finding = facts.error(Code::ArchiveNotGzip, Some(given.index), message);

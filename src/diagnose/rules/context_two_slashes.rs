@@ -12,7 +12,7 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     facts.context().filter(|context| context.source == Source::Directory)?;
     let path = given.value.strip_prefix("dir://").filter(|path| !path.starts_with(['/', '.']) && !path.is_empty())?;
     let meant = gopath::absolute(path.as_bytes(), b"/");
-    let here = gopath::absolute(path.as_bytes(), facts.directory().as_bytes());
+    let here = facts.absolute(path.as_bytes());
     (here != meant && facts.is_directory(&meant)).then_some(())?;
     let flag = format!("--context=dir://{}", shown(&meant));
     (facts.failure().is_none() || facts.builds_with(&[&flag])).then_some(())?;

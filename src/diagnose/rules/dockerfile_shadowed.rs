@@ -3,7 +3,6 @@
 use crate::code::Code;
 use crate::diagnose::facts::{Facts, shown};
 use crate::diagnose::{Finding, Severity};
-use crate::executor::files::Pod;
 use crate::executor::resolve::Outcome;
 use crate::gopath;
 
@@ -12,9 +11,8 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let dockerfile = facts.resolution.dockerfile.as_ref().filter(|_| facts.failure().is_none())?;
     let chosen = dockerfile.chosen.as_ref().filter(|_| !gopath::is_absolute(dockerfile.given.as_bytes()))?;
     let shadowed = &dockerfile.candidates.iter().find(|candidate| candidate.outcome == Outcome::Shadowed)?.path;
-    let content = |path: &[u8]| Pod::new(facts.setup.files).content(&facts.find(path)?.path);
     let is_same = facts.find(chosen)?.path == facts.find(shadowed)?.path;
-    let is_alike = content(chosen).is_some_and(|text| !text.is_empty() && Some(text) == content(shadowed));
+    let is_alike = facts.content(chosen).is_some_and(|text| !text.is_empty() && Some(text) == facts.content(shadowed));
     (!is_same && !is_alike).then_some(())?;
     let given = facts.flag("dockerfile").map(|given| given.index);
     let message = format!("`{}` is built, not the build context's `{}`", shown(chosen), shown(shadowed));
