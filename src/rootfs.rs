@@ -108,6 +108,15 @@ impl Node {
 /// Symlinks that are followed in one path (containerd's continuity `fs.RootPath`).
 const LINKS: usize = 255;
 
+/// Whether the last component of a path is followed if it is a symlink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// As `stat` and `open` do.
+    All,
+    /// As `lstat` does.
+    NotTheLast,
+}
+
 /// A path with more symlinks in it than anyone follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many links")]

@@ -4,7 +4,7 @@
 use super::copies::{Request, Stop};
 use crate::gopath;
 use crate::members::{Kind as MemberKind, Member};
-use crate::rootfs::{Content, DIRECTORY_MODE, Kind, Node, Owner, RootFs};
+use crate::rootfs::{Content, DIRECTORY_MODE, Follow, Kind, Node, Owner, RootFs};
 
 /// Symlinks that the kernel follows in one path.
 const LINKS: usize = 40;
@@ -59,10 +59,10 @@ impl Unpacking<'_> {
         let name = gopath::clean(&member.name);
         let path = gopath::join(&[b"/", &name]);
         let parent = gopath::join(&[b"/", &gopath::parent(&name)]);
-        if self.find(&parent, false) == Err(Nowhere::NoEntry) {
+        if self.find(&parent, Follow::NotTheLast) == Err(Nowhere::NoEntry) {
             self.make_all(&parent)?;
         }
-        if let Ok(there) = self.find(&path, false) {
+        if let Ok(there) = self.find(&path, Follow::NotTheLast) {
             let is_directory = self.to.is_directory(&there);
             if is_directory && name == b"." {
                 return Ok(());
@@ -91,8 +91,9 @@ impl Unpacking<'_> {
     /// Both names are of one thing, and get what the second says.
     fn link(&mut self, target: &[u8], place: Vec<u8>, mode: u32, owner: Owner) -> Result<(), Stop> {
         let failed = |why: &str| Stop::Failed(format!("link {}: {why}", String::from_utf8_lossy(target)));
-        let there =
-            self.find(&gopath::join(&[b"/", target]), false).map_err(|_| failed("no such file or directory"))?;
+        let there = self
+            .find(&gopath::join(&[b"/", target]), Follow::NotTheLast)
+            .map_err(|_| failed("no such file or directory"))?;
         let Some(node) = self.to.get_mut(&there).filter(|node| !node.is_directory()) else {
             return Err(failed("operation not permitted"));
         };
@@ -105,8 +106,8 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    /// Follows a path as the kernel does, in a root of its own; the last symlink too, if that is asked for.
-    fn find(&self, path: &[u8], follow: bool) -> Result<Vec<u8>, Nowhere> {
+    /// Follows a path as the kernel does, in a root of its own.
+    fn find(&self, path: &[u8], follow: Follow) -> Result<Vec<u8>, Nowhere> {
         let mut links = 0;
         let mut here = self.root.to_vec();
         let mut ahead = gopath::components(path);
@@ -121,7 +122,7 @@ impl Unpacking<'_> {
             let next = gopath::join(&[&here, &name]);
             match self.to.get(&next).map(|node| &node.kind) {
                 None => return Err(Nowhere::NoEntry),
-                Some(Kind::Symlink(target)) if follow || !ahead.is_empty() => {
+                Some(Kind::Symlink(target)) if follow == Follow::All || !ahead.is_empty() => {
                     links += 1;
                     if links > LINKS {
                         return Err(Nowhere::Circle);
@@ -142,7 +143,7 @@ impl Unpacking<'_> {
         if path == b"/" {
             return Ok(self.root.to_vec());
         }
-        let why = match self.find(&gopath::parent(path), true) {
+        let why = match self.find(&gopath::parent(path), Follow::All) {
             Ok(directory) if self.to.is_directory(&directory) => {
                 return Ok(gopath::join(&[&directory, gopath::file_name(path)]));
             }
@@ -157,9 +158,9 @@ impl Unpacking<'_> {
         let mut here = b"/".to_vec();
         for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
             here = gopath::join(&[&here, name]);
-            match self.find(&here, true) {
+            match self.find(&here, Follow::All) {
                 Ok(there) if self.to.is_directory(&there) => {}
-                Err(Nowhere::NoEntry) if self.find(&here, false) == Err(Nowhere::NoEntry) => {
+                Err(Nowhere::NoEntry) if self.find(&here, Follow::NotTheLast) == Err(Nowhere::NoEntry) => {
                     let place = self.place(&here)?;
                     let mode = self.to.inherited(&place, DIRECTORY_MODE);
                     self.to.put(place, Node { mode, ..Node::directory(self.request.by) });

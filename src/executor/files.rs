@@ -13,6 +13,8 @@ use crate::members;
 use crate::rootfs::{DIRECTORY_MODE, Owner, SETGID, below, remove_below};
 use crate::sys;
 
+pub use crate::rootfs::Follow;
+
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -114,15 +116,6 @@ pub enum Errno {
     /// ENXIO: a socket cannot be opened.
     #[error("no such device or address")]
     NoDevice,
-}
-
-/// Whether the last component of a path is followed if it is a symlink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
-    /// As `stat` and `open` do.
-    All,
-    /// As `lstat` does.
-    NotTheLast,
 }
 
 /// Symlinks that are followed in one path: Linux `include/linux/namei.h` `MAXSYMLINKS`.

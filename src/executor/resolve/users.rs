@@ -15,25 +15,25 @@ pub(super) fn owner(said: &str, pod: &Pod, all_known: bool) -> Result<Owner, Str
     let mut parts = said.split(':');
     let (user, group) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let users = lines(pod, b"/etc/passwd");
-    let knows_users = all_known && users.is_some();
-    let found = named(users.as_deref(), user, 0).or_else(|| named(users.as_deref(), user, 2));
-    let user = match found.map_or_else(|| number(user), |fields| number(fields.get(2).map_or("", |id| id))) {
-        Some(number) => Id::Known(number),
-        None if !knows_users => Id::Unknown,
-        None => return Err(format!("user {user} is not a uid and does not exist on the system")),
-    };
+    let id_of_user = id(user, users.as_deref(), all_known);
+    let user = id_of_user.ok_or_else(|| format!("user {user} is not a uid and does not exist on the system"))?;
     if group.is_empty() {
         return Ok(Owner { user, group: user });
     }
     let groups = lines(pod, b"/etc/group");
-    let knows_groups = all_known && groups.is_some();
-    let found = named(groups.as_deref(), group, 0).or_else(|| named(groups.as_deref(), group, 2));
-    let group = match found.map_or_else(|| number(group), |fields| number(fields.get(2).map_or("", |id| id))) {
-        Some(number) => Id::Known(number),
-        None if !knows_groups => Id::Unknown,
-        None => return Err(format!("strconv.ParseUint: parsing {}: invalid syntax", quote(group))),
-    };
+    let id_of_group = id(group, groups.as_deref(), all_known);
+    let group = id_of_group.ok_or_else(|| format!("strconv.ParseUint: parsing {}: invalid syntax", quote(group)))?;
     Ok(Owner { user, group })
+}
+
+/// What a name or a number comes to; none if it is neither.
+fn id(said: &str, lines: Option<&[Vec<String>]>, all_known: bool) -> Option<Id> {
+    let found = named(lines, said, 0).or_else(|| named(lines, said, 2));
+    match found.map_or_else(|| number(said), |fields| number(fields.get(2).map_or("", |id| id))) {
+        Some(number) => Some(Id::Known(number)),
+        None if all_known && lines.is_some() => None,
+        None => Some(Id::Unknown),
+    }
 }
 
 fn number(text: &str) -> Option<u32> {
