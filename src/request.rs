@@ -76,6 +76,171 @@ pub struct PodRequest {
     pub environment: Vec<(&'static str, &'static str)>,
 }
 
+impl PodRequest {
+    /// Validates what was typed. `environment` answers for `--build-arg KEY` without a value.
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the argument.
+    pub fn new(args: cli::PodArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
+        if let Some(flag) = args.executor_flags.iter().find_map(|given| reserved_flag(given)) {
+            return Err(UsageError::ReservedExecutorFlag { flag });
+        }
+        if let Some(word) = args.executor_flags.first().filter(|word| !word.starts_with('-')) {
+            return Err(UsageError::ExecutorArgument { word: word.clone() });
+        }
+        if args.tags.is_empty() && !args.no_push {
+            return Err(UsageError::NoTag);
+        }
+        Ok(Self {
+            tags: args.tags.iter().map(|tag| reference("--tag", tag)).collect::<Result<_, _>>()?,
+            cache_repo: match (&args.cache_repo, args.no_cache) {
+                (Some(repository), false) => Some(reference("--cache-repo", repository)?),
+                _ => None,
+            },
+            build_args: args
+                .build_args
+                .iter()
+                .filter_map(|given| build_arg(given, &environment).transpose())
+                .collect::<Result<_, _>>()?,
+            labels: args.labels.iter().map(|given| label(given)).collect::<Result<_, _>>()?,
+            compression: compression(&args.compression)?,
+            transport: match args.transport {
+                cli::TransportChoice::Auto => None,
+                cli::TransportChoice::Exec => Some(Transport::Exec),
+                cli::TransportChoice::Attach => Some(Transport::Attach),
+                cli::TransportChoice::Stdin => Some(Transport::Stdin),
+            },
+            timeout: duration("--timeout", &args.timeout)?,
+            cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
+            memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
+            security: args.security.into(),
+            pod_template: args.pod_template,
+            service_account: args.service_account,
+            started_by: None,
+            context: ContextRequest::new(args.build_context, args.file)?,
+            target: args.target,
+            platform: args.platform.map(one_platform).transpose()?,
+            no_push: args.no_push,
+            insecure: args.insecure,
+            executor_image: args.executor_image,
+            helper_image: args.helper_image,
+            registry_auth: match (&args.registry_auth, &args.registry_secret) {
+                (_, Some(_)) => RegistryAuth::None,
+                (None, None) => RegistryAuth::local(&environment),
+                (Some(typed), None) if typed == "local" => RegistryAuth::local(&environment),
+                (Some(typed), None) if typed == "none" => RegistryAuth::None,
+                (Some(typed), None) => RegistryAuth::File(typed.into()),
+            },
+            registry_secret: args.registry_secret,
+            registry_ca: args.registry_ca,
+            fidelity: args.fidelity.into(),
+            executor_flags: args.executor_flags,
+            environment: vec![],
+        })
+    }
+
+    /// Whether layers are cached.
+    pub fn cache(&self) -> Cache {
+        Cache::of(self.cache_repo.as_ref())
+    }
+
+    /// What shapes the pod that a cluster is asked about.
+    fn asked(context: ContextRequest, platform: Option<String>, args: cli::AskArgs) -> Result<Self, UsageError> {
+        let plain = Self::plain(context);
+        Ok(Self {
+            platform,
+            registry_secret: args.registry_secret,
+            service_account: args.service_account,
+            cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
+            memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
+            executor_image: args.executor_image.unwrap_or(plain.executor_image),
+            helper_image: args.helper_image.unwrap_or(plain.helper_image),
+            security: args.security.map_or(plain.security, Security::from),
+            pod_template: args.pod_template,
+            ..plain
+        })
+    }
+
+    /// Has the executor say something as soon as it starts, so that what it does first can be timed: upstream warns of
+    /// a flag by its old name, which says what holds anyhow (kaniko v1.24.0 `cmd/executor/cmd/root.go`,
+    /// `MarkDeprecated`).
+    fn tell_start(&mut self) {
+        let is_given =
+            |flag: &String| ["--ignore-var-run", "--whitelist-var-run"].iter().any(|name| flag.starts_with(name));
+        let family = Image::named(&self.executor_image).family;
+        if family == Family::Upstream && !self.executor_flags.iter().any(is_given) {
+            self.executor_flags.push("--whitelist-var-run=true".to_owned());
+        }
+    }
+
+    /// The registries to speak plain HTTP to, each once.
+    pub fn insecure_registries(&self) -> Vec<&str> {
+        let mut hosts = Vec::new();
+        if self.insecure {
+            for host in self.tags.iter().chain(&self.cache_repo).map(Reference::registry) {
+                if !hosts.contains(&host) {
+                    hosts.push(host);
+                }
+            }
+        }
+        hosts
+    }
+
+    /// The registries that a build of a Dockerfile on these images needs, each once.
+    pub fn registries<'a>(&'a self, base_images: &'a [String]) -> Vec<String> {
+        let pushed = if self.no_push { &[] } else { self.tags.as_slice() };
+        let own = pushed.iter().chain(&self.cache_repo).map(Reference::registry);
+        let mut hosts: Vec<String> = Vec::new();
+        for host in own.chain(base_images.iter().map(|image| registry_of(image))) {
+            if !hosts.iter().any(|other| other == host) {
+                hosts.push(host.to_owned());
+            }
+        }
+        hosts
+    }
+
+    /// A request with every option at its default, for tests to vary.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self::plain(ContextRequest {
+            context: ContextSource::Directory(".".into()),
+            dockerfile: DockerfileSource::Default,
+        })
+    }
+
+    /// With every option at its default, and nothing of this machine.
+    fn plain(context: ContextRequest) -> Self {
+        Self {
+            context,
+            tags: vec![],
+            target: None,
+            build_args: vec![],
+            labels: vec![],
+            platform: None,
+            cache_repo: None,
+            no_push: false,
+            insecure: false,
+            executor_image: crate::executor::EXECUTOR_IMAGE.into(),
+            helper_image: crate::executor::HELPER_IMAGE.into(),
+            registry_secret: None,
+            registry_auth: RegistryAuth::None,
+            registry_ca: None,
+            pod_template: None,
+            cpu: None,
+            memory: None,
+            service_account: None,
+            security: Security::Default,
+            started_by: None,
+            compression: Compression::Gzip(1),
+            transport: None,
+            timeout: Duration::from_secs(3600),
+            fidelity: Fidelity::default(),
+            executor_flags: vec![],
+            environment: vec![],
+        }
+    }
+}
+
 /// What becomes of differences between Kaniko's image and Docker's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fidelity {
@@ -86,6 +251,16 @@ pub enum Fidelity {
     Warn,
     /// They stay, and nothing is said.
     Off,
+}
+
+impl From<cli::FidelityChoice> for Fidelity {
+    fn from(typed: cli::FidelityChoice) -> Self {
+        match typed {
+            cli::FidelityChoice::Repair => Self::Repair,
+            cli::FidelityChoice::Warn => Self::Warn,
+            cli::FidelityChoice::Off => Self::Off,
+        }
+    }
 }
 
 /// Whether layers are cached.
@@ -131,6 +306,15 @@ pub enum Security {
     Default,
     /// No capabilities but those that Kaniko needs, and no way to more.
     Hardened,
+}
+
+impl From<cli::SecurityChoice> for Security {
+    fn from(typed: cli::SecurityChoice) -> Self {
+        match typed {
+            cli::SecurityChoice::Default => Self::Default,
+            cli::SecurityChoice::Hardened => Self::Hardened,
+        }
+    }
 }
 
 /// The way of a context into its pod.
@@ -210,6 +394,16 @@ pub enum Keep {
     OnFailure,
     /// It stays.
     Always,
+}
+
+impl From<cli::KeepChoice> for Keep {
+    fn from(typed: cli::KeepChoice) -> Self {
+        match typed {
+            cli::KeepChoice::Never => Self::Never,
+            cli::KeepChoice::OnFailure => Self::OnFailure,
+            cli::KeepChoice::Always => Self::Always,
+        }
+    }
 }
 
 /// Which build context, and which Dockerfile.
@@ -671,200 +865,6 @@ pub enum ArchiveOutput {
 impl From<OsString> for ArchiveOutput {
     fn from(typed: OsString) -> Self {
         if typed == "-" { Self::Stdout } else { Self::File(typed.into()) }
-    }
-}
-
-impl From<cli::FidelityChoice> for Fidelity {
-    fn from(typed: cli::FidelityChoice) -> Self {
-        match typed {
-            cli::FidelityChoice::Repair => Self::Repair,
-            cli::FidelityChoice::Warn => Self::Warn,
-            cli::FidelityChoice::Off => Self::Off,
-        }
-    }
-}
-
-impl From<cli::SecurityChoice> for Security {
-    fn from(typed: cli::SecurityChoice) -> Self {
-        match typed {
-            cli::SecurityChoice::Default => Self::Default,
-            cli::SecurityChoice::Hardened => Self::Hardened,
-        }
-    }
-}
-
-impl From<cli::KeepChoice> for Keep {
-    fn from(typed: cli::KeepChoice) -> Self {
-        match typed {
-            cli::KeepChoice::Never => Self::Never,
-            cli::KeepChoice::OnFailure => Self::OnFailure,
-            cli::KeepChoice::Always => Self::Always,
-        }
-    }
-}
-
-impl PodRequest {
-    /// Validates what was typed. `environment` answers for `--build-arg KEY` without a value.
-    ///
-    /// # Errors
-    /// A [`UsageError`] that names the argument.
-    pub fn new(args: cli::PodArgs, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
-        if let Some(flag) = args.executor_flags.iter().find_map(|given| reserved_flag(given)) {
-            return Err(UsageError::ReservedExecutorFlag { flag });
-        }
-        if let Some(word) = args.executor_flags.first().filter(|word| !word.starts_with('-')) {
-            return Err(UsageError::ExecutorArgument { word: word.clone() });
-        }
-        if args.tags.is_empty() && !args.no_push {
-            return Err(UsageError::NoTag);
-        }
-        Ok(Self {
-            tags: args.tags.iter().map(|tag| reference("--tag", tag)).collect::<Result<_, _>>()?,
-            cache_repo: match (&args.cache_repo, args.no_cache) {
-                (Some(repository), false) => Some(reference("--cache-repo", repository)?),
-                _ => None,
-            },
-            build_args: args
-                .build_args
-                .iter()
-                .filter_map(|given| build_arg(given, &environment).transpose())
-                .collect::<Result<_, _>>()?,
-            labels: args.labels.iter().map(|given| label(given)).collect::<Result<_, _>>()?,
-            compression: compression(&args.compression)?,
-            transport: match args.transport {
-                cli::TransportChoice::Auto => None,
-                cli::TransportChoice::Exec => Some(Transport::Exec),
-                cli::TransportChoice::Attach => Some(Transport::Attach),
-                cli::TransportChoice::Stdin => Some(Transport::Stdin),
-            },
-            timeout: duration("--timeout", &args.timeout)?,
-            cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
-            memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
-            security: args.security.into(),
-            pod_template: args.pod_template,
-            service_account: args.service_account,
-            started_by: None,
-            context: ContextRequest::new(args.build_context, args.file)?,
-            target: args.target,
-            platform: args.platform.map(one_platform).transpose()?,
-            no_push: args.no_push,
-            insecure: args.insecure,
-            executor_image: args.executor_image,
-            helper_image: args.helper_image,
-            registry_auth: match (&args.registry_auth, &args.registry_secret) {
-                (_, Some(_)) => RegistryAuth::None,
-                (None, None) => RegistryAuth::local(&environment),
-                (Some(typed), None) if typed == "local" => RegistryAuth::local(&environment),
-                (Some(typed), None) if typed == "none" => RegistryAuth::None,
-                (Some(typed), None) => RegistryAuth::File(typed.into()),
-            },
-            registry_secret: args.registry_secret,
-            registry_ca: args.registry_ca,
-            fidelity: args.fidelity.into(),
-            executor_flags: args.executor_flags,
-            environment: vec![],
-        })
-    }
-
-    /// Whether layers are cached.
-    pub fn cache(&self) -> Cache {
-        Cache::of(self.cache_repo.as_ref())
-    }
-
-    /// What shapes the pod that a cluster is asked about.
-    fn asked(context: ContextRequest, platform: Option<String>, args: cli::AskArgs) -> Result<Self, UsageError> {
-        let plain = Self::plain(context);
-        Ok(Self {
-            platform,
-            registry_secret: args.registry_secret,
-            service_account: args.service_account,
-            cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
-            memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
-            executor_image: args.executor_image.unwrap_or(plain.executor_image),
-            helper_image: args.helper_image.unwrap_or(plain.helper_image),
-            security: args.security.map_or(plain.security, Security::from),
-            pod_template: args.pod_template,
-            ..plain
-        })
-    }
-
-    /// Has the executor say something as soon as it starts, so that what it does first can be timed: upstream warns of
-    /// a flag by its old name, which says what holds anyhow (kaniko v1.24.0 `cmd/executor/cmd/root.go`,
-    /// `MarkDeprecated`).
-    fn tell_start(&mut self) {
-        let is_given =
-            |flag: &String| ["--ignore-var-run", "--whitelist-var-run"].iter().any(|name| flag.starts_with(name));
-        let family = Image::named(&self.executor_image).family;
-        if family == Family::Upstream && !self.executor_flags.iter().any(is_given) {
-            self.executor_flags.push("--whitelist-var-run=true".to_owned());
-        }
-    }
-
-    /// The registries to speak plain HTTP to, each once.
-    pub fn insecure_registries(&self) -> Vec<&str> {
-        let mut hosts = Vec::new();
-        if self.insecure {
-            for host in self.tags.iter().chain(&self.cache_repo).map(Reference::registry) {
-                if !hosts.contains(&host) {
-                    hosts.push(host);
-                }
-            }
-        }
-        hosts
-    }
-
-    /// The registries that a build of a Dockerfile on these images needs, each once.
-    pub fn registries<'a>(&'a self, base_images: &'a [String]) -> Vec<String> {
-        let pushed = if self.no_push { &[] } else { self.tags.as_slice() };
-        let own = pushed.iter().chain(&self.cache_repo).map(Reference::registry);
-        let mut hosts: Vec<String> = Vec::new();
-        for host in own.chain(base_images.iter().map(|image| registry_of(image))) {
-            if !hosts.iter().any(|other| other == host) {
-                hosts.push(host.to_owned());
-            }
-        }
-        hosts
-    }
-
-    /// A request with every option at its default, for tests to vary.
-    #[cfg(test)]
-    pub(crate) fn for_tests() -> Self {
-        Self::plain(ContextRequest {
-            context: ContextSource::Directory(".".into()),
-            dockerfile: DockerfileSource::Default,
-        })
-    }
-
-    /// With every option at its default, and nothing of this machine.
-    fn plain(context: ContextRequest) -> Self {
-        Self {
-            context,
-            tags: vec![],
-            target: None,
-            build_args: vec![],
-            labels: vec![],
-            platform: None,
-            cache_repo: None,
-            no_push: false,
-            insecure: false,
-            executor_image: crate::executor::EXECUTOR_IMAGE.into(),
-            helper_image: crate::executor::HELPER_IMAGE.into(),
-            registry_secret: None,
-            registry_auth: RegistryAuth::None,
-            registry_ca: None,
-            pod_template: None,
-            cpu: None,
-            memory: None,
-            service_account: None,
-            security: Security::Default,
-            started_by: None,
-            compression: Compression::Gzip(1),
-            transport: None,
-            timeout: Duration::from_secs(3600),
-            fidelity: Fidelity::default(),
-            executor_flags: vec![],
-            environment: vec![],
-        }
     }
 }
 
