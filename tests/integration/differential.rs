@@ -16,8 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kaniko_local::context::unpack;
 use kaniko_local::executor::files::{Attributes, Kind, Origin, PodFiles, Written};
-use kaniko_local::executor::image::Image;
-use kaniko_local::executor::resolve::{End, Resolution, Setup, Stdin, resolve};
+use kaniko_local::executor::resolve::{End, Resolution, Setup, resolve};
 use kaniko_local::members::{Budget, Found};
 use kaniko_local::rootfs::{Id, Owner};
 
@@ -699,15 +698,8 @@ fn compare(program: &Path, seed: u64) -> Result<Compared, String> {
     case.things.iter().for_each(|thing| place(root.path(), thing));
     dress(&root.path().join("ctx"), &mut Random::from_seed(!seed));
     let before = tree(root.path());
-    let resolution = resolve(&Setup {
-        image: Image::default(),
-        arguments: &case.arguments,
-        working_directory: Some(case.directory),
-        environment: &BTreeMap::new(),
-        stdin: Stdin::Device,
-        mounts: &[],
-        files: &Disk(root.path()),
-    });
+    let resolution =
+        resolve(&Setup { working_directory: Some(case.directory), ..Setup::new(&case.arguments, &Disk(root.path())) });
     let chosen = resolution.dockerfile.as_ref().and_then(|dockerfile| dockerfile.chosen.clone());
     let content = chosen.and_then(|path| {
         let disk = Disk(root.path());

@@ -19,9 +19,8 @@ use kaniko_local::diagnose::facts::Facts;
 use kaniko_local::diagnose::post_mortem::{Ended, Explained, Observed, causes};
 use kaniko_local::diagnose::{Finding, manifest, rules};
 use kaniko_local::error::{BuildError, ClusterError, ContextError, Error, UsageError};
-use kaniko_local::executor::image::Image;
 use kaniko_local::executor::log::Log;
-use kaniko_local::executor::resolve::{Setup, Stdin, resolve};
+use kaniko_local::executor::resolve::{Setup, resolve};
 use kaniko_local::report;
 
 use serde_json::json;
@@ -473,16 +472,8 @@ fn of_log(text: &str) -> String {
 /// What is found where nothing is sent to standard input, which `check` cannot know of.
 fn without_stdin() -> Vec<Finding> {
     let arguments = ["--context=tar://stdin".to_owned(), "--no-push".to_owned()];
-    let environment = BTreeMap::new();
-    let setup = Setup {
-        image: Image::default(),
-        arguments: &arguments,
-        working_directory: None,
-        environment: &environment,
-        stdin: Stdin::Device,
-        mounts: &[],
-        files: &Mounts::new(&[]),
-    };
+    let files = Mounts::new(&[]);
+    let setup = Setup::new(&arguments, &files);
     let (resolution, places) = (resolve(&setup), BTreeMap::new());
     rules::findings(&Facts { setup: &setup, resolution: &resolution, mounts: &[], here: &[], places: &places })
 }

@@ -9,8 +9,7 @@ use crate::context::as_sent::{self, AsSent, Inside};
 use crate::context::listing::{Entry, Kind as EntryKind, Listing};
 use crate::dockerfile::{self, Channel};
 use crate::executor::ContextPlace;
-use crate::executor::image::Image;
-use crate::executor::resolve::{End, Setup, Stdin, resolve};
+use crate::executor::resolve::{End, Setup, resolve};
 use crate::members::{Found, Members, told};
 use crate::rootfs::{Content, Kind, Node, RootFs};
 
@@ -98,13 +97,8 @@ fn found_with(dockerfile: &str, things: &[&str], members: &[&str]) -> Vec<Findin
     let mut arguments = ContextPlace::Volume.args();
     arguments.push("--no-push".to_owned());
     let resolution = resolve(&Setup {
-        image: Image::default(),
-        arguments: &arguments,
-        working_directory: None,
-        environment: &BTreeMap::new(),
-        stdin: Stdin::Device,
         mounts: &as_sent::mounts(),
-        files: &AsSent::new(&listing, dockerfile.as_bytes(), &[]).looking(&archives),
+        ..Setup::new(&arguments, &AsSent::new(&listing, dockerfile.as_bytes(), &[]).looking(&archives))
     });
     let End::Built = resolution.end else { panic!("{dockerfile}: {:?}", resolution.end) };
     let docker = match buildkit::build(&file, &asked) {

@@ -144,12 +144,8 @@ pub(super) fn context_root(container: &Container) -> Option<Vec<u8>> {
     let texts = container.texts(&container.arguments()?, &environment)?;
     context_directory(&Setup {
         image: Image::named(container.image()),
-        arguments: &texts,
         working_directory: container.get("workingDir").and_then(|node| node.value.text()),
-        environment: &environment,
-        stdin: container.stdin(),
-        mounts: &[],
-        files: container.files,
+        ..Setup::new(&texts, container.files)
     })
 }
 

@@ -1,6 +1,5 @@
 //! A project for the tests of rules.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::diagnose::Finding;
 use crate::diagnose::finding::told::{none_of, the_one};
 use crate::executor::files::told::Told;
 use crate::executor::image::{Family, Image};
-use crate::executor::resolve::{Setup, Stdin, resolve};
+use crate::executor::resolve::{Setup, resolve};
 use crate::repair::Plan;
 
 /// A Dockerfile, and the files of its context ([`Told::of`]).
@@ -182,12 +181,7 @@ impl Case {
         let arguments = [arguments, &more].concat();
         let resolution = resolve(&Setup {
             image: Image { family: self.family, ..Image::default() },
-            arguments: &arguments,
-            working_directory: None,
-            environment: &BTreeMap::new(),
-            stdin: Stdin::Device,
-            mounts: &[],
-            files: &files,
+            ..Setup::new(&arguments, &files)
         });
         let mounts = [b"/workspace".to_vec()];
         let none = Rules::from_file(b"").unwrap();

@@ -63,6 +63,22 @@ pub struct Setup<'a> {
     pub files: &'a dyn PodFiles,
 }
 
+impl<'a> Setup<'a> {
+    /// With these arguments, upstream's last one: nothing else is said of how it starts.
+    pub fn new(arguments: &'a [String], files: &'a dyn PodFiles) -> Self {
+        static NOTHING_SET: BTreeMap<String, String> = BTreeMap::new();
+        Self {
+            image: Image::default(),
+            arguments,
+            working_directory: None,
+            environment: &NOTHING_SET,
+            stdin: Stdin::default(),
+            mounts: &[],
+            files,
+        }
+    }
+}
+
 /// Where every context that is not a directory is unpacked, or cloned (kaniko v1.24.0 `pkg/config/init.go`).
 pub const UNPACKED: &str = "/kaniko/buildcontext";
 /// The Dockerfile's copy, from which it is built (same place).

@@ -6,15 +6,7 @@ use crate::executor::files::told::Told;
 fn resolution(directory: &str, arguments: &[&str], files: &[&str]) -> Resolution {
     let mut arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     arguments.push("--no-push".to_owned());
-    resolve(&Setup {
-        image: Image::default(),
-        arguments: &arguments,
-        working_directory: Some(directory),
-        environment: &BTreeMap::new(),
-        stdin: Stdin::Device,
-        mounts: &[],
-        files: &Told::of(files),
-    })
+    resolve(&Setup { working_directory: Some(directory), ..Setup::new(&arguments, &Told::of(files)) })
 }
 
 fn chosen(arguments: &[&str], files: &[&str]) -> String {
@@ -166,16 +158,7 @@ fn flags_are_checked_before_anything_is_looked_for() {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let files = Told::of(&["/workspace/Dockerfile"]);
-        resolve(&Setup {
-            image: Image::default(),
-            arguments: &arguments,
-            working_directory: None,
-            environment: &environment,
-            stdin: Stdin::Device,
-            mounts: &[],
-            files: &files,
-        })
-        .end
+        resolve(&Setup { environment: &environment, ..Setup::new(&arguments, &files) }).end
     };
     let failed = |text: &str| End::Failed(format!("Error: {text}"));
     let no_destination = failed("you must provide --destination, or use --no-push");
@@ -328,15 +311,7 @@ fn a_file_in_the_dockerfile_is_known_to_the_fork_alone() {
     let files = Told::of(&["/c/Dockerfile=FROM scratch\nCOPY <<E /e\nx\nE\n"]);
     let arguments = ["--context=/c".to_owned(), "--no-push".to_owned()];
     let end = |image: &str| {
-        let setup = Setup {
-            image: image.parse().unwrap(),
-            arguments: &arguments,
-            working_directory: None,
-            environment: &BTreeMap::new(),
-            stdin: Stdin::Device,
-            mounts: &[],
-            files: &files,
-        };
+        let setup = Setup { image: image.parse().unwrap(), ..Setup::new(&arguments, &files) };
         resolve(&setup).end
     };
     assert_eq!(end("fork"), End::Built);
@@ -351,15 +326,7 @@ fn what_comes_over_standard_input_is_not_known_unless_it_is_told() {
         let arguments: Vec<String> =
             arguments.iter().chain(&["--no-push"]).map(|argument| (*argument).to_owned()).collect();
         let files = Told::of(files);
-        let setup = Setup {
-            image: Image::default(),
-            arguments: &arguments,
-            working_directory: None,
-            environment: &BTreeMap::new(),
-            stdin: Stdin::Stream,
-            mounts: &[],
-            files: &files,
-        };
+        let setup = Setup { stdin: Stdin::Stream, ..Setup::new(&arguments, &files) };
         resolve(&setup).end
     };
     let stream = "--context=tar://stdin";
@@ -392,13 +359,8 @@ fn a_user_with_a_default_is_never_one() {
 fn a_volume_of_one_stage_is_none_of_the_next() {
     let dockerfile = "/c/Dockerfile=FROM scratch\nVOLUME /v\nFROM scratch\nCOPY a /v/\n";
     let resolution = resolve(&Setup {
-        image: Image::default(),
-        arguments: &["--context=dir:///c".to_owned(), "--no-push".to_owned()],
-        working_directory: None,
-        environment: &BTreeMap::new(),
-        stdin: Stdin::Device,
         mounts: &[b"/c".to_vec()],
-        files: &Told::of(&[dockerfile, "/c/a"]),
+        ..Setup::new(&["--context=dir:///c".to_owned(), "--no-push".to_owned()], &Told::of(&[dockerfile, "/c/a"]))
     });
     let made = resolution.made.unwrap_or_else(|| panic!("{:?}", resolution.end));
     assert!(made.rootfs.get(b"/v/a").is_some());

@@ -213,6 +213,59 @@ const FLAGS: [&str; 22] = [
     "--fron=",
 ];
 
+const MOUNT_FIELDS: [&str; 20] = [
+    "type=bind",
+    "from=b",
+    "from=$x",
+    "from=$",
+    "FROM=x",
+    "source=a",
+    "\"",
+    "\"src=a,b\"",
+    ",",
+    ",",
+    "required",
+    "required=1",
+    "required=x",
+    "name=d",
+    "v.com/d=e",
+    "x",
+    "\"\"",
+    "requird=1",
+    "nam=x",
+    "ro",
+];
+
+const TIMES: [&str; 27] = [
+    "30s",
+    "1m30s",
+    "1.5h",
+    "0",
+    "",
+    "-5s",
+    "1us",
+    "1µs",
+    "1",
+    "s",
+    "1x",
+    "1ms",
+    "0.5ms",
+    ".s",
+    "9999999h",
+    "-0",
+    "1.s",
+    ".5s",
+    "+1m",
+    "1s\"",
+    "999999999999999999999s",
+    "0.99999999999999999999s",
+    "\\n",
+    "9223372036854775808ns",
+    "-9223372036854775808ns",
+    "9223372036854775807ns",
+    "00s",
+];
+
 fn flag(chance: &mut Chance, name: &str, escape: char) -> String {
     if chance.once_in(12) {
         return chance.of(&["--", "---", "--=", "--=x", "-x", "--\"\"", "--'--'", "--\\--", "--x\\"]).to_owned();
@@ -230,67 +283,12 @@ fn flag(chance: &mut Chance, name: &str, escape: char) -> String {
         return flag.to_owned();
     }
     let value = match flag {
-        "--mount=" | "--device=" => chance.some(4, |chance| {
-            chance
-                .of(&[
-                    "type=bind",
-                    "from=b",
-                    "from=$x",
-                    "from=$",
-                    "FROM=x",
-                    "source=a",
-                    "\"",
-                    "\"src=a,b\"",
-                    ",",
-                    ",",
-                    "required",
-                    "required=1",
-                    "required=x",
-                    "name=d",
-                    "v.com/d=e",
-                    "x",
-                    "\"\"",
-                    "requird=1",
-                    "nam=x",
-                    "ro",
-                ])
-                .to_owned()
-        }),
+        "--mount=" | "--device=" => chance.some(4, |chance| chance.of(&MOUNT_FIELDS).to_owned()),
         "--link=" | "--keep-git-dir=" => chance.of(&["true", "false", "TRUE", "", "1", "fal\u{17f}e"]).to_owned(),
         "--network=" => chance.of(&["none", "host", "default", "", "Host", "ho\u{7f}st\""]).to_owned(),
         "--security=" => chance.of(&["insecure", "sandbox", "x"]).to_owned(),
         "--retries=" => chance.of(&["3", "-1", "+2", "x", "", "9999999999", "1_0", "--", "2147483648", "é"]).to_owned(),
-        "--interval=" | "--timeout=" | "--start-period=" | "--start-interval=" => chance
-            .of(&[
-                "30s",
-                "1m30s",
-                "1.5h",
-                "0",
-                "",
-                "-5s",
-                "1us",
-                "1µs",
-                "1",
-                "s",
-                "1x",
-                "1ms",
-                "0.5ms",
-                ".s",
-                "9999999h",
-                "-0",
-                "1.s",
-                ".5s",
-                "+1m",
-                "1s\"",
-                "999999999999999999999s",
-                "0.99999999999999999999s",
-                "\\n",
-                "9223372036854775808ns",
-                "-9223372036854775808ns",
-                "9223372036854775807ns",
-                "00s",
-            ])
-            .to_owned(),
+        "--interval=" | "--timeout=" | "--start-period=" | "--start-interval=" => chance.of(&TIMES).to_owned(),
         _ => word(chance, escape),
     };
     let quote = if chance.once_in(8) { chance.of(&["\"", "'"]) } else { "" };

@@ -66,56 +66,18 @@ fn container(name: &str, state: Value) -> Value {
 fn live(world: &Arc<World>, name: &str, pod: &Value) {
     let volume = world.volumes.join(name);
     thread::sleep(STEP);
+    let runs =
+        || world.change(name, |pod| pod["status"]["containerStatuses"] = container("kaniko", json!({"running": {}})));
     let receiver = &pod["spec"]["initContainers"][0];
     if receiver.is_object() {
-        if world.fate == Fate::NoShell {
-            let ended = json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "exec: \"sh\": executable file not found in $PATH"}});
-            return world
-                .change(name, |pod| pod["status"]["initContainerStatuses"] = container("receive-context", ended));
-        }
-        if world.fate == Fate::NoImage {
-            let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}});
-            return world
-                .change(name, |pod| pod["status"]["initContainerStatuses"] = container("receive-context", waiting));
-        }
-        let mut command = command(&volume, &strings(&receiver["command"]));
-        let takes_stdin = receiver["stdin"] == true;
-        command.stdin(if takes_stdin { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        if let Some(stdin) = child.stdin.take() {
-            pour(offer(world, name), stdin);
-        }
-        let running = container("receive-context", json!({"running": {}}));
-        world.change(name, |pod| pod["status"]["initContainerStatuses"] = running);
-        let mut strikes = Some(Instant::now() + EARLY);
-        let code = loop {
-            if strikes.is_some_and(|time| time <= Instant::now()) {
-                strikes = None;
-                strike(world, name);
-            }
-            if let Some(status) = child.try_wait().unwrap() {
-                break status.code().unwrap_or(137);
-            }
-            if !world.state().pods.contains_key(name) {
-                let _ = child.kill();
-                let _ = child.wait();
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        let mut said = String::new();
-        let _ = child.stderr.take().unwrap().read_to_string(&mut said);
-        let reason = if code == 0 { "Completed" } else { "Error" };
-        let ended = json!({"terminated": {"exitCode": code, "reason": reason, "message": said}});
-        world.change(name, |pod| pod["status"]["initContainerStatuses"] = container("receive-context", ended));
-        if code != 0 {
+        if received(world, name, receiver, &volume) != Some(0) {
             return;
         }
         thread::sleep(STEP);
-        world.change(name, |pod| pod["status"]["containerStatuses"] = container("kaniko", json!({"running": {}})));
+        runs();
     } else {
         let input = offer(world, name);
-        world.change(name, |pod| pod["status"]["containerStatuses"] = container("kaniko", json!({"running": {}})));
+        runs();
         if let Err(said) =
             unpack(Chunks { input, rest: Vec::new() }, &volume, &strings(&pod["spec"]["containers"][0]["args"]))
         {
@@ -125,6 +87,55 @@ fn live(world: &Arc<World>, name: &str, pod: &Value) {
         }
     }
     build(world, name);
+}
+
+/// The exit code of the init container that takes the context; none if it does not end by itself.
+fn received(world: &Arc<World>, name: &str, receiver: &Value, volume: &Path) -> Option<i32> {
+    let tell = |state: Value| {
+        world.change(name, |pod| pod["status"]["initContainerStatuses"] = container("receive-context", state));
+    };
+    match world.fate {
+        Fate::NoShell => {
+            tell(
+                json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "exec: \"sh\": executable file not found in $PATH"}}),
+            );
+            return None;
+        }
+        Fate::NoImage => {
+            tell(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}));
+            return None;
+        }
+        _ => {}
+    }
+    let mut command = command(volume, &strings(&receiver["command"]));
+    let takes_stdin = receiver["stdin"] == true;
+    command.stdin(if takes_stdin { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    if let Some(stdin) = child.stdin.take() {
+        pour(offer(world, name), stdin);
+    }
+    tell(json!({"running": {}}));
+    let mut strikes = Some(Instant::now() + EARLY);
+    let code = loop {
+        if strikes.is_some_and(|time| time <= Instant::now()) {
+            strikes = None;
+            strike(world, name);
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code().unwrap_or(137);
+        }
+        if !world.state().pods.contains_key(name) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let mut said = String::new();
+    let _ = child.stderr.take().unwrap().read_to_string(&mut said);
+    let reason = if code == 0 { "Completed" } else { "Error" };
+    tell(json!({"terminated": {"exitCode": code, "reason": reason, "message": said}}));
+    Some(code)
 }
 
 /// What becomes of a pod that waits for its context.
