@@ -100,6 +100,12 @@ impl Signal {
 }
 
 impl Error {
+    /// What becomes of a failure to write a file.
+    pub fn not_written(path: &Path) -> impl Fn(io::Error) -> Self {
+        let what = format!("`{}`", path.display());
+        move |source| Self::Output { what: what.clone(), source }
+    }
+
     /// The exit code that scripts rely on.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -235,7 +241,7 @@ pub enum UsageError {
         typed: String,
     },
     /// A pod template that cannot be read.
-    #[error("cannot read pod template `{}`", .file.display())]
+    #[error("pod template `{}` cannot be read", .file.display())]
     NoPodTemplate {
         /// As typed.
         file: PathBuf,
@@ -534,26 +540,21 @@ impl UsageError {
                 tried.iter().map(|(path, what)| format!("tried `{}`: {what}", path.display())).collect()
             }
             Self::OutsideContext { root, .. } => vec![format!("the build context is `{}`", root.display())],
-            Self::NoKubeContext { known, .. } if known.is_empty() => {
-                vec!["there are no kube contexts".to_owned()]
+            Self::NoKubeContext { known, .. } => {
+                vec![there_are(known).unwrap_or_else(|| "there are no kube contexts".to_owned())]
             }
-            Self::NoKubeContext { known, .. } => vec![format!("there are: {}", ticked(known))],
             Self::Kubeconfig { why }
             | Self::Manifest { why, .. }
             | Self::RegistryAuth { why, .. }
-            | Self::RegistryCa { why, .. } => vec![why.clone()],
+            | Self::RegistryCa { why, .. }
+            | Self::Settings { why, .. } => vec![why.clone()],
             Self::NoPodTemplate { source, .. } | Self::Log { source, .. } | Self::Mount { source, .. } => {
                 vec![source.to_string()]
             }
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Git(address) => address.notes(),
-            Self::Settings { why, .. } => vec![why.clone()],
-            Self::FlagValue { known, why, .. } => {
-                let known = (!known.is_empty()).then(|| format!("there are: {}", ticked(known)));
-                known.into_iter().chain(why.clone()).collect()
-            }
-            Self::NotInRepository { known, .. } if known.is_empty() => vec![],
-            Self::NotInRepository { known, .. } => vec![format!("there are: {}", ticked(known))],
+            Self::FlagValue { known, why, .. } => there_are(known).into_iter().chain(why.clone()).collect(),
+            Self::NotInRepository { known, .. } => there_are(known).into_iter().collect(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
             Self::Helper(error) => vec![error.complaint.clone()],
             Self::NoTag
@@ -632,7 +633,7 @@ impl UsageError {
             Self::UnknownCommand { command, .. } | Self::UnknownFlag { command, .. } => {
                 format!("`{command} --help` lists them")
             }
-            Self::ExecutorsFlag { flag, command } => format!("write it behind `--`: `{command} … -- {flag}`"),
+            Self::ExecutorsFlag { flag, command } => format!("write it after `--`: `{command} … -- {flag}`"),
             Self::OneMore { command, .. }
             | Self::MissingArgument { command, .. } => format!("`{command} --help` has examples"),
             Self::FlagValue { flag, value, .. } if value.is_empty() => format!("write it with one: `{flag}`"),
@@ -655,7 +656,7 @@ impl UsageError {
                 ),
             },
             Self::NoKubeContext { name, is_directory: true, .. } => format!(
-                "`--context` names a kubeconfig context; the build context is an argument of its own: `kaniko-local build {name}`"
+                "`--context` names a kube context; the build context is an argument of its own: `kaniko-local build {name}`"
             ),
             Self::NoKubeContext { .. } => return None,
             Self::Kubeconfig { .. } => "name one with `--kubeconfig FILE` or `KUBECONFIG`".to_owned(),
@@ -852,9 +853,9 @@ pub enum ClusterError {
     },
 }
 
-/// Exit codes of the receiver (`cluster/receiver/receive.sh`): what arrived is not what was sent, and: it was cut off.
-pub const DAMAGED: i32 = 65;
-/// See [`DAMAGED`].
+/// The receiver's exit code (`cluster/receiver/receive.sh`) if what arrived is not what was sent.
+const DAMAGED: i32 = 65;
+/// The same, if it was cut off.
 pub const CUT_OFF: i32 = 75;
 
 impl ClusterError {
@@ -1058,7 +1059,6 @@ fn instead_of_directory(path: &Path, found: &str, alike: &[PathBuf]) -> Option<S
     }
 }
 
-/// `` `a`, `b` and `c` ``.
 fn no_value(flag: &str, value: &str) -> String {
     match value {
         "" => format!("`{flag}` wants a value"),
@@ -1066,6 +1066,12 @@ fn no_value(flag: &str, value: &str) -> String {
     }
 }
 
+/// What could have been named instead.
+fn there_are(known: &[String]) -> Option<String> {
+    (!known.is_empty()).then(|| format!("there are: {}", ticked(known)))
+}
+
+/// `` `a`, `b` and `c` ``.
 fn ticked(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| format!("`{item}`")).collect();
     match items.split_last() {

@@ -19,7 +19,7 @@ const DOCKERS_FLAGS: [(&str, &str); 8] = [
     ("--ssh", "mount a Secret into the container `kaniko` with `--pod-template FILE`: a RUN finds it there"),
 ];
 
-/// Commands that hand what is behind `--` to an executor.
+/// Commands that hand what is after `--` to an executor.
 const FOR_EXECUTOR: [&str; 4] = ["build", "check", "compare", "manifest"];
 
 /// What is wrong; none if clap says it best, as with its help.
@@ -145,7 +145,7 @@ mod tests {
     fn a_flag_of_the_executor_is_told_with_its_place() {
         assert_eq!(
             told(&["build", "--skip-tls-verify=true"]),
-            "`--skip-tls-verify` is a flag of the executor\nwrite it behind `--`: `kaniko-local build … -- --skip-tls-verify`"
+            "`--skip-tls-verify` is a flag of the executor\nwrite it after `--`: `kaniko-local build … -- --skip-tls-verify`"
         );
         assert!(told(&["explain", "--cleanup"]).starts_with("`--cleanup` is no flag of `kaniko-local explain`"));
     }

@@ -17,7 +17,7 @@ pub(super) struct Signals {
 impl Signals {
     /// From here on these signals no longer end the process by themselves.
     pub(super) fn listen() -> Result<Self, Error> {
-        let failed = |source| Error::Output { what: "a signal handler".to_owned(), source };
+        let failed = |source| Error::System { action: "listen for signals", source };
         Ok(Self { system: sys::Signals::listen().map_err(failed)?, change: None })
     }
 

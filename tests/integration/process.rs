@@ -144,7 +144,7 @@ fn what_is_mistaken_for_something_else_is_told_with_what_to_type() {
         ),
         (
             &["build", "-t", "app", "--context", "api"],
-            "`--context` names a kubeconfig context; the build context is an argument of its own: `kaniko-local build api`",
+            "`--context` names a kube context; the build context is an argument of its own: `kaniko-local build api`",
         ),
     ] {
         // Without a kubeconfig.

@@ -88,7 +88,7 @@ impl Need {
         match self {
             Self::Namespace => Some("name the namespace with `-n NAMESPACE`"),
             Self::Deadline => Some("bound the build with `--timeout DURATION`"),
-            Self::ExecutorCommand => Some("give flags of the executor behind `--`"),
+            Self::ExecutorCommand => Some("give flags of the executor after `--`"),
             Self::NoPush => Some("build without a push with `--no-push`"),
             _ => None,
         }
