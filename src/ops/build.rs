@@ -211,7 +211,7 @@ fn publish(
     let printed = report::write_stdout(lines.as_bytes());
     let written = metadata_file.map_or(Ok(()), |path| {
         let document = format!("{:#}\n", report::metadata_json(&request.tags, digest, timeline));
-        std::fs::write(path, document).map_err(|source| Error::Output { what: format!("`{}`", path.display()), source })
+        std::fs::write(path, document).map_err(Error::not_written(path))
     });
     printed.and(written)
 }

@@ -85,7 +85,7 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
 fn can_be_saved(request: &CompareRequest) -> Result<(), Error> {
     request.saves.iter().try_for_each(|(file, _)| {
         let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
-        opened.map(drop).map_err(|source| not_written(file, source))
+        opened.map(drop).map_err(Error::not_written(file))
     })
 }
 
@@ -95,13 +95,9 @@ fn tell_result(comparison: &Comparison, request: &CompareRequest) -> Result<(), 
     for (file, form) in &request.saves {
         let text = rendered(comparison, *form, COLUMNS)?;
         // The others are written all the same.
-        result = result.and(std::fs::write(file, text).map_err(|source| not_written(file, source)));
+        result = result.and(std::fs::write(file, text).map_err(Error::not_written(file)));
     }
     result
-}
-
-fn not_written(file: &Path, source: std::io::Error) -> Error {
-    Error::Output { what: format!("`{}`", file.display()), source }
 }
 
 fn rendered(comparison: &Comparison, form: ComparisonForm, columns: usize) -> Result<String, Error> {

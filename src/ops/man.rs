@@ -26,14 +26,10 @@ pub fn man(words: &[String]) -> Result<(), Error> {
 /// # Errors
 /// They cannot be written.
 pub fn man_to_directory(directory: &Path) -> Result<(), Error> {
-    let failed = |path: &Path| {
-        let what = format!("`{}`", path.display());
-        |source| Error::Output { what, source }
-    };
-    std::fs::create_dir_all(directory).map_err(failed(directory))?;
+    std::fs::create_dir_all(directory).map_err(Error::not_written(directory))?;
     for page in report::man_pages(Cli::command()) {
         let path = directory.join(page.file_name());
-        std::fs::write(&path, page.text).map_err(failed(&path))?;
+        std::fs::write(&path, page.text).map_err(Error::not_written(&path))?;
     }
     Ok(())
 }

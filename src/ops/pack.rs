@@ -28,13 +28,12 @@ use crate::sys;
 pub fn pack_to_stdout(request: &ContextRequest, compression: Compression) -> Result<(), Error> {
     let source = Source::read(request)?;
     // Not through the buffer that cuts what is written at its newlines.
-    let what = "standard output";
-    let failed = |source| Error::Output { what: what.to_owned(), source };
+    let failed = |source| Error::Output { what: "standard output".to_owned(), source };
     let out = sys::stdout().map_err(failed)?;
     match source.write(out, &[], compression) {
         // A reader that has seen enough.
         Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| named(error, what)),
+        result => result.map_err(|error| named(error, failed)),
     }
 }
 
@@ -45,12 +44,11 @@ pub fn pack_to_stdout(request: &ContextRequest, compression: Compression) -> Res
 /// signal.
 pub async fn pack_to_file(request: &ContextRequest, path: &Path, compression: Compression) -> Result<(), Error> {
     let source = Source::read(request)?;
-    let what = format!("`{}`", path.display());
-    let failed = |source| Error::Output { what: what.clone(), source };
-    let Some(place) = place(path).map_err(failed)? else {
+    let failed = Error::not_written(path);
+    let Some(place) = place(path).map_err(&failed)? else {
         // A device or a FIFO is written to as it is.
-        let out = OpenOptions::new().write(true).open(path).map_err(failed)?;
-        return source.write(out, &[], compression).map_err(|error| named(error, &what));
+        let out = OpenOptions::new().write(true).open(path).map_err(&failed)?;
+        return source.write(out, &[], compression).map_err(|error| named(error, failed));
     };
     if source.reads(&place) {
         return Err(UsageError::OutputIsInput { path: path.to_owned() }.into());
@@ -59,13 +57,13 @@ pub async fn pack_to_file(request: &ContextRequest, path: &Path, compression: Co
     let beside = place.parent().unwrap_or(Path::new("/"));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".kaniko-local-").suffix(".part");
-    let unfinished = sys::readable_by_all(&mut builder).tempfile_in(beside).map_err(failed)?;
-    let out = unfinished.as_file().try_clone().map_err(failed)?;
+    let unfinished = sys::readable_by_all(&mut builder).tempfile_in(beside).map_err(&failed)?;
+    let out = unfinished.as_file().try_clone().map_err(&failed)?;
     let itself = [unfinished.path().to_owned(), place.clone()];
     let packing = tokio::task::spawn_blocking(move || source.write(out, &itself, compression));
     tokio::select! {
         packed = packing => match packed {
-            Ok(result) => result.map_err(|error| named(error, &what))?,
+            Ok(result) => result.map_err(|error| named(error, &failed))?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         },
         signal = signals.next() => return Err(Error::Interrupted(signal)),
@@ -88,9 +86,9 @@ fn place(path: &Path) -> std::io::Result<Option<PathBuf>> {
 }
 
 /// Says where output failed to go.
-fn named(error: Error, what: &str) -> Error {
+fn named(error: Error, failed: impl Fn(std::io::Error) -> Error) -> Error {
     match error {
-        Error::Output { source, .. } => Error::Output { what: what.to_owned(), source },
+        Error::Output { source, .. } => failed(source),
         other => other,
     }
 }
