@@ -128,12 +128,6 @@ impl Address {
         KanikoGit { context, sub_path: self.sub_path.clone(), pull_method: self.method }
     }
 
-    /// Whether the executor asks the server for a commit by its name, which the server has to allow
-    /// (`uploadpack.allowReachableSHA1InWant`). [`Self::pinned`] is the way around it.
-    pub fn asks_for_commit(&self) -> bool {
-        self.reference.is_none() && self.commit.is_some()
-    }
-
     /// The URL that git fetches.
     pub fn url(&self) -> String {
         format!("{}://{}", self.method.as_str(), self.repository)
@@ -155,7 +149,7 @@ impl Address {
     }
 
     /// Whether `url`, a remote's, is the same repository, however it is fetched.
-    pub fn is_at(&self, url: &str) -> bool {
+    pub(super) fn is_at(&self, url: &str) -> bool {
         let url = url.split_once("://").map_or(url, |(_, rest)| rest);
         let other = of_scp(url).unwrap_or_else(|| without_user(url).to_owned());
         bare(&other) == bare(&self.repository)
@@ -501,11 +495,9 @@ mod tests {
     fn a_commit_is_asked_for_alone_or_reached_from_a_reference() {
         let alone = Address::parse(&format!("https://h.example/r#{}", COMMIT.to_uppercase())).unwrap();
         assert_eq!(alone.kaniko().context, format!("git://h.example/r#{COMMIT}"));
-        assert!(alone.asks_for_commit());
         let pinned = alone.pinned("refs/heads/main", alone.commit().unwrap());
         let context = format!("git://h.example/r#refs/heads/main#{COMMIT}");
         assert_eq!(pinned.kaniko().context, context);
-        assert!(!pinned.asks_for_commit());
         assert_eq!(Address::parse(&context).unwrap().kaniko(), pinned.kaniko());
         assert_eq!(pinned.to_string(), format!("https://h.example/r#{COMMIT}"));
     }

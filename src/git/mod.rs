@@ -15,9 +15,9 @@ pub mod repository;
 #[expect(clippy::disallowed_methods, reason = "edge: runs git")]
 mod run;
 
-pub use address::{Address, AddressError, KanikoGit, PullMethod};
+pub use address::{Address, AddressError};
 pub use contents::Contents;
-pub use difference::{Committed, ContentDifference, Here, Kind, difference};
+pub use difference::{Committed, ContentDifference, Kind, difference};
 pub use object::ObjectId;
-pub use repository::{History, Pack, REMOTE, Reachable, Repository, Resolution, Source, Tracked, remote_refs};
+pub use repository::{History, Pack, REMOTE, Reachable, Repository, Source, Tracked, remote_refs};
 pub use run::{GitError, Stop};

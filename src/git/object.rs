@@ -29,7 +29,7 @@ impl ObjectId {
     ///
     /// # Errors
     /// It cannot be read, or has another size.
-    pub fn of_blob(size: u64, content: &mut dyn Read) -> io::Result<Self> {
+    pub(super) fn of_blob(size: u64, content: &mut dyn Read) -> io::Result<Self> {
         let mut hash = Sha1::new();
         hash.update(format!("blob {size}\0"));
         let mut buffer = vec![0; 64 * 1024];

@@ -61,7 +61,7 @@ pub fn paths(output: &[u8]) -> HashSet<Vec<u8>> {
 }
 
 /// Reads `git check-attr -z --stdin`: path, attribute and value in turn. Gives the paths of which one is set.
-pub fn with_attribute(output: &[u8]) -> HashSet<Vec<u8>> {
+pub(super) fn with_attribute(output: &[u8]) -> HashSet<Vec<u8>> {
     let fields: Vec<&[u8]> = terminated(output).collect();
     let set = fields.chunks_exact(3).filter(|field| !matches!(field[2], b"unspecified" | b"unset"));
     set.map(|field| field[0].to_vec()).collect()
@@ -118,7 +118,7 @@ impl References {
 
     /// Reads `git ls-remote --symref`: `ID<tab>NAME`, `ref: BRANCH<tab>HEAD`, and `NAME^{}` for what a tag is of.
     /// Whatever else a server says is passed over.
-    pub fn of_remote(output: &[u8]) -> Self {
+    pub(super) fn of_remote(output: &[u8]) -> Self {
         let mut found = Self::default();
         for line in output.split(|byte| *byte == b'\n') {
             let Some((object, name)) = split(line, b'\t') else { continue };
@@ -182,7 +182,7 @@ impl References {
 
     /// What a clone fetches: every branch and every tag, or of the branches the one of `named` (go-git v5: a clone of a
     /// single branch takes all tags, too).
-    pub fn tips(&self, only: Option<&Named>) -> HashSet<ObjectId> {
+    pub(super) fn tips(&self, only: Option<&Named>) -> HashSet<ObjectId> {
         let is_branch = |name: &str| match only {
             None => name.starts_with("refs/heads/"),
             Some(named) => named.reference.as_deref() == Some(name),
@@ -194,7 +194,7 @@ impl References {
 }
 
 /// The `--format` of `git for-each-ref` that [`References::of_local`] reads.
-pub const LOCAL_FORMAT: &str = "%(objectname)%00%(*objectname)%00%(symref)%00%(refname)";
+pub(super) const LOCAL_FORMAT: &str = "%(objectname)%00%(*objectname)%00%(symref)%00%(refname)";
 
 #[cfg(test)]
 mod tests {

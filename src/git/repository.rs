@@ -30,7 +30,6 @@ const NO_WORK_TREE: [&str; 3] = ["not a git repository", "must be run in a work 
 pub struct Repository {
     /// The directory in it that is the build context.
     context: PathBuf,
-    top: PathBuf,
     prefix: Vec<u8>,
     pub(super) stop: Stop,
 }
@@ -122,27 +121,20 @@ impl Repository {
     /// [`GitError::NoProgram`] where there is no git; a repository that git refuses to look at.
     pub fn find(context: &Path, stop: Stop) -> Result<Option<Self>, GitError> {
         let context = sys::real(context).map_err(|source| GitError::Run { command: "rev-parse".to_owned(), source })?;
-        let mut repository = Self { context, top: PathBuf::new(), prefix: vec![], stop };
-        let top = match repository.git(&["rev-parse", "--show-toplevel"]).output()? {
-            Ok(top) => line(top),
+        let repository = Self { context, prefix: vec![], stop };
+        // The prefix alone would not tell: in a repository without a work tree it is empty.
+        match repository.git(&["rev-parse", "--show-toplevel"]).output()? {
+            Ok(_) => {}
             Err(ended) if NO_WORK_TREE.iter().any(|why| ended.said(why)) => return Ok(None),
             Err(ended) => return Err(ended.error("rev-parse")),
-        };
+        }
         let mut prefix = line(repository.ask(&["rev-parse", "--show-prefix"], vec![])?);
         prefix.pop_if(|last| *last == b'/');
-        let unreadable = || GitError::Unreadable { command: "rev-parse".to_owned() };
-        repository.top = sys::text(&top).ok_or_else(unreadable)?.into();
-        sys::path(&prefix).map_err(|_| unreadable())?;
-        repository.prefix = prefix;
-        Ok(Some(repository))
+        sys::path(&prefix).map_err(|_| GitError::Unreadable { command: "rev-parse".to_owned() })?;
+        Ok(Some(Self { prefix, ..repository }))
     }
 
-    /// Its topmost directory.
-    pub fn top(&self) -> &Path {
-        &self.top
-    }
-
-    /// The way from there to the build context; empty if that is the topmost directory itself.
+    /// The way from its topmost directory to the build context; empty if that is the topmost directory itself.
     pub fn prefix(&self) -> &Path {
         sys::walked(&self.prefix)
     }

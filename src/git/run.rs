@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::address::{Address, AddressError, without_logins};
+use super::address::{Address, without_logins};
 use super::object::ObjectId;
 use crate::context::dockerignore::IgnoreError;
 use crate::sys;
@@ -98,9 +98,6 @@ pub enum GitError {
         /// Branches and tags that are there, a few.
         known: Vec<String>,
     },
-    /// The address of a repository is none.
-    #[error(transparent)]
-    Address(#[from] AddressError),
     /// The ignore file of a commit cannot be used, so that the executor would end there.
     #[error("the ignore file of commit `{commit}` cannot be used: {why}")]
     IgnoreFile {
@@ -117,11 +114,6 @@ impl GitError {
         match self {
             Self::Run { source, .. } => vec![source.to_string()],
             Self::Failed { complaint, .. } => complaint.lines().map(str::to_owned).collect(),
-            Self::NotThere { known, .. } if !known.is_empty() => {
-                let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-                vec![format!("there are: {}", known.join(", "))]
-            }
-            Self::Address(error) => error.notes(),
             Self::NoProgram
             | Self::TooLong { .. }
             | Self::Stopped { .. }
@@ -143,7 +135,7 @@ impl Stop {
     }
 
     /// Whether it is to end.
-    pub fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
