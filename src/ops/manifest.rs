@@ -32,12 +32,9 @@ pub enum ManifestForm {
 pub fn manifest(request: &PodRequest, namespace: Option<String>, form: ManifestForm) -> Result<(), Error> {
     let template = PodTemplate::read(request)?;
     let request = &repaired(request, &template)?;
-    let transport = request.transport.unwrap_or(Transport::Exec);
     // Logins are not read for it, and no base images: the pod of a build may trust more registries, and have logins.
     let access = Access { logins: None, authority: authority(request, "")? };
-    let directory = context_name(&request.context.context);
-    let pod = manifest::pod(request, &access, transport, &directory, &Nonce::random());
-    let mut pod = template.apply(pod)?;
+    let mut pod = template.pod(request, &access)?;
     pod.metadata.namespace = namespace;
     let failed = |why: String| Error::Output { what: "the manifest".to_owned(), source: std::io::Error::other(why) };
     let pod: Value = serde_json::to_value(&pod).map_err(|error| failed(error.to_string()))?;
@@ -65,8 +62,14 @@ impl PodTemplate {
 
     /// What the Pod of a build is like, as far as its registries have no say in it.
     pub(super) fn trial(&self, request: &PodRequest) -> Result<Pod, UsageError> {
+        self.pod(request, &Access::default())
+    }
+
+    /// The Pod of the first try: another way into it is taken only after one has failed.
+    fn pod(&self, request: &PodRequest, access: &Access) -> Result<Pod, UsageError> {
         let transport = request.transport.unwrap_or(Transport::Exec);
-        self.apply(manifest::pod(request, &Access::default(), transport, "", &Nonce::random()))
+        let directory = context_name(&request.context.context);
+        self.apply(manifest::pod(request, access, transport, &directory, &Nonce::random()))
     }
 
     pub(super) fn apply(&self, pod: Pod) -> Result<Pod, UsageError> {

@@ -8,29 +8,24 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
 use kube::ResourceExt;
 
-use super::manifest::{PodTemplate, context_name};
+use super::manifest::PodTemplate;
 use crate::cluster::client::{Cluster, ClusterOptions};
-use crate::cluster::manifest::{self, LOGINS_KEY};
-use crate::cluster::receiver::Nonce;
+use crate::cluster::manifest::LOGINS_KEY;
 use crate::cluster::refusal::{Refusal, takes_no_dry_run};
 use crate::cluster::rights::{self, Asker, CREATE_POD, Right};
 use crate::cluster::{ask, pod_security};
 use crate::code::Code;
 use crate::diagnose::{Finding, Severity};
 use crate::error::{ClusterError, Error};
-use crate::registry::Access;
 use crate::report::{self, LogForm, Progress, Style};
-use crate::request::{PodRequest, Transport};
+use crate::request::PodRequest;
 
 /// What the cluster refuses. Nothing is created.
 ///
 /// # Errors
 /// A template or a kubeconfig that cannot be used; a cluster that is not reached, or gives no answer.
 pub async fn refusals(request: &PodRequest, options: &ClusterOptions) -> Result<Vec<Finding>, Error> {
-    let directory = context_name(&request.context.context);
-    let transport = request.transport.unwrap_or(Transport::Exec);
-    let pod = manifest::pod(request, &Access::default(), transport, &directory, &Nonce::random());
-    let pod = PodTemplate::read(request)?.apply(pod)?;
+    let pod = PodTemplate::read(request)?.trial(request)?;
     let cluster = Cluster::new(options, Arc::new(Progress::new(Style::Quiet, LogForm::Text))).await?;
     let namespace = match namespace(&cluster).await? {
         Ok(namespace) => namespace,
