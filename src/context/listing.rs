@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::gopath;
+use crate::rootfs::{self, Node, RootFs};
+use crate::sys::OsStrExt;
+
 /// The sent context: entries in archive order (a directory before what it holds, names in byte order), and what was
 /// left out.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,21 @@ impl Listing {
         let mut totals = Totals::default();
         self.entries.iter().for_each(|entry| totals.add(&entry.kind));
         totals
+    }
+
+    /// What `docker build` has of it: all of it is root's.
+    pub fn rootfs(&self) -> RootFs {
+        let mut rootfs = RootFs::default();
+        for entry in &self.entries {
+            let path = entry.path.as_os_str().as_bytes();
+            let kind = match &entry.kind {
+                Kind::Directory => rootfs::Kind::Directory,
+                Kind::File { .. } => rootfs::Kind::File(rootfs::Content::Context(path.to_vec())),
+                Kind::Symlink { target } => rootfs::Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
+            };
+            rootfs.put(gopath::join(&[b"/", path]), Node { kind, mode: entry.mode, ..Node::directory(0) });
+        }
+        rootfs
     }
 }
 
@@ -144,7 +163,7 @@ pub struct Totals {
 
 impl Totals {
     /// Adds what `other` counts.
-    pub fn add_all(&mut self, other: &Self) {
+    pub(super) fn add_all(&mut self, other: &Self) {
         self.files += other.files;
         self.directories += other.directories;
         self.symlinks += other.symlinks;

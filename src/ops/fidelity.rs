@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::buildkit::{self, Asked as AskedOfDocker, Contents};
 use crate::context::as_sent::{self, Inside};
-use crate::context::listing::{Content as Packed, Entry, Kind as EntryKind, Listing};
+use crate::context::listing::{Content as Packed, Entry, Kind, Listing};
 use crate::context::scan::open;
 use crate::context::unpack;
 use crate::diagnose::{Finding, fidelity};
@@ -19,7 +19,7 @@ use crate::executor::resolve::{End, Resolution};
 use crate::gopath;
 use crate::members::{Budget, Found};
 use crate::repair::Plan;
-use crate::rootfs::{Content, Kind, Node, RootFs};
+use crate::rootfs::Content;
 use crate::sys::{OsStrExt, Root, walked};
 
 /// What is compared.
@@ -58,7 +58,7 @@ pub(super) fn findings(compared: &Compared) -> Vec<Finding> {
         target: compared.target,
         // What of it the executor is told is among the arguments, and what is not is told elsewhere.
         platform: None,
-        context: &rootfs(compared.listing),
+        context: &compared.listing.rootfs(),
         contents: disk,
     };
     let docker = match buildkit::build(&file, &asked) {
@@ -78,21 +78,6 @@ pub(super) fn findings(compared: &Compared) -> Vec<Finding> {
     fidelity::findings(&images, compared.dockerfile, compared.text, &stages, &file)
 }
 
-/// The context as `docker build` has it: all of it is root's.
-fn rootfs(listing: &Listing) -> RootFs {
-    let mut rootfs = RootFs::default();
-    for entry in &listing.entries {
-        let path = entry.path.as_os_str().as_bytes();
-        let kind = match &entry.kind {
-            EntryKind::Directory => Kind::Directory,
-            EntryKind::File { .. } => Kind::File(Content::Context(path.to_vec())),
-            EntryKind::Symlink { target } => Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
-        };
-        rootfs.put(gopath::join(&[b"/", path]), Node { kind, mode: entry.mode, ..Node::directory(0) });
-    }
-    rootfs
-}
-
 /// Where what is packed in the place of something else, or beside the context, comes from.
 fn packed(plan: &Plan) -> HashMap<Vec<u8>, Content> {
     let instead = plan.replaced.iter().flat_map(|replaced| &replaced.with);
@@ -107,7 +92,7 @@ fn path(entry: &Entry) -> &[u8] {
 }
 
 fn content(entry: &Entry) -> Option<Content> {
-    let EntryKind::File { content, .. } = &entry.kind else { return None };
+    let Kind::File { content, .. } = &entry.kind else { return None };
     Some(match content {
         Packed::Disk => Content::Context(path(entry).to_vec()),
         Packed::At(path) => Content::Context(path.as_os_str().as_bytes().to_vec()),

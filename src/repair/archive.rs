@@ -8,13 +8,13 @@
 
 use std::ops::Range;
 
-use super::context::{Sources, Tree};
+use super::context::{Sources, Tree, below_root};
 use super::scopes::Here;
 use super::{Compressed, Compression, Plan, Project, Unpack};
 use crate::buildkit::is_remote;
 use crate::dockerfile::{Arguments, Command, Copy, Source, Step, Word};
 use crate::gopath;
-use crate::sys::{self, OsStrExt};
+use crate::sys::OsStrExt;
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
     let listing = project.build.listing;
@@ -48,7 +48,7 @@ pub(super) fn repair(project: &Project, plan: &mut Plan) {
             && sources.iter().all(|source| source.is_add || !takes(&tree, &source.path, &path))
             && !is_in_tree(&tree, &sources, &path)
         {
-            let path = sys::walked(path.strip_prefix(b"/").unwrap_or(&path)).to_owned();
+            let path = below_root(&path);
             if !plan.unpack.iter().any(|unpack| unpack.path == path) {
                 plan.unpack.push(Unpack { path, by, span });
             }

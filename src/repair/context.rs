@@ -1,14 +1,15 @@
 //! What the Dockerfile takes from the build context, as BuildKit finds it there.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::Project;
 use crate::buildkit;
-use crate::context::listing::{Kind, Listing};
+use crate::context::listing::Listing;
 use crate::dockerfile::{Arguments, Command, CopyOption, Instruction, Keyword, Source};
 use crate::gopath;
-use crate::rootfs::{self, Content, Node, RootFs};
-use crate::sys::OsStrExt;
+use crate::rootfs::{Kind, RootFs};
+use crate::sys::walked;
 
 /// A path that an instruction takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,23 +79,18 @@ fn keeps_copy(instruction: &Instruction) -> bool {
     }
 }
 
+/// A path from the root, as a listing has it.
+pub(super) fn below_root(path: &[u8]) -> PathBuf {
+    walked(path.strip_prefix(b"/").unwrap_or(path)).to_owned()
+}
+
 /// The build context. Paths are from its root.
 #[derive(Debug)]
 pub(super) struct Tree(RootFs);
 
 impl Tree {
     pub(super) fn new(listing: &Listing) -> Self {
-        let mut tree = RootFs::default();
-        for entry in &listing.entries {
-            let path = gopath::join(&[b"/", entry.path.as_os_str().as_bytes()]);
-            let kind = match &entry.kind {
-                Kind::Directory => rootfs::Kind::Directory,
-                Kind::File { .. } => rootfs::Kind::File(Content::Context(path.clone())),
-                Kind::Symlink { target } => rootfs::Kind::Symlink(target.as_os_str().as_bytes().to_vec()),
-            };
-            tree.put(path, Node { kind, mode: entry.mode, ..Node::directory(0) });
-        }
-        Self(tree)
+        Self(listing.rootfs())
     }
 
     /// The things that a source names, themselves not followed; none if it cannot be told.
@@ -120,7 +116,7 @@ impl Tree {
     /// What a symlink says, by its own path.
     pub(super) fn link(&self, path: &[u8]) -> Option<&[u8]> {
         match &self.0.get(path)?.kind {
-            rootfs::Kind::Symlink(target) => Some(target),
+            Kind::Symlink(target) => Some(target),
             _ => None,
         }
     }

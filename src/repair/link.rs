@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::context::{Sources, Taken, Tree};
+use super::context::{Sources, Taken, Tree, below_root};
 use super::heredoc::plain;
 use super::{INLINE, Plan, Project, Replaced, with};
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::gopath;
-use crate::sys::{slashed, walked};
+use crate::sys::slashed;
 
 pub(super) fn repair(project: &Project, plan: &mut Plan) {
     let listing = project.build.listing;
@@ -62,11 +62,7 @@ fn beside(project: &Project, source: &Taken, sources: &Sources, tree: &Tree, pla
     let place = slashed(Path::new(&directory).join(name));
     let mut made = vec![Entry::made_directory(&directory)];
     for entry in followed.with {
-        let path = match entry.path.strip_prefix(&followed.path).ok()? {
-            rest if rest.as_os_str().is_empty() => place.clone(),
-            rest => slashed(place.join(rest)),
-        };
-        made.push(Entry { path, ..entry });
+        made.push(Entry { path: moved(&entry.path, &followed.path, &place)?, ..entry });
     }
     plan.beside(made);
     plan.edits.replace(project.build.text, source.span.clone(), format!("../{directory}/{name}"));
@@ -120,10 +116,7 @@ fn followed(listing: &Listing, link: &[u8], end: &[u8]) -> Option<Replaced> {
     let place = below_root(link);
     let found = listing.entries.iter().find(|entry| entry.path == end)?;
     let there = |entry: &Entry| {
-        let path = match entry.path.strip_prefix(&end).ok()? {
-            rest if rest.as_os_str().is_empty() => place.clone(),
-            rest => slashed(place.join(rest)),
-        };
+        let path = moved(&entry.path, &end, &place)?;
         let kind = match &entry.kind {
             Kind::File { size, content: Content::Disk } => {
                 Kind::File { size: *size, content: Content::At(entry.path.clone()) }
@@ -157,8 +150,12 @@ fn relative(link: &[u8], end: &[u8]) -> Replaced {
     Replaced { path, with }
 }
 
-fn below_root(path: &[u8]) -> PathBuf {
-    walked(path.strip_prefix(b"/").unwrap_or(path)).to_owned()
+/// Where a path is once what is above it is elsewhere; none if that is not above it.
+fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
+    match path.strip_prefix(from).ok()? {
+        rest if rest.as_os_str().is_empty() => Some(to.to_owned()),
+        rest => Some(slashed(to.join(rest))),
+    }
 }
 
 #[cfg(test)]
