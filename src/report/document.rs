@@ -1,6 +1,6 @@
 //! Results for scripts: on standard output or in files, the same bytes for the same facts.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use anstream::adapter::strip_str;
 use serde_json::{Value, json};
@@ -20,9 +20,14 @@ use crate::timeline::Timeline;
 /// Standard output cannot be written, a full disk for example.
 pub fn write_stdout(bytes: &[u8]) -> Result<(), Error> {
     clear();
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+    let mut stdout = io::stdout().lock();
+    to_stdout(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// What became of writing there.
+pub(super) fn to_stdout(written: io::Result<()>) -> Result<(), Error> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|source| Error::Output { what: "standard output".to_owned(), source }),
     }
 }

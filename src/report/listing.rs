@@ -1,11 +1,11 @@
 //! `context ls`: what is sent and what is not, as text and as a document.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::document::finding_json;
+use super::document::{finding_json, to_stdout};
 use super::terminal::sanitise;
 use crate::context::advice::Advice;
 use crate::context::listing::{Kind, LeftOut, Listing};
@@ -90,10 +90,7 @@ fn write_rows<'a>(rows: impl Iterator<Item = Row<'a>>, order: Order, form: Listi
             break;
         }
     }
-    match result.and_then(|()| write(&mut text)) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|source| Error::Output { what: "standard output".to_owned(), source }),
-    }
+    to_stdout(result.and_then(|()| write(&mut text)))
 }
 
 impl Row<'_> {

@@ -17,7 +17,7 @@ pub use human::{
     print_note, print_special, print_totals, set_program,
 };
 pub use listing::{listing_json, write_left_out, write_listing};
-pub use man::{ManPage, man_pages};
+pub use man::man_pages;
 pub use progress::{Ending, Events, LogForm, Progress, Style, Ticker, Verbose, finished};
 pub use sarif::check_sarif;
 pub use terminal::sanitise;
