@@ -178,7 +178,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The server's refusal, or why no answer came.
-    pub async fn request_once<T, F: Future<Output = kube::Result<T>>>(
+    pub(super) async fn request_once<T, F: Future<Output = kube::Result<T>>>(
         &self,
         action: &str,
         request: impl Fn(Client) -> F,
@@ -199,18 +199,18 @@ impl Cluster {
     }
 
     /// Whoever watches or reads a log tells it here: the API server may be about to restart.
-    pub fn connection_failed(&self) {
+    pub(super) fn connection_failed(&self) {
         *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Whether a missing right may be there a moment later.
-    pub fn is_just_back(&self) -> bool {
+    pub(super) fn is_just_back(&self) -> bool {
         let failed = *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.is_some_and(|failed| failed.elapsed() < JUST_BACK)
     }
 
     /// How long the server wants to be left alone.
-    pub fn wanted_pause(&self) -> Duration {
+    pub(super) fn wanted_pause(&self) -> Duration {
         let not_before = *self.shared.not_before.lock().unwrap_or_else(PoisonError::into_inner);
         not_before.map(|time| time.saturating_duration_since(Instant::now())).unwrap_or_default()
     }
@@ -225,7 +225,7 @@ impl Cluster {
     }
 
     /// Whether nothing came of a request that failed: the server refused it, or never saw it.
-    pub fn was_not_done(&self, error: &kube::Error) -> bool {
+    pub(super) fn was_not_done(&self, error: &kube::Error) -> bool {
         match error {
             kube::Error::Api(status) => status.code < 500,
             error => is_connect(error),

@@ -12,7 +12,7 @@ use kube::api::ListParams;
 use super::client::Cluster;
 
 /// The newest warning about the pod with this UID: reason and message. `None` if there is none or it may not be read.
-pub async fn newest_warning(cluster: &Cluster, pod_uid: &str) -> Option<String> {
+pub(super) async fn newest_warning(cluster: &Cluster, pod_uid: &str) -> Option<String> {
     warnings(cluster, pod_uid).await.into_iter().next()
 }
 

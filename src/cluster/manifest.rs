@@ -1,8 +1,9 @@
 //! A build request as a Pod. Pure: the same request gives the same Pod, and `manifest` prints what `build` creates.
 //!
 //! An init container takes the context into a volume at `/kaniko/buildcontext`, the one path that is safe in every
-//! Kaniko; the executor starts when it ends with 0. Or, with [`Transport::Stdin`], the executor takes it itself. The pod ends itself when its deadline is over, gets no
-//! service-account token, and asks for no more rights than the runtime's default.
+//! Kaniko; the executor starts when it ends with 0. Or, with [`Transport::Stdin`], the executor takes it itself. The pod
+//! ends itself when its deadline is over, gets no service-account token, and asks for no more rights than the runtime's
+//! default.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::request::{PodRequest, Security, Transport};
 pub const EXECUTOR: &str = "kaniko";
 
 /// Label that every pod of this tool has.
-pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kaniko-local");
+pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kaniko-local");
 
 /// Label with the version of this tool.
 const VERSION: (&str, &str) = ("app.kubernetes.io/version", env!("CARGO_PKG_VERSION"));
@@ -33,11 +34,11 @@ const STARTED_BY: &str = "kaniko-local/started-by";
 
 /// Capabilities without which Kaniko fails on ordinary images (v1.24.0: unpacking a Debian base and running its package
 /// manager with all others dropped).
-pub const EXECUTOR_CAPABILITIES: [&str; 5] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+pub(super) const EXECUTOR_CAPABILITIES: [&str; 5] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
 
 /// Capabilities without which a context is not unpacked: its directories need not let their owner write. All of it is
 /// root's, so owners are not changed.
-pub const RECEIVER_CAPABILITIES: [&str; 1] = ["DAC_OVERRIDE"];
+pub(super) const RECEIVER_CAPABILITIES: [&str; 1] = ["DAC_OVERRIDE"];
 
 /// Label with the nonce of the build.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
@@ -49,7 +50,7 @@ const DOCKER_CONFIG: &str = "/kaniko/.docker";
 pub const LOGINS_KEY: &str = ".dockerconfigjson";
 
 /// Key of certificates in this tool's Secret.
-pub const CERTIFICATES_KEY: &str = "ca.crt";
+pub(super) const CERTIFICATES_KEY: &str = "ca.crt";
 
 /// Where the certificates are mounted: below `/kaniko` the executor records nothing of what it finds.
 const CERTIFICATES: &str = "/kaniko/registry-ca";

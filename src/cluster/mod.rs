@@ -1,7 +1,8 @@
 //! The pod: what it looks like, what its status means, and how to talk to it.
 //!
-//! [`manifest`], [`template`], [`privileges`], [`refusal`], [`rights`], [`status`], [`receiver`] and [`ways`] are pure; [`ask`], [`client`],
-//! [`stream`], [`upload`], [`watch`], [`logs`], [`observe`], [`events`], [`secret`], [`pod_security`] and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
+//! [`manifest`], [`template`], [`privileges`], [`refusal`], [`rights`], [`status`], [`receiver`] and [`ways`] are pure;
+//! [`ask`], [`client`], [`stream`], [`upload`], [`watch`], [`logs`], [`observe`], [`events`], [`secret`], [`pod_security`]
+//! and [`session`] do I/O. A [`session::Session`] is one pod's life and emits [`crate::event::Event`]s; it prints nothing.
 
 pub mod ask;
 pub mod client;

@@ -10,7 +10,7 @@ use super::receiver::RECEIVER;
 use crate::code::Code;
 
 /// The Role that this tool needs; README.md shows the same.
-pub const ROLE: &str = include_str!("role.yaml");
+pub(super) const ROLE: &str = include_str!("role.yaml");
 
 /// Why the API server refused a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

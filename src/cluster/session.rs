@@ -204,11 +204,7 @@ impl Session {
             Transport::Attach => {
                 let delivered = self.upload_by_attach(&upload, RECEIVER, Wire::Framed(nonce.attempt(1))).await?;
                 // It may still be unpacking; its end is the proof, whatever the connection says.
-                self.until(|stage| match stage {
-                    stage if is_released(&stage) => Step::Done(()),
-                    stage => Step::other(stage),
-                })
-                .await?;
+                self.until_over().await?;
                 delivered.iter().for_each(|delivered| self.listener.event(delivered.event(true)));
                 Ok(())
             }
@@ -274,14 +270,9 @@ impl Session {
     /// be released.
     async fn unless_over<T>(&mut self, attempt: impl Future<Output = Result<T, Error>>) -> Result<Option<T>, Error> {
         let silence = contact_lost(self.seen.clone(), SILENCE);
-        let is_over = self.is_over();
-        let over = self.until(|stage| match stage {
-            stage if is_over(&stage) => Step::Done(()),
-            other => Step::other(other),
-        });
         tokio::select! {
             result = attempt => result.map(Some),
-            over = over => over.map(|()| None),
+            over = self.until_over() => over.map(|()| None),
             () = silence => {
                 let why = format!("nothing was heard of the cluster for {} s", SILENCE.as_secs());
                 Err(ClusterError::UploadBroken { sent: None, why }.into())
@@ -295,20 +286,16 @@ impl Session {
         if matches!(error, ClusterError::Refused { code: 403, .. }) {
             return Err(error.into());
         }
-        let is_over = self.is_over();
-        let fate = self.until(|stage| match stage {
-            stage if is_over(&stage) => Step::Done(()),
-            other => Step::other(other),
-        });
-        timeout(NEWS, fate).await.unwrap_or(Err(error.into())).map(|()| None)
+        timeout(NEWS, self.until_over()).await.unwrap_or(Err(error.into())).map(|()| None)
     }
 
-    /// What says of a stage that the pod takes no context any more.
-    fn is_over(&self) -> fn(&Stage) -> bool {
-        match self.transport {
+    /// Waits until the pod takes no context any more.
+    async fn until_over(&mut self) -> Result<(), Error> {
+        let is_over = match self.transport {
             Transport::Exec | Transport::Attach => is_released,
-            Transport::Stdin => |stage| matches!(stage, Stage::Built { .. } | Stage::BuildFailed(_)),
-        }
+            Transport::Stdin => |stage: &Stage| matches!(stage, Stage::Built { .. } | Stage::BuildFailed(_)),
+        };
+        self.until(|stage| if is_over(&stage) { Step::Done(()) } else { Step::other(stage) }).await
     }
 
     /// Follows the executor's log to its end.

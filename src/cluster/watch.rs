@@ -151,7 +151,7 @@ pub async fn look_again(cluster: &Cluster, name: &str) -> Result<Option<Pod>, Cl
 ///
 /// # Errors
 /// It does not come back, or refuses even to show the pod.
-pub async fn until_it_answers(cluster: &Cluster, name: &str) -> Result<(), ClusterError> {
+pub(super) async fn until_it_answers(cluster: &Cluster, name: &str) -> Result<(), ClusterError> {
     look_again(cluster, name).await.map(drop)
 }
 
@@ -163,7 +163,7 @@ async fn list(client: Client, cluster: &Cluster, name: &str) -> kube::Result<Obj
 }
 
 /// Returns when the cluster has not been heard of for `limit`.
-pub async fn contact_lost(seen: watch::Receiver<Seen>, limit: Duration) {
+pub(super) async fn contact_lost(seen: watch::Receiver<Seen>, limit: Duration) {
     loop {
         let silence = seen.borrow().contact.elapsed();
         match limit.checked_sub(silence) {
