@@ -20,25 +20,6 @@ macro_rules! codes {
                 }
             }
 
-            /// Whether it is about a difference to `docker build`, and not about a build that fails.
-            pub fn is_of_fidelity(self) -> bool {
-                matches!(
-                    self,
-                    Self::RunHeredoc
-                        | Self::InstructionFlagIgnored
-                        | Self::CopyLinkUnknown
-                        | Self::CopySourceSymlink
-                        | Self::PlatformArgumentEmpty
-                        | Self::ImageFilesMissing
-                        | Self::ImageFilesAdded
-                        | Self::ImageFilesDiffer
-                        | Self::ImageModesDiffer
-                        | Self::ImageOwnersDiffer
-                        | Self::ImageSettingsDiffer
-                        | Self::DockerBuildFails
-                )
-            }
-
             /// What it says of itself above, in a sentence.
             pub fn about(self) -> &'static str {
                 match self {
@@ -47,6 +28,27 @@ macro_rules! codes {
             }
         }
     };
+}
+
+impl Code {
+    /// Whether it is about a difference to `docker build`, and not about a build that fails.
+    pub fn is_of_fidelity(self) -> bool {
+        matches!(
+            self,
+            Self::RunHeredoc
+                | Self::InstructionFlagIgnored
+                | Self::CopyLinkUnknown
+                | Self::CopySourceSymlink
+                | Self::PlatformArgumentEmpty
+                | Self::ImageFilesMissing
+                | Self::ImageFilesAdded
+                | Self::ImageFilesDiffer
+                | Self::ImageModesDiffer
+                | Self::ImageOwnersDiffer
+                | Self::ImageSettingsDiffer
+                | Self::DockerBuildFails
+        )
+    }
 }
 
 codes! {
