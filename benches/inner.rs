@@ -8,6 +8,7 @@ use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use kaniko_local::context::Compression;
+use kaniko_local::context::content::Files;
 use kaniko_local::context::dockerignore::Matcher;
 use kaniko_local::context::listing::Entry;
 use kaniko_local::context::pack::{Archive, Packing};
@@ -53,7 +54,7 @@ fn sources() -> Vec<Entry> {
 }
 
 fn pack(entries: Vec<Entry>, compression: Compression, out: &mut impl io::Write) {
-    let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+    let archive = Archive { files: Files::default(), directory: None, extra: vec![] };
     let packing = Packing::new(compression);
     archive.write(entries.into_iter(), |entry| Some(Ok(entry)), out, packing, &mut |_| {}).unwrap();
 }

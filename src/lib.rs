@@ -16,8 +16,8 @@
 //! reference   image references and digests
 //! quantity    amounts of CPU and memory
 //! ops         the commands: the order of steps
-//! context     build context: ignore file, listing, as_sent, tarball, sizes, advice (pure); locate, scan, stdin, facts,
-//!             unpack, pack, watch, why, mounts (I/O)
+//! context     build context: ignore file, listing, as_sent, tarball, sizes, advice (pure); locate, scan, stdin, content,
+//!             facts, unpack, pack, watch, why, mounts (I/O)
 //! compare     the same image in two ways, and what the difference is made of (pure)
 //! dockerfile  instructions, stages and variables of a Dockerfile, as the builder reads them (pure)
 //! registry    config.json, certificates (pure); credential helpers (programs)

@@ -4,28 +4,20 @@
 //! module but that of `.gitignore` files.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::advice::secret::{Suspects, judge};
 use super::advice::{Artifact, Exposed, Facts, GitignoreFile, HEAD, IgnoreFile, recognise, unintended};
-use super::listing::{Content, Kind, Listing};
+use super::content::Files;
+use super::listing::Listing;
 use super::locate::{BuildContext, TextFile};
 use super::sizes::Sizes;
-use crate::sys::{FileExt, KEEPS_MODES, Root};
+use crate::sys::{KEEPS_MODES, Root};
 
 /// A longer `.gitignore` is none that somebody wrote.
 const GITIGNORE_LIMIT: u64 = 1 << 20;
-
-/// Where the content of a listing's files is.
-#[derive(Debug, Clone, Copy)]
-pub struct Files<'a> {
-    /// The directory that files on disk are in, if any are.
-    pub root: Option<&'a Root>,
-    /// The archive that the context came as.
-    pub spool: Option<&'a File>,
-}
 
 /// Gathers everything there is to know about `listing`, which is that of `context`.
 pub fn gather(context: &BuildContext, dockerfile: Option<&TextFile>, listing: &Listing) -> Facts {
@@ -90,18 +82,8 @@ fn artifacts(files: Files<'_>, listing: &Listing, candidates: &[usize]) -> Vec<(
 
 /// The first bytes of the file that an entry is.
 fn head<'a>(files: Files<'_>, listing: &Listing, index: usize, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    let entry = &listing.entries[index];
-    let Kind::File { content, size } = &entry.kind else { return None };
-    let length = match content {
-        Content::Memory(bytes) => fill(&mut &bytes[..], buffer),
-        Content::Spooled(start) => {
-            let length = buffer.len().min(usize::try_from(*size).unwrap_or(buffer.len()));
-            files.spool?.read_exact_at(&mut buffer[..length], *start).map(|()| length)
-        }
-        Content::Disk => fill(&mut files.root?.open_file(&entry.path).ok()?, buffer),
-        Content::At(path) => fill(&mut files.root?.open_file(path).ok()?, buffer),
-    };
-    Some(&buffer[..length.ok()?])
+    let length = fill(&mut files.open(&listing.entries[index]).ok()?, buffer).ok()?;
+    Some(&buffer[..length])
 }
 
 fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

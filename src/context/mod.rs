@@ -1,13 +1,14 @@
 //! The build context: which files it has, which of them are sent, and the archive they are sent in.
 //!
 //! [`dockerignore`], [`listing`], [`as_sent`], [`sizes`], [`advice`] and [`tarball`] are pure; [`locate`], [`scan`],
-//! [`stdin`], [`facts`], [`mounts`], [`unpack`], [`pack`], [`watch`] and [`why`] do I/O. Data flows one way: `locate` finds
-//! the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack` turns what it finds into
-//! bytes. A context that comes as an archive on `stdin` is listed by `tarball` instead. `facts` looks at what `advice` wants
+//! [`stdin`], [`content`], [`facts`], [`mounts`], [`unpack`], [`pack`], [`watch`] and [`why`] do I/O. Data flows one way:
+//! `locate` finds the Dockerfile and the ignore file, `scan` walks the directory and asks the matcher, `pack` turns what it
+//! finds into bytes. A context that comes as an archive on `stdin` is listed by `tarball` instead. `facts` looks at what `advice` wants
 //! to know about a listing. `as_sent` and `mounts` are the files of a pod: as this tool lays them out, and as others do.
 
 pub mod advice;
 pub mod as_sent;
+pub mod content;
 pub mod dockerignore;
 #[expect(clippy::disallowed_methods, reason = "edge: reads heads of files and .gitignore files")]
 pub mod facts;

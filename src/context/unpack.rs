@@ -2,7 +2,8 @@
 //! the compression away. Memory is bounded, whatever a file claims.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bzip2::bufread::MultiBzDecoder;
@@ -10,8 +11,8 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::facts::Files;
-use super::listing::{Content, Entry, Kind};
+use super::content::{Files, Part};
+use super::listing::Entry;
 use super::tarball::RECORD;
 use crate::executor::archive::{Held, held};
 use crate::executor::files::START;
@@ -42,9 +43,9 @@ const MAGIC: [(&[u8], Compression); 4] = [
 impl Contents for Files<'_> {
     fn compressed(&self, entry: &Entry) -> Option<Compressed> {
         let mut head = Vec::new();
-        open(*self, entry)?.take(8).read_to_end(&mut head).ok()?;
+        self.open(entry).ok()?.take(8).read_to_end(&mut head).ok()?;
         let (_, by) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic))?;
-        Some(Compressed { by: *by, holds_archive: holds_archive(open(*self, entry)?, *by) })
+        Some(Compressed { by: *by, holds_archive: holds_archive(self.open(entry).ok()?, *by) })
     }
 }
 
@@ -113,8 +114,7 @@ fn holds_archive(source: Box<dyn Read + '_>, by: Compression) -> Option<bool> {
 /// # Errors
 /// It cannot be read or is broken, it is too long, or it cannot be written.
 pub fn decode(files: Files<'_>, entry: &Entry, by: Compression, mut out: &File) -> io::Result<(u64, u64)> {
-    let source = open(files, entry).ok_or(io::ErrorKind::NotFound)?;
-    let decoded = decoder(source, by);
+    let decoded = decoder(files.open(entry)?, by);
     let start = out.seek(SeekFrom::End(0))?;
     let mut size = 0;
     let ended = calm(|| copy(decoded.take(LIMIT + 1), out, &mut size));
@@ -124,9 +124,7 @@ pub fn decode(files: Files<'_>, entry: &Entry, by: Compression, mut out: &File) 
     match ended {
         Ok(()) => Ok((start, size)),
         // Nobody reads on behind the end of an archive; programs fill up their last block.
-        Err(error) if is_about_rest(&error) && is_whole(Part { file: out, at: start, end: start + size })? => {
-            Ok((start, size))
-        }
+        Err(error) if is_about_rest(&error) && is_whole(out, start..start + size)? => Ok((start, size)),
         Err(error) => Err(error),
     }
 }
@@ -147,10 +145,10 @@ fn copy(mut from: impl Read, mut to: &File, size: &mut u64) -> io::Result<()> {
 }
 
 /// Whether there is an archive up to the record of zeros that ends it.
-fn is_whole(part: Part<'_>) -> io::Result<bool> {
-    let (file, start) = (part.file, part.at);
+fn is_whole(file: &File, range: Range<u64>) -> io::Result<bool> {
+    let start = range.start;
     let mut end = 0;
-    for entry in tar::Archive::new(part).entries()?.raw(true) {
+    for entry in tar::Archive::new(Part::new(file, range)).entries()?.raw(true) {
         let Ok(entry) = entry else { return Ok(false) };
         end = entry.raw_file_position() + entry.size().next_multiple_of(RECORD as u64);
     }
@@ -163,16 +161,6 @@ fn calm<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(io::Error::other("it cannot be decoded")))
 }
 
-fn open<'a>(files: Files<'a>, entry: &'a Entry) -> Option<Box<dyn Read + 'a>> {
-    let Kind::File { size, content } = &entry.kind else { return None };
-    Some(match content {
-        Content::Memory(bytes) => Box::new(Cursor::new(bytes)),
-        Content::Spooled(start) => Box::new(Part { file: files.spool?, at: *start, end: start + size }),
-        Content::Disk => Box::new(files.root?.open_file(&entry.path).ok()?),
-        Content::At(path) => Box::new(files.root?.open_file(path).ok()?),
-    })
-}
-
 fn decoder<'a>(source: Box<dyn Read + 'a>, by: Compression) -> Box<dyn Read + 'a> {
     let source = BufReader::with_capacity(1 << 16, source);
     match by {
@@ -180,22 +168,6 @@ fn decoder<'a>(source: Box<dyn Read + 'a>, by: Compression) -> Box<dyn Read + 'a
         Compression::Bzip2 => Box::new(MultiBzDecoder::new(source)),
         Compression::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
         Compression::Zstd => Box::new(Frames::new(source)),
-    }
-}
-
-/// A part of a file that others read, too.
-struct Part<'a> {
-    file: &'a File,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Part<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
-        let count = self.file.read_at(&mut buffer[..left], self.at)?;
-        self.at += count as u64;
-        Ok(count)
     }
 }
 
@@ -318,13 +290,13 @@ mod tests {
     }
 
     fn compressed(bytes: &[u8]) -> Option<Compressed> {
-        Files { root: None, spool: None }.compressed(&Entry::made("x", bytes.to_vec()))
+        Files::default().compressed(&Entry::made("x", bytes.to_vec()))
     }
 
     fn decoded(bytes: &[u8], by: Compression) -> io::Result<Vec<u8>> {
         let mut out = tempfile::tempfile().unwrap();
         out.write_all(b"before").unwrap();
-        let (start, size) = decode(Files { root: None, spool: None }, &Entry::made("x", bytes.to_vec()), by, &out)?;
+        let (start, size) = decode(Files::default(), &Entry::made("x", bytes.to_vec()), by, &out)?;
         assert_eq!(start, 6);
         let mut all = Vec::new();
         out.seek(SeekFrom::Start(start)).unwrap();

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout};
@@ -11,10 +10,10 @@ use super::difference::Look;
 use super::object::ObjectId;
 use super::repository::Repository;
 use super::run::{GitError, Process};
-use crate::context::facts::Files;
-use crate::context::listing::{Content, Entry, Kind};
+use crate::context::content::Files;
+use crate::context::listing::{Entry, Kind};
 use crate::error::ContextError;
-use crate::sys::{FileExt, OsStrExt};
+use crate::sys::OsStrExt;
 
 /// Files longer than this are not held in memory to be compared line by line.
 const LIMIT: u64 = 16 << 20;
@@ -49,51 +48,18 @@ impl<'a> Contents<'a> {
         Ok(Self { repository, files, objects: RefCell::new(objects) })
     }
 
-    /// Hands the content of a file to `take`.
-    fn read<T>(
-        &self,
-        entry: &Entry,
-        size: u64,
-        content: &Content,
-        take: impl FnOnce(&mut dyn Read) -> io::Result<T>,
-    ) -> io::Result<T> {
-        if self.repository.stop.is_stopped() {
-            return Err(io::ErrorKind::TimedOut.into());
+    fn open<'b>(&'b self, entry: &'b Entry) -> io::Result<Box<dyn Read + 'b>> {
+        match self.repository.stop.is_stopped() {
+            true => Err(io::ErrorKind::TimedOut.into()),
+            false => self.files.open(entry),
         }
-        let nowhere = || io::Error::from(io::ErrorKind::NotFound);
-        let open = |path: &Path| self.files.root.ok_or_else(nowhere)?.open_file(path);
-        match content {
-            Content::Memory(bytes) => take(&mut &bytes[..]),
-            Content::Disk => take(&mut open(&entry.path)?),
-            Content::At(path) => take(&mut open(path)?),
-            Content::Spooled(start) => {
-                let file = self.files.spool.ok_or_else(nowhere)?;
-                take(&mut Spooled { file, at: *start }.take(size))
-            }
-        }
-    }
-}
-
-/// A file from some byte on; others read it, too.
-struct Spooled<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for Spooled<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.at)?;
-        self.at += count as u64;
-        Ok(count)
     }
 }
 
 impl Look for Contents<'_> {
     fn id(&self, entry: &Entry) -> Result<ObjectId, ContextError> {
         let id = match &entry.kind {
-            Kind::File { size, content } => {
-                self.read(entry, *size, content, |content| ObjectId::of_blob(*size, content))
-            }
+            Kind::File { size, .. } => self.open(entry).and_then(|mut content| ObjectId::of_blob(*size, &mut content)),
             Kind::Symlink { target } => {
                 let mut target = target.as_os_str().as_bytes();
                 ObjectId::of_blob(target.len() as u64, &mut target)
@@ -104,12 +70,12 @@ impl Look for Contents<'_> {
     }
 
     fn sent(&self, entry: &Entry) -> Option<Vec<u8>> {
-        let Kind::File { size, content } = &entry.kind else { return None };
-        let all = |content: &mut dyn Read| {
-            let mut all = Vec::new();
-            content.take(LIMIT).read_to_end(&mut all).map(|_| all)
-        };
-        (*size <= LIMIT).then(|| self.read(entry, *size, content, all).ok())?
+        if entry.kind.size() > LIMIT {
+            return None;
+        }
+        let mut all = Vec::new();
+        self.open(entry).ok()?.take(LIMIT).read_to_end(&mut all).ok()?;
+        Some(all)
     }
 
     fn committed(&self, id: ObjectId) -> Option<Vec<u8>> {

@@ -2,7 +2,8 @@
 
 use super::sent::{dockerfile_in, maybe_dockerfile, stdin_listing};
 use crate::context::advice::{Advice, advice};
-use crate::context::facts::{self, Files};
+use crate::context::content::Files;
+use crate::context::facts;
 use crate::context::listing::{LeftOut, Listing};
 use crate::context::scan::{Excluded, scan, scan_both};
 use crate::error::Error;

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::sent::{maybe_dockerfile, stdin_listing, tell_modes};
 use super::signals::Signals;
 use crate::context::Compression;
+use crate::context::content::Files;
 use crate::context::listing::{Entry, Listing};
 use crate::context::locate::BuildContext;
 use crate::context::pack::{Archive, Packing};
@@ -124,7 +125,7 @@ impl Source {
     /// Packs all but the files `itself`, which are the archive.
     fn write(self, mut out: File, itself: &[PathBuf], compression: Compression) -> Result<(), Error> {
         let packing = Packing::new(compression);
-        let archive = |root, spool| Archive { root, spool, directory: None, extra: vec![] };
+        let archive = |root, spool| Archive { files: Files { root, spool }, directory: None, extra: vec![] };
         match self {
             Self::Tarball { listing, spool } => {
                 listing.special.iter().for_each(|path| report::print_special(path));

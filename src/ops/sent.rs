@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use crate::cluster::upload::Packer;
 use crate::context::advice::{Exposed, WITHOUT_MODES};
-use crate::context::facts::{self, Files};
+use crate::context::content::Files;
+use crate::context::facts;
 use crate::context::listing::{Content, Entry, Kind, Listing};
 use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::pack::{Archive, Packing, Sink};
@@ -208,8 +209,7 @@ impl Packer for SentContext {
         // The Dockerfile last: where the executor unpacks by itself, nothing but it lets a build begin.
         let mut extra = self.plan.beside.clone();
         extra.extend([Entry::made(&place.dockerfile_ignore(), ""), Entry::made(place.dockerfile(), self.copy())]);
-        let spool = self.spool.as_ref();
-        let archive = Archive { root: self.root.as_ref(), spool, directory: Some(CONTEXT_DIRECTORY), extra };
+        let archive = Archive { files: self.files(), directory: Some(CONTEXT_DIRECTORY), extra };
         let listing = self.plan.listing(&self.listing);
         let entries = listing.entries.iter();
         archive.write(entries, |entry| Some(Ok(entry.clone())), out, packing, packed)

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use flate2::read::{GzDecoder, MultiGzDecoder};
 use flate2::write::GzEncoder;
 use kaniko_local::context::Compression;
+use kaniko_local::context::content::Files;
 use kaniko_local::context::listing::Entry;
 use kaniko_local::context::pack::{Archive, Packing};
 use kaniko_local::executor::{CONTEXT_DIRECTORY, ContextPlace};
@@ -34,7 +35,7 @@ fn archive() -> Vec<u8> {
     ];
     let extra = vec![Entry::made(&place.dockerfile_ignore(), ""), Entry::made(place.dockerfile(), dockerfile)];
     let mut out = Vec::new();
-    Archive { root: None, spool: None, directory: Some(CONTEXT_DIRECTORY), extra }
+    Archive { files: Files::default(), directory: Some(CONTEXT_DIRECTORY), extra }
         .write(entries.into_iter(), |entry| Some(Ok(entry)), &mut out, Packing::new(Compression::Gzip(9)), &mut |_| {})
         .unwrap();
     out

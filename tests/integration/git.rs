@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kaniko_local::context::facts::Files;
+use kaniko_local::context::content::Files;
 use kaniko_local::context::{locate, scan};
 use kaniko_local::git::{
     Address, ContentDifference, Contents, GitError, Kind, ObjectId, Repository, Source, Stop, Tracked, difference,

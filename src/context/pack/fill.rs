@@ -1,23 +1,19 @@
 //! Makes the bytes of one block: headers, and content read from disk.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Large, Member};
 use super::buffer::Buffer;
 use super::header::{self, END};
+use crate::context::content::{Files, Part};
 use crate::context::listing::{Content, Entry, Kind};
 use crate::error::ContextError;
-use crate::sys::{FileExt, Root};
 
 /// Where content is, and where it goes.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
-    /// The directory that files on disk are in; none if there are none.
-    pub(super) root: Option<&'a Root>,
-    /// The archive that the context came as, if it did.
-    pub(super) spool: Option<&'a File>,
+    pub(super) files: Files<'a>,
     /// The archive's directory with a slash, or nothing.
     pub(super) prefix: &'a [u8],
 }
@@ -50,7 +46,7 @@ impl Layout<'_> {
             Content::Disk | Content::At(_) | Content::Spooled(_) if *size == 0 => {}
             Content::Spooled(start) => self.spooled(entry, *start, 0..*size, out)?,
             Content::Disk | Content::At(_) => {
-                let mut file = self.open(entry).map_err(|source| unreadable(entry, source))?;
+                let mut file = self.files.on_disk(entry).map_err(|source| unreadable(entry, source))?;
                 read(&mut file, entry, 0..*size, out)?;
             }
         }
@@ -65,9 +61,9 @@ impl Layout<'_> {
             Content::Memory(bytes) => out.extend(&bytes[range.start as usize..range.end as usize]),
             Content::Spooled(start) => self.spooled(entry, *start, range.clone(), out)?,
             Content::Disk | Content::At(_) => {
-                let file = of.file.get_or_init(|| self.open(entry));
+                let file = of.file.get_or_init(|| self.files.on_disk(entry));
                 let file = file.as_ref().map_err(|error| unreadable(entry, again(error)))?;
-                read(&mut At { file, offset: range.start }, entry, range.clone(), out)?;
+                read(&mut Part::new(file, range.clone()), entry, range.clone(), out)?;
             }
         }
         if range.end == *size {
@@ -76,36 +72,13 @@ impl Layout<'_> {
         Ok(range.end - range.start)
     }
 
-    fn open(&self, entry: &Entry) -> io::Result<File> {
-        let path = match &entry.kind {
-            Kind::File { content: Content::At(path), .. } => path,
-            _ => &entry.path,
-        };
-        self.root.ok_or(io::ErrorKind::NotFound)?.open_file(path)
-    }
-
     fn spooled(&self, entry: &Entry, start: u64, range: Range<u64>, out: &mut Buffer) -> Result<(), ContextError> {
-        let missing = || unreadable(entry, io::ErrorKind::NotFound.into());
-        let file = self.spool.ok_or_else(missing)?;
-        read(&mut At { file, offset: start + range.start }, entry, range, out)
+        let part = self.files.spooled(start + range.start..start + range.end);
+        read(&mut part.map_err(|source| unreadable(entry, source))?, entry, range, out)
     }
 
     fn header(&self, member: &Member, out: &mut Buffer) {
         header::write(&member.entry, if member.inside { self.prefix } else { b"" }, out);
-    }
-}
-
-/// Reads a file from an offset on, beside others who read it elsewhere.
-struct At<'a> {
-    file: &'a File,
-    offset: u64,
-}
-
-impl Read for At<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.offset)?;
-        self.offset += count as u64;
-        Ok(count)
     }
 }
 

@@ -18,16 +18,15 @@ mod header;
 mod level;
 mod pipeline;
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::num::NonZero;
 
 use self::blocks::{Blocks, Member};
 use self::level::Level;
 use super::Compression;
+use super::content::Files;
 use super::listing::Entry;
 use crate::error::{ContextError, Error};
-use crate::sys::Root;
 
 /// More threads than this pack faster than anything reads, and each has its own blocks in memory.
 const THREADS: usize = 8;
@@ -35,10 +34,8 @@ const THREADS: usize = 8;
 /// An archive to write.
 #[derive(Debug)]
 pub struct Archive<'a> {
-    /// Where files on disk are; none if there are none.
-    pub root: Option<&'a Root>,
-    /// The archive that the context came as, where [`Content::Spooled`](super::listing::Content::Spooled) is.
-    pub spool: Option<&'a File>,
+    /// Where the content of its files is.
+    pub files: Files<'a>,
     /// The directory in the archive that holds the entries; `None` for the archive's own root.
     pub directory: Option<&'a str>,
     /// Entries that follow, outside of [`Archive::directory`].
@@ -118,7 +115,7 @@ impl Archive<'_> {
         let above = directory.into_iter().map(|entry| Ok(Member { entry, inside: false }));
         let extra = self.extra.into_iter().map(|entry| Ok(Member { entry, inside: false }));
         let prefix = self.directory.map(|directory| format!("{directory}/")).unwrap_or_default();
-        let layout = fill::Layout { root: self.root, spool: self.spool, prefix: prefix.as_bytes() };
+        let layout = fill::Layout { files: self.files, prefix: prefix.as_bytes() };
         let level = Level::new(packing.compression);
         std::thread::scope(|scope| {
             let entries = pipeline::ahead(scope, found)?.filter_map(examine);

@@ -12,6 +12,7 @@ use super::blocks::BLOCK;
 use super::level::CHEAPEST;
 use super::*;
 use crate::context::listing::{Content, Kind};
+use crate::sys::Root;
 
 fn file(path: &str, size: u64) -> Entry {
     Entry { path: path.into(), kind: Kind::File { size, content: Content::Disk }, mode: 0o644, mtime: 7 }
@@ -21,8 +22,11 @@ fn pack(root: &Path, entries: Vec<Entry>, compression: Compression, threads: usi
     let mut out = Vec::new();
     let packing = Packing { threads: NonZero::new(threads).unwrap(), ..Packing::new(compression) };
     let root = Root::open(root).unwrap();
-    let archive =
-        Archive { root: Some(&root), spool: None, directory: Some("in"), extra: vec![Entry::made("last", "the end")] };
+    let archive = Archive {
+        files: Files { root: Some(&root), spool: None },
+        directory: Some("in"),
+        extra: vec![Entry::made("last", "the end")],
+    };
     let mut content = 0;
     let count = archive
         .write(entries.into_iter(), |entry| Some(Ok(entry)), &mut out, packing, &mut |bytes| content += bytes)?;
@@ -110,7 +114,7 @@ fn a_block_has_the_size_that_was_planned_and_never_more_than_its_share() {
     let (root, entries) = files(&[10, BLOCK, 3 * BLOCK + 7, 0, 511, BLOCK - 1500, 40, 700_000, 1]);
     let members = entries.into_iter().map(|entry| Ok(Member { entry, inside: true }));
     let root = Root::open(root.path()).unwrap();
-    let layout = fill::Layout { root: Some(&root), spool: None, prefix: b"in/" };
+    let layout = fill::Layout { files: Files { root: Some(&root), spool: None }, prefix: b"in/" };
     let mut sizes = Vec::new();
     for block in Blocks::new(members, 3) {
         let (block, mut out) = (block.unwrap(), buffer::Buffer::default());
@@ -173,7 +177,7 @@ fn an_error_of_the_walk_comes_after_the_blocks_that_were_whole() {
     let failure = ContextError::Shrank { path: "walk".into(), expected: 1, read: 0 };
     let entries = entries.into_iter().map(Ok).chain([Err(failure)]);
     let root = Root::open(root.path()).unwrap();
-    let archive = Archive { root: Some(&root), spool: None, directory: None, extra: vec![] };
+    let archive = Archive { files: Files { root: Some(&root), spool: None }, directory: None, extra: vec![] };
     let packing = Packing { threads: NonZero::new(3).unwrap(), ..Packing::new(Compression::None) };
     let mut out = Vec::new();
     let result = archive.write(entries, Some, &mut out, packing, &mut |_| {});
@@ -197,7 +201,7 @@ fn auto_compresses_more_while_the_reader_is_slow() {
     let text = include_str!("../dockerignore/tests/surprises.rs").repeat(10);
     let entries = |count| (0..count).map(|index| Entry::made(&format!("{index}"), text.clone().into_bytes()));
     let write = |out: &mut dyn Write, compression| {
-        let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+        let archive = Archive { files: Files::default(), directory: None, extra: vec![] };
         archive
             .write(entries(150), |entry| Some(Ok(entry)), &mut { out }, Packing::new(compression), &mut |_| {})
             .unwrap();
@@ -212,7 +216,7 @@ fn auto_compresses_more_while_the_reader_is_slow() {
 #[test]
 fn content_in_memory_may_be_larger_than_a_block() {
     let bytes = content(1, 3 * BLOCK + 5);
-    let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+    let archive = Archive { files: Files::default(), directory: None, extra: vec![] };
     let mut out = Vec::new();
     let entries = [Entry::made("large", bytes.clone())].into_iter();
     let packing = Packing::new(Compression::None);
@@ -234,7 +238,7 @@ fn a_reader_that_goes_away_ends_the_packing() {
     }
     // Endless: only the reader can end it.
     let entries = std::iter::repeat_with(|| Ok(Entry::made("x", vec![1; 100_000])));
-    let archive = Archive { root: None, spool: None, directory: None, extra: vec![] };
+    let archive = Archive { files: Files::default(), directory: None, extra: vec![] };
     let result = archive.write(entries, Some, &mut Full(3 * BLOCK), Packing::new(Compression::None), &mut |_| {});
     assert!(matches!(result, Err(Error::Output { .. })));
 }
