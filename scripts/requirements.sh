@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by demo, test and .ci/run: what they need on this machine, and how a bare Debian gets it.
+# Sourced by the other scripts and .ci/run: what they need on this machine, and how a bare Debian gets it.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kaniko-local

@@ -10,7 +10,6 @@ is kept when they are excluded themselves. So kaniko-local may send more directo
 
 import hashlib
 import os
-import signal
 import subprocess
 import tarfile
 import threading
@@ -19,7 +18,7 @@ from typing import IO
 from contestants import Contestant, docker
 from measure import RUN_PATIENCE
 from report import Failure, elapsed, say
-from tools import Tools
+from tools import Tools, end_group
 from workloads import Workload
 
 CHUNK = 1 << 20
@@ -75,9 +74,7 @@ def _read(contestant: Contestant, workload: Workload) -> tuple[Entries, Entries]
 
 def _end(processes: list[subprocess.Popen]) -> None:
     for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_group(process)
 
 
 def _entries(stream: IO[bytes]) -> tuple[Entries, Entries]:

@@ -10,14 +10,15 @@ workloads are the same; the table has them.
 """
 
 import argparse
-import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import astuple, dataclass
 from pathlib import Path
+
+# How a program ends is said in one place, beside the test cluster.
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "testcluster"))
 
 import tools
 import workloads
@@ -87,9 +88,7 @@ def count(binary: Path, workload: workloads.Workload, compression: str) -> int:
         except subprocess.TimeoutExpired:
             raise Failure(f"{' '.join(command)}: not done within {PATIENCE} s under valgrind") from None
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            tools.end_group(process)
         errors.seek(0)
         said = errors.read()
     found = re.search(r"Collected : (\d+)", said)

@@ -12,6 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+# How a program ends is said in one place, beside the test cluster.
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "testcluster"))
+
 import tools as toolbox
 import workloads
 from ours import UNITS, UPLOADED

@@ -5,8 +5,6 @@ is made of two runs of the same round, and what is quoted is the median of those
 """
 
 import json
-import os
-import signal
 import statistics
 import subprocess
 import tempfile
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from contestants import Contestant
 from report import Failure, say
-from tools import Tools
+from tools import Tools, end_group
 from workloads import Workload
 
 RUN_PATIENCE = 15 * 60
@@ -67,10 +65,7 @@ def run(contestant: Contestant, workload: Workload, tools: Tools) -> Run:
         except subprocess.TimeoutExpired:
             raise Failure(f"{workload.name}, {contestant.name}: not done within {RUN_PATIENCE} s") from None
         finally:
-            if process.poll() is None:
-                # Of its own group, whose members it has started.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            end_group(process)
         errors.seek(0)
         said = errors.read(4000).decode(errors="replace").strip()
     if process.returncode:

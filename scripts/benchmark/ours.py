@@ -1,9 +1,7 @@
 """Runs `kaniko-local build` and reads off it what it tells and what it costs."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import tempfile
 import threading
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from report import Failure
-from tools import ClusterTools
+from tools import ClusterTools, end_group
 
 UPLOADED = re.compile(r"uploaded: .* as ([0-9.]+) (B|KiB|MiB|GiB) in ([0-9.]+) s")
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -48,7 +46,7 @@ class Builder:
                        "--progress", "plain", "--metadata-file", str(metadata), *arguments]
             began = time.monotonic()
             process = self._start(command)
-            overdue = threading.Timer(patience, _kill, [process])
+            overdue = threading.Timer(patience, end_group, [process])
             overdue.start()
             try:
                 lines = [(time.monotonic() - began, line.decode(errors="replace").rstrip()) for line in process.stderr]
@@ -68,12 +66,12 @@ class Builder:
                          json.loads(metadata.read_text())["containerimage.digest"])
 
     def stop(self) -> None:
-        """Ends what runs, and starts nothing more."""
+        """Ends what runs, and starts nothing more. The namespace's end takes the pods away."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
         for process in running:
-            _kill(process)
+            end_group(process)
 
     def _start(self, command: list[str]) -> subprocess.Popen:
         with self._lock:
@@ -85,19 +83,11 @@ class Builder:
             return process
 
     def _end(self, process: subprocess.Popen) -> None:
-        if process.poll() is None:
-            _kill(process)
-            process.wait()
+        end_group(process)
         with self._lock:
             self._running.discard(process)
         process.stdout.close()
         process.stderr.close()
-
-
-def _kill(process: subprocess.Popen) -> None:
-    """The process with what it has started: it leads a group of its own. The namespace's end takes the pod away."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _first_line(lines: list[tuple[float, str]]) -> float:

@@ -5,12 +5,13 @@ up to date.
 """
 
 import os
-import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import settings
 from report import Failure, Refused, say
 
 SOURCE = Path(__file__).resolve().parent
@@ -94,23 +95,13 @@ def build_kubectl() -> Path:
     """The kubectl of the test cluster's version: what is on PATH may be old, or a wrapper that starts another."""
     say("building kubectl")
     source, out = SOURCE / "kubectl", cache() / "bench-kubectl"
-    version = _kubernetes(source / "go.mod")
-    cluster = _kubernetes(SOURCE.parent / "testcluster/kubernetes/go.mod")
-    if version != cluster:
-        raise Failure(f"{source}/go.mod requires k8s.io/kubernetes {version}, the test cluster's {cluster}")
-    major, minor, _ = version.removeprefix("v").split(".", 2)
-    variables = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    flags = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in variables.items())
-    _build(["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {flags}", "-o", str(out),
-            "k8s.io/kubernetes/cmd/kubectl"], source, {"CGO_ENABLED": "0", "GOWORK": "off"})
+    version = settings.module_version(source, settings.KUBERNETES_MODULE)
+    if version != settings.KUBERNETES_VERSION:
+        raise Failure(f"{source}/go.mod requires Kubernetes {version}, the test cluster's {settings.KUBERNETES_VERSION}")
+    _build(["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false",
+            f"-ldflags=-s -w {settings.kubernetes_version_flags()}", "-o", str(out), "k8s.io/kubernetes/cmd/kubectl"],
+           source, {"CGO_ENABLED": "0", "GOWORK": "off"})
     return out
-
-
-def _kubernetes(manifest: Path) -> str:
-    found = re.search(r"^\s*(?:require )?k8s\.io/kubernetes (v\S+)", manifest.read_text(), re.M)
-    if not found:
-        raise Failure(f"{manifest} requires no k8s.io/kubernetes")
-    return found[1]
 
 
 def _build(argv: list[str], directory: Path, env: dict[str, str] | None = None) -> None:
@@ -123,6 +114,13 @@ def _build(argv: list[str], directory: Path, env: dict[str, str] | None = None) 
         raise Failure(f"{' '.join(argv)}: not done within {BUILD_PATIENCE} s") from None
     if done.returncode:
         raise Failure(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stderr.strip()}")
+
+
+def end_group(process: subprocess.Popen) -> None:
+    """Ends a program that leads a group of its own, with what it has started, unless it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def first_line(*argv: str) -> str:

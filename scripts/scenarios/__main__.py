@@ -35,7 +35,7 @@ sys.path[1:1] = [str(SCRIPTS / "testcluster"), str(SCRIPTS / "benchmark")]
 
 import compared
 import flink
-from report import end_like_an_interrupt, exit_code_of
+from report import run
 
 
 def main(arguments: list[str]) -> int:
@@ -44,18 +44,17 @@ def main(arguments: list[str]) -> int:
             print(USAGE, end="")
             return 0
         case ["flink", "images"]:
-            command = flink.images
+            flink.images()
         case ["flink"]:
-            command = flink.scenario
+            flink.scenario()
         case ["flink", "--levers"]:
-            command = flink.scenario_with_levers
+            flink.scenario_with_levers()
         case ["compare", directory, *runs] if len(runs) < 2 and all(map(str.isdigit, runs)):
-            command = lambda: print(compared.compared(Path(directory).absolute(), int(*runs or [3])))
+            print(compared.compared(Path(directory).absolute(), int(*runs or [3])))
         case _:
             print(USAGE, end="", file=sys.stderr)
             return 2
-    return exit_code_of(f"scripts/scenario {' '.join(arguments)}", command)
+    return 0
 
 
-end_like_an_interrupt()
-sys.exit(main(sys.argv[1:]))
+run(main, " ".join(["scripts/scenario", *sys.argv[1:]]))

@@ -14,9 +14,8 @@ from typing import Callable
 
 import host
 import settings
-from artifacts import _cached, _digest
+from artifacts import cached, digest
 from images import Layer
-from report import Failure
 
 JOB = Path(__file__).resolve().parents[2] / "fixtures/flink-job"
 # What a commit of the job holds, by path from there.
@@ -33,7 +32,7 @@ def clear_abandoned() -> None:
 
 
 def _made(name: str, key: str, make: Callable[[Path], None]) -> Path:
-    return _cached(name, key, make, UNFINISHED)
+    return cached(name, key, make, UNFINISHED)
 
 
 def _run(*argv: str, **options) -> str:
@@ -52,7 +51,7 @@ LEFT_OUT = ["./var/lib/apt/lists/*", "./var/cache/*", "./var/log/*", "./tmp/*", 
 
 def java() -> tuple[Path, Path]:
     """Debian with a Java runtime, and on it JDK and Maven: one installation, packed at two moments."""
-    key = _digest(settings.ARCHITECTURE, RELEASE, *RUNTIME, *COMPILER, *UNREAD, *LEFT_OUT)
+    key = digest(settings.ARCHITECTURE, RELEASE, *RUNTIME, *COMPILER, *UNREAD, *LEFT_OUT)
     directory = _made("scenario-java", key, _install_java)
     return directory / "runtime.tar", directory / "compiler.tar"
 
@@ -71,15 +70,7 @@ def _install_java(out: Path) -> None:
          # What is packed and deleted need not outlive a power cut.
          "--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude={path}" for path in UNREAD),
          f"--include={','.join(RUNTIME)}", *(f"--customize-hook={hook}" for hook in hooks),
-         RELEASE, "/dev/null", f"deb {_mirror()} {RELEASE} main")
-
-
-def _mirror() -> str:
-    """This machine's own."""
-    mirrors = _run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main").split()
-    if not mirrors:
-        raise Failure("apt-get has no mirror")
-    return mirrors[0]
+         RELEASE, "/dev/null", f"deb {host.mirror()} {RELEASE} main")
 
 
 # Flink
@@ -91,7 +82,7 @@ LIBRARIES, SCRIPTS = ("deps/lib/", "deps/plugins/", "deps/bin/"), ("pyflink/bin/
 
 def flink() -> Path:
     """The distribution in /opt/flink, out of the two packages that PyFlink is made of."""
-    return _made("scenario-flink.tar", _digest(FLINK_VERSION, *LIBRARIES, *SCRIPTS), _put_flink_together)
+    return _made("scenario-flink.tar", digest(FLINK_VERSION, *LIBRARIES, *SCRIPTS), _put_flink_together)
 
 
 def _put_flink_together(out: Path) -> None:
@@ -139,7 +130,7 @@ LOCAL_MARKS = ("_remote.repositories", "resolver-status.properties")
 def maven_repository() -> Path:
     """All that Maven downloads for the job, as a repository to be served."""
     pom = (JOB / "pom.xml").read_text()
-    return _made("scenario-maven.tar", _digest(pom, REPOSITORY, *LOCAL_MARKS), _download)
+    return _made("scenario-maven.tar", digest(pom, REPOSITORY, *LOCAL_MARKS), _download)
 
 
 def _download(out: Path) -> None:
@@ -187,7 +178,7 @@ exec /usr/bin/git http-backend
 
 def server_programs() -> bytes:
     """busybox, and this machine's git with the libraries that it loads."""
-    busybox = _made("busybox", _digest(settings.ARCHITECTURE, host.BUSYBOX_RELEASE), host.unpack_busybox)
+    busybox = _made("busybox", digest(settings.ARCHITECTURE, host.BUSYBOX_RELEASE), host.unpack_busybox)
     git, backend = Path("/usr/bin/git"), Path(_run("git", "--exec-path").strip()) / "git-http-backend"
     words = _run("ldd", str(git), str(backend)).split()
     files = {str(path): path.read_bytes() for path in (git, backend)}

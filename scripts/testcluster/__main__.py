@@ -38,7 +38,7 @@ if sys.version_info < (3, 11):
 
 import lifecycle
 import owncluster
-from report import end_like_an_interrupt, exit_code_of
+from report import run
 
 
 def parse(arguments: list[str]) -> tuple | None:
@@ -74,8 +74,8 @@ def main(arguments: list[str]) -> int:
         print(USAGE, end="", file=sys.stderr)
         return 2
     commands = owncluster if owncluster.wanted() else lifecycle
-    return exit_code_of(f"scripts/cluster {arguments[0]}", lambda: getattr(commands, call[0])(*call[1:]))
+    # What it found may be amiss.
+    return 1 if getattr(commands, call[0])(*call[1:]) is False else 0
 
 
-end_like_an_interrupt()
-sys.exit(main(sys.argv[1:]))
+run(main, " ".join(["scripts/cluster", *sys.argv[1:2]]))

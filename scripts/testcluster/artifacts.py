@@ -18,7 +18,7 @@ import host
 import images
 from report import Failure, elapsed, say
 from settings import (ARCHITECTURE, BUILDKIT_MODULE, BUILDKIT_SOURCE, BUILDKIT_VERSION, KANIKO_MODULE,
-                      KANIKO_SOURCE, KANIKO_VERSION, KUBERNETES_SOURCE, KUBERNETES_VERSION, PATH, SOURCE, cache)
+                      KANIKO_SOURCE, KANIKO_VERSION, KUBERNETES_SOURCE, PATH, SOURCE, cache, kubernetes_version_flags)
 
 GO_PATIENCE = 20 * 60
 # Prefixes of what is not complete. The oracle is built without the cluster's lock: each clears its own away only.
@@ -38,14 +38,14 @@ def provide() -> Artifacts:
     cache().mkdir(parents=True, exist_ok=True)
     for abandoned in cache().glob(f"{UNFINISHED}*"):
         shutil.rmtree(abandoned)
-    kubernetes = _go_programs("kubernetes", KUBERNETES_SOURCE, ["."], _kubernetes_version_flags())
+    kubernetes = _go_programs("kubernetes", KUBERNETES_SOURCE, ["."], kubernetes_version_flags())
     executor = _go_programs("executor", KANIKO_SOURCE, [f"{KANIKO_MODULE}/cmd/executor"],
                             f"-X {KANIKO_MODULE}/pkg/version.version={KANIKO_VERSION}")
-    busybox = _cached("busybox", _digest(ARCHITECTURE, host.BUSYBOX_RELEASE), host.unpack_busybox)
-    recipe = _digest(executor.name, hashlib.sha256(busybox.read_bytes()).hexdigest(),
+    busybox = cached("busybox", digest(ARCHITECTURE, host.BUSYBOX_RELEASE), host.unpack_busybox)
+    recipe = digest(executor.name, hashlib.sha256(busybox.read_bytes()).hexdigest(),
                      host.package_version("ca-certificates"), (SOURCE / "images.py").read_text())
-    node_images = _cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor, busybox))
-    base_image = _cached("base-image.tar", recipe, lambda out: images.write_base_image(out, busybox))
+    node_images = cached("node-images.tar", recipe, lambda out: images.write_node_images(out, executor, busybox))
+    base_image = cached("base-image.tar", recipe, lambda out: images.write_base_image(out, busybox))
     return Artifacts(kubernetes, executor, node_images, base_image)
 
 
@@ -56,13 +56,6 @@ def provide_oracle() -> Path:
     packages = [f"{BUILDKIT_MODULE}/cmd/{name}" for name in ("buildkitd", "buildctl")]
     return _go_programs("buildkit", BUILDKIT_SOURCE, packages, f"-X {BUILDKIT_MODULE}/version.Version={BUILDKIT_VERSION}",
                         prefix=ORACLE_UNFINISHED)
-
-
-def _kubernetes_version_flags() -> str:
-    # Without them the server calls itself v0.0.0, and clients judge it by its version.
-    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".", 2)
-    variables = {"gitVersion": KUBERNETES_VERSION, "gitMajor": major, "gitMinor": minor}
-    return " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in variables.items())
 
 
 def _go_programs(name: str, source: Path, packages: list[str], version_flags: str, prefix: str = UNFINISHED) -> Path:
@@ -79,7 +72,7 @@ def _go_programs(name: str, source: Path, packages: list[str], version_flags: st
         env = {**os.environ, "PATH": PATH, "CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": ARCHITECTURE}
         _logged([go, "build", *flags, "-o", str(out), *packages], cwd=source, env=env, log=cache() / f"{name}.log")
 
-    return _cached(name, _digest(ARCHITECTURE, *packages, *flags, *sources), build, prefix)
+    return cached(name, digest(ARCHITECTURE, *packages, *flags, *sources), build, prefix)
 
 
 def _logged(argv: list[str], log: Path, **options) -> None:
@@ -95,11 +88,11 @@ def _logged(argv: list[str], log: Path, **options) -> None:
         raise Failure(f"{' '.join(argv[:2])} failed with exit code {code}, log {log}:\n{last}")
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _cached(name: str, key: str, make: Callable[[Path], None], prefix: str = UNFINISHED) -> Path:
+def cached(name: str, key: str, make: Callable[[Path], None], prefix: str = UNFINISHED) -> Path:
     """The artefact of that name and key, made first if it is not there."""
     stem, dot, suffix = name.partition(".")
     final = cache() / f"{stem}-{key}{dot}{suffix}"

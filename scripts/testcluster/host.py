@@ -139,19 +139,24 @@ def unpack_busybox(out: Path) -> None:
 
 def _download_of_release(release: str, package: str, directory: Path) -> None:
     """Download a package of another release from this machine's mirror, with lists that apt-get has for itself alone."""
-    mirrors = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main").split()
-    if not mirrors:
-        raise Failure("apt-get has no mirror")
     (directory / "sources").mkdir()
     (directory / "lists" / "partial").mkdir(parents=True)
     (directory / "cache" / "archives" / "partial").mkdir(parents=True)
-    (directory / "sources" / f"{release}.list").write_text(f"deb [signed-by={DEBIAN_KEYS}] {mirrors[0]} {release} main\n")
+    (directory / "sources" / f"{release}.list").write_text(f"deb [signed-by={DEBIAN_KEYS}] {mirror()} {release} main\n")
     apart = {"Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": directory / "sources",
              "Dir::State::lists": directory / "lists", "Dir::Cache": directory / "cache",
              "Acquire::Languages": "none"}
     options = [word for name, value in apart.items() for word in ("-o", f"{name}={value}")]
     for command in (["update"], ["download", package]):
         run("apt-get", *options, *command, cwd=directory, timeout=APT_PATIENCE)
+
+
+def mirror() -> str:
+    """Where this machine has its packages from."""
+    mirrors = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main").split()
+    if not mirrors:
+        raise Failure("apt-get has no mirror")
+    return mirrors[0]
 
 
 def package_version(package: str) -> str:

@@ -9,19 +9,20 @@ import os
 import sys
 
 import artifacts
-from report import Refused, exit_code_of
+from report import Refused, run
 from settings import ARCHITECTURE, cache
 
 LOCK = "oracle.lock"
 
 
-def provide() -> None:
+def main(_: list[str]) -> int:
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or ARCHITECTURE is None:
         raise Refused("BuildKit needs root on Linux, amd64 or arm64")
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         print(artifacts.provide_oracle())
+    return 0
 
 
-sys.exit(exit_code_of("scripts/oracle", provide))
+run(main, "scripts/oracle")

@@ -1,14 +1,15 @@
 """What the programs say and how they end.
 
-Progress goes to stderr with the time since the start, because stdout belongs to
-`env`, which a shell evaluates. There are two kinds of failure, told apart by exit
-code: something went wrong (1), or this machine or call can never work (2).
+Progress goes to stderr with the time since the start, because stdout belongs to results: the lines of `env`, which a
+shell evaluates, or tables. There are two kinds of failure, told apart by exit code: something went wrong (1), or this
+machine or call can never work (2).
 """
 
 import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 _start = time.monotonic()
 
@@ -33,23 +34,20 @@ def say(message: str) -> None:
     print(f"[{elapsed():6.1f}s] {message}", file=sys.stderr, flush=True)
 
 
-def end_like_an_interrupt() -> None:
-    """Lets what is to be undone be undone when somebody ends the program."""
+def run(main: Callable[[list[str]], int], name: str) -> NoReturn:
+    """Ends the program with what `main` makes of the command line; `name` is the program's in messages."""
+    # As after an interrupt from the terminal, what is to be undone is undone.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) leaves the second
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
-
-
-def exit_code_of(name: str, work: Callable[[], bool | None]) -> int:
-    """Does the work of a command, and says how it ended if not well. The work may say that it found something amiss."""
     try:
-        return 1 if work() is False else 0
+        sys.exit(main(sys.argv[1:]))
     except Failure as failure:
         print(f"{name}: {failure}", file=sys.stderr)
-        return failure.exit_code
+        sys.exit(failure.exit_code)
     except OSError as error:
         print(f"{name}: {error}", file=sys.stderr)
-        return 1
+        sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted")
-        return 130
+        sys.exit(130)

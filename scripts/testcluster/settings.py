@@ -13,6 +13,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent
 KUBERNETES_SOURCE = SOURCE / "kubernetes"
+KUBERNETES_MODULE = "k8s.io/kubernetes"
 KANIKO_SOURCE = SOURCE / "kaniko"
 KANIKO_MODULE = "github.com/GoogleContainerTools/kaniko"
 BUILDKIT_SOURCE = SOURCE / "buildkit"
@@ -78,7 +79,7 @@ def module_version(source: Path, module: str) -> str:
     return found[1]
 
 
-KUBERNETES_VERSION = module_version(KUBERNETES_SOURCE, "k8s.io/kubernetes")
+KUBERNETES_VERSION = module_version(KUBERNETES_SOURCE, KUBERNETES_MODULE)
 KANIKO_VERSION = module_version(KANIKO_SOURCE, KANIKO_MODULE)
 BUILDKIT_VERSION = module_version(BUILDKIT_SOURCE, BUILDKIT_MODULE)
 EXECUTOR_IMAGE = f"gcr.io/kaniko-project/executor:{KANIKO_VERSION}"
@@ -89,6 +90,13 @@ ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
 
 # Some of the programs are in sbin directories, which a root shell's PATH may lack.
 PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+
+def kubernetes_version_flags() -> str:
+    """The linker's, for programs of Kubernetes. Without them each calls itself v0.0.0, and clients judge it by its version."""
+    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".", 2)
+    variables = {"gitVersion": KUBERNETES_VERSION, "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in variables.items())
 
 
 def sources_digest() -> str:
