@@ -5,10 +5,10 @@
 //! read again from the second of the last line, by the timestamps the kubelet puts before each; counting lines would not
 //! do, for a rotated log starts anew.
 
-use std::io::ErrorKind;
+use std::io;
 use std::time::Duration;
 
-use futures_util::{AsyncBufReadExt, AsyncReadExt};
+use futures_util::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -102,14 +102,9 @@ async fn read(
     // The line that the piece before began, if it had no line end.
     let mut begun: Option<Line> = None;
     loop {
-        let mut piece = Vec::new();
-        let mut limited = (&mut stream).take(PIECE as u64);
-        let count = match timeout(SILENCE, limited.read_until(b'\n', &mut piece)).await {
-            Ok(count) => count.map_err(kube::Error::ReadEvents)?,
-            Err(_) => return Err(kube::Error::ReadEvents(ErrorKind::TimedOut.into())),
-        };
+        let mut piece = next_piece(&mut stream).await.map_err(kube::Error::ReadEvents)?;
         let ended = piece.last() == Some(&b'\n');
-        if !ended && count < PIECE {
+        if !ended && piece.len() < PIECE {
             // The end, or a line that was cut: the runtime ends every line, so this one is read again, whole.
             return Ok(());
         }
@@ -142,6 +137,14 @@ async fn read(
             return Ok(());
         }
     }
+}
+
+/// The next line with its end, or as much of it as is told at once.
+async fn next_piece(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut piece = Vec::new();
+    let mut limited = stream.take(PIECE as u64);
+    timeout(SILENCE, limited.read_until(b'\n', &mut piece)).await??;
+    Ok(piece)
 }
 
 /// A line that is being read.

@@ -12,7 +12,7 @@ use crate::context::content::Files;
 use crate::context::dockerignore::{Dialect, Rules};
 use crate::context::facts;
 use crate::context::listing::Listing;
-use crate::context::locate::{self, TextFile};
+use crate::context::locate::{self, BuildContext, TextFile};
 use crate::context::mounts::{self, Mounts};
 use crate::context::scan::scan_naming;
 use crate::diagnose::facts::{Facts, Here};
@@ -115,57 +115,63 @@ fn of_directory<'a>(
     request: &CheckRequest,
 ) -> Result<Checked<'a>, Error> {
     let mut checked = Checked { root: Some(root), ..Checked::default() };
-    checked.file = match dockerfile {
-        DockerfileSource::Default => Some(root.join("Dockerfile")),
-        DockerfileSource::File(typed) => Some(typed.clone()),
+    let located = match dockerfile {
         DockerfileSource::Stdin => None,
+        DockerfileSource::File(_) | DockerfileSource::Default => Some(locate::dockerfile(root, dockerfile.path())),
     };
-    let typed = dockerfile.path();
-    let dockerfile = match dockerfile {
-        DockerfileSource::Stdin => None,
-        DockerfileSource::File(_) | DockerfileSource::Default => match locate::dockerfile(root, dockerfile.path()) {
-            Ok(found) => {
-                checked.file = Some(found.path.clone());
-                Some(found)
-            }
-            Err(error) => {
-                checked.findings.push(error.try_into()?);
-                None
-            }
-        },
+    let found = match located.transpose() {
+        Ok(found) => found,
+        Err(error) => {
+            checked.findings.push(error.try_into()?);
+            None
+        }
     };
-    let context = locate::build_context(root, dockerfile.as_ref().map(|found| &*found.path));
+    checked.file = match (&found, dockerfile) {
+        (Some(found), _) => Some(found.path.clone()),
+        (None, DockerfileSource::Default) => Some(root.join("Dockerfile")),
+        (None, DockerfileSource::File(typed)) => Some(typed.clone()),
+        (None, DockerfileSource::Stdin) => None,
+    };
+    let context = locate::build_context(root, found.as_ref().map(|found| &*found.path));
     match context.and_then(|context| Ok((scan_naming(&context)?, context))) {
         Ok(((listing, kept_out), context)) => {
-            if let Some(dockerfile) = &dockerfile {
-                let asked = Asked {
-                    target: request.target.as_deref(),
-                    build_args: &request.build_args,
-                    cache: request.cache,
-                    fidelity: request.fidelity,
-                    ..Asked::default()
-                };
-                let root = Root::open(&context.root).ok();
-                let files = Files { root: root.as_ref(), spool: None };
-                let plan = planned(dockerfile, &listing, &asked, request.platform.as_deref(), &files);
-                let found = with_project(&context, dockerfile, &listing, &asked, &plan, |project| {
-                    let found = sources::findings(project);
-                    // First things first.
-                    match found.iter().any(|finding| finding.severity == Severity::Error) {
-                        true => found,
-                        false => {
-                            let plain = plain::findings(&context, dockerfile, typed, project, (&listing, &kept_out));
-                            found.into_iter().chain(plain).collect()
-                        }
-                    }
-                });
-                checked.findings.extend(found);
+            if let Some(file) = &found {
+                let findings = of_project(&context, file, dockerfile.path(), (&listing, &kept_out), request);
+                checked.findings.extend(findings);
             }
-            checked.advice = advice(&listing, &facts::gather(&context, dockerfile.as_ref(), &listing));
+            checked.advice = advice(&listing, &facts::gather(&context, found.as_ref(), &listing));
         }
         Err(error) => checked.findings.push(error.try_into()?),
     }
     Ok(checked)
+}
+
+/// What the Dockerfile takes from the context: as it would be sent, and, if nothing is wrong there, in a plain set-up.
+/// `typed` is the Dockerfile as typed.
+fn of_project(
+    context: &BuildContext,
+    dockerfile: &TextFile,
+    typed: Option<&Path>,
+    (listing, kept_out): (&Listing, &[PathBuf]),
+    request: &CheckRequest,
+) -> Vec<Finding> {
+    let asked = Asked {
+        target: request.target.as_deref(),
+        build_args: &request.build_args,
+        cache: request.cache,
+        fidelity: request.fidelity,
+        ..Asked::default()
+    };
+    let root = Root::open(&context.root).ok();
+    let files = Files { root: root.as_ref(), spool: None };
+    let plan = planned(dockerfile, listing, &asked, request.platform.as_deref(), &files);
+    with_project(context, dockerfile, listing, &asked, &plan, |project| {
+        let mut findings = sources::findings(project);
+        if findings.iter().all(|finding| finding.severity != Severity::Error) {
+            findings.extend(plain::findings(context, dockerfile, typed, project, (listing, kept_out)));
+        }
+        findings
+    })
 }
 
 /// What `build` would change, for the platform that most clusters are of, if nothing else is said: `build` may know better.
