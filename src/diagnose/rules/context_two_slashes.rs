@@ -15,11 +15,16 @@ pub(super) fn find(facts: &Facts) -> Option<Finding> {
     let here = facts.absolute(path.as_bytes());
     (here != meant && facts.is_directory(&meant)).then_some(())?;
     let flag = format!("--context=dir://{}", shown(&meant));
-    (facts.failure().is_none() || facts.builds_with(&[&flag])).then_some(())?;
+    // The Dockerfile's name may be wrong besides.
+    let too = format!("--dockerfile={}/Dockerfile", shown(&meant));
+    let flags = match facts.failure().is_none() || facts.builds_with(&[&flag]) {
+        true => flag,
+        false => facts.builds_with(&[&flag, &too]).then(|| format!("{flag} {too}"))?,
+    };
     let message = format!("`{}` is `{}`", given.value, shown(&here));
     let finding = facts.judge(Code::ContextTwoSlashes, Some(given.index), message);
     let why = format!("with two slashes it counts from `{}`, where the executor starts", facts.directory());
-    Some(finding.because([why]).with_help(Some(format!("use `{flag}`"))))
+    Some(finding.because([why]).with_help(Some(format!("use `{flags}`"))))
 }
 
 #[cfg(test)]
@@ -38,6 +43,14 @@ mod tests {
         let builds =
             Case::of(&["--context=dir://workspace"], &["/workspace/Dockerfile"]).finding(Code::ContextTwoSlashes);
         assert_eq!(builds.severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_dockerfile_of_another_name_is_told_with_it() {
+        let arguments = ["--context=dir://workspace", "--dockerfile=docker/dockerfile"];
+        let finding = Case::of(&arguments, &["/workspace/Dockerfile"]).directory("/x").finding(Code::ContextTwoSlashes);
+        let wanted = "use `--context=dir:///workspace --dockerfile=/workspace/Dockerfile`";
+        assert_eq!(finding.help.as_deref(), Some(wanted));
     }
 
     #[test]
