@@ -401,6 +401,8 @@ impl Stage {
             let line = names.replace(&example.command);
             let (code, printed) = run(&line, self.project.path(), &environment);
             assert_eq!(code, Some(example.code()), "{}: {}\nas {line}\n{printed}", example.from, example.command);
+            // With `--nocapture`, the list of what documents say and is run.
+            println!("{}\t{}", example.from, example.command);
         }
         done.len()
     }
