@@ -137,7 +137,7 @@ impl References {
         found
     }
 
-    /// Reads what [`LOCAL_FORMAT`] prints, and takes the branches for those of the remote repository that were fetched
+    /// Reads what `LOCAL_FORMAT` prints, and takes the branches for those of the remote repository that were fetched
     /// from `remote`, or for this repository's own if there is none.
     pub fn of_local(output: &[u8], remote: Option<&str>) -> Self {
         let branches = remote.map_or_else(|| "refs/heads/".to_owned(), |remote| format!("refs/remotes/{remote}/"));
