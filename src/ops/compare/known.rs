@@ -68,29 +68,34 @@ impl Known {
     ) -> Result<Result<Self, UsageError>, GitError> {
         let found = repository.commit_of(address)?;
         let commit = found.named.commit;
-        // A commit that the server may not have is none to insist on.
-        let reference = found.named.reference.as_ref().filter(|_| found.source.is_of_server());
+        let tracked = repository.committed(commit, address, dockerfile)?;
+        let lacks_it = matches!(tracked, Tracked::NoDirectory | Tracked::NoDockerfile);
+        // A commit that the server may not have, or that is older than what it has, is none to insist on.
+        let reference = found.named.reference.as_ref().filter(|_| found.source.is_of_server() && !lacks_it);
         let pinned = reference.map(|reference| address.pinned(reference, commit));
         let history = repository.history(&found).ok();
-        let without = |file: String| Ok(Err(UsageError::NotCommitted { file, address: address.to_string(), commit }));
-        let content = match repository.committed(commit, address, dockerfile)? {
+        let without = |file: String| match found.source {
+            Source::Remote => Err(UsageError::NotCommitted { file, address: address.to_string(), commit }),
+            Source::Local { .. } => Ok(Content::Unknown(format!("`{file}` is not in commit {commit}"))),
+        };
+        let content = match tracked {
             Tracked::NoCommit => {
-                Content::Unknown(format!("commit {commit} is not in the local repository: `git fetch` gets it"))
+                Ok(Content::Unknown(format!("commit {commit} is not in the local repository: `git fetch` gets it")))
             }
-            Tracked::NoDirectory => return without(address.sub_path().unwrap_or(".").to_owned()),
-            Tracked::NoDockerfile => return without(dockerfile.display().to_string()),
+            Tracked::NoDirectory => without(address.sub_path().unwrap_or(".").to_owned()),
+            Tracked::NoDockerfile => without(dockerfile.display().to_string()),
             Tracked::Context(there) => {
                 let there = Committed { submodules: clones_submodules, ..there };
                 let contents = Contents::new(repository, sent.files())?;
                 let here = repository.here()?;
-                match difference(sent.listing(), &here, &there, &contents) {
+                Ok(match difference(sent.listing(), &here, &there, &contents) {
                     Ok(found) => Content::Known(found),
                     Err(error) => Content::Unknown(Error::from(error).one_line()),
-                }
+                })
             }
         };
         let assumed = assumed(&found.source);
-        Ok(Ok(Self { address: address.clone(), pinned, content, assumed, history }))
+        Ok(content.map(|content| Self { address: address.clone(), pinned, content, assumed, history }))
     }
 
     /// What is built from git.
