@@ -181,8 +181,8 @@ class Node:
 
     def answer(self, connection: socket.socket) -> None:
         connection.settimeout(REQUEST_PATIENCE)
-        with connection, connection.makefile("rw") as lines:
-            try:
+        try:
+            with connection, connection.makefile("rw") as lines:
                 request = json.loads(lines.readline())
                 strike = {"restart": self.restart, "pause": self.pause}[request["strike"]]
                 try:
@@ -191,10 +191,10 @@ class Node:
                 except Broken as broken:
                     answer = broken.message
                 lines.write(json.dumps(answer) + "\n")
-                lines.flush()
-            except (OSError, ValueError, LookupError, TypeError) as error:
-                # Whoever asked is gone, or is of another version: no reason for the node to end.
-                print(f"request failed: {error!r}", file=sys.stderr, flush=True)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            # Whoever asked is gone, which closing the connection tells too, or is of another version: no reason for the
+            # node to end.
+            print(f"request failed: {error!r}", file=sys.stderr, flush=True)
 
     def restart(self, part: Part, seconds: float) -> None:
         """End a part as a crash does, and start it again after a while."""

@@ -133,7 +133,12 @@ pub fn advice_text(advice: &[Advice]) -> String {
 
 /// Prints that `path` cannot be sent.
 pub fn print_special(path: &Path) {
-    print_note(&format!("`{}` is a socket, FIFO or device and is not sent", path.display()));
+    print_note(&special(path));
+}
+
+/// That `path` cannot be sent, in one phrase.
+pub(super) fn special(path: &Path) -> String {
+    format!("`{}` is a socket, FIFO or device and is not sent", path.display())
 }
 
 /// Pieces of advice with one help.

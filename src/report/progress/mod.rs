@@ -12,11 +12,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lines::Lines;
 use view::View;
 
+use super::human::special;
 use super::terminal::sanitise;
 use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::executor::log::without_usage;
-use crate::sys::OsStrExt;
 
 pub use events::{Events, Verbose, finished};
 pub(super) use events::{error_event, finding_event, note_event};
@@ -114,13 +114,8 @@ impl Listener for Progress {
             return lock(events).event(&event);
         }
         match &event {
-            Event::Warning { message } => print(&format!("warning: {}", sanitise(message.as_bytes()))),
-            Event::Scanned { special, .. } => {
-                for path in special {
-                    let path = sanitise(path.as_os_str().as_bytes());
-                    print(&format!("warning: `{path}` is a socket, FIFO or device and is not sent"));
-                }
-            }
+            Event::Warning { message } => warn(message),
+            Event::Scanned { special: found, .. } => found.iter().for_each(|path| warn(&special(path))),
             _ => {}
         }
         match (&self.display, &event) {
@@ -157,6 +152,10 @@ fn print_log(line: &[u8], form: LogForm) {
             let _ = std::io::stderr().lock().write_all(&[line, b"\n"].concat());
         }
     }
+}
+
+fn warn(message: &str) {
+    print(&format!("warning: {}", sanitise(message.as_bytes())));
 }
 
 fn print(line: &str) {
