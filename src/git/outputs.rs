@@ -139,7 +139,7 @@ impl References {
 
     /// Reads what `LOCAL_FORMAT` prints, and takes the branches for those of the remote repository that were fetched
     /// from `remote`, or for this repository's own if there is none.
-    pub fn of_local(output: &[u8], remote: Option<&str>) -> Self {
+    pub(super) fn of_local(output: &[u8], remote: Option<&str>) -> Self {
         let branches = remote.map_or_else(|| "refs/heads/".to_owned(), |remote| format!("refs/remotes/{remote}/"));
         let mut found = Self::default();
         for line in output.split(|byte| *byte == b'\n') {
