@@ -1,7 +1,7 @@
 //! The command line as typed: clap structures and their help texts, no behaviour. [`crate::request`] turns them into
 //! validated data.
 //!
-//! Docker's words for Docker's things, kubectl's for kubectl's: `--context` is the kubeconfig context, the build
+//! Docker's words for Docker's things, kubectl's for kubectl's: `--context` is the kube context, the build
 //! context is the positional argument.
 
 use std::ffi::OsString;
@@ -35,7 +35,7 @@ Examples:
 /// How to reach the cluster and how to talk to the user.
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
-    /// Kubeconfig context to use (the build context is the positional argument)
+    /// Kube context to use (the build context is the positional argument)
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
     #[arg(add = ArgValueCompleter::new(Names::KubeContexts))]
     pub context: Option<String>,
