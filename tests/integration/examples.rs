@@ -391,6 +391,7 @@ impl Stage {
 
     /// Runs each that is wanted, the same one once; how many.
     #[track_caller]
+    #[expect(clippy::print_stdout, reason = "with `--nocapture`, the list of what is run")]
     fn run_all(&self, examples: &[Example], is_wanted: impl Fn(&Example) -> bool, names: &Names) -> usize {
         let mut done = BTreeSet::new();
         let environment: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (*name, &**value)).collect();
@@ -401,7 +402,6 @@ impl Stage {
             let line = names.replace(&example.command);
             let (code, printed) = run(&line, self.project.path(), &environment);
             assert_eq!(code, Some(example.code()), "{}: {}\nas {line}\n{printed}", example.from, example.command);
-            // With `--nocapture`, the list of what documents say and is run.
             println!("{}\t{}", example.from, example.command);
         }
         done.len()
