@@ -265,7 +265,7 @@ fn cluster_options(global: GlobalArgs) -> Result<ClusterOptions, Error> {
         context: global.context,
         cluster: global.cluster,
         user: global.user,
-        namespace: global.namespace,
+        namespace: request::object_name("--namespace", global.namespace)?,
         kubeconfig: global.kubeconfig,
         kubeconfig_list: environment("KUBECONFIG"),
         impersonate: global.impersonate,

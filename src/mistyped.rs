@@ -41,6 +41,11 @@ pub fn mistake(error: &clap::Error) -> Option<UsageError> {
             let other = first(error, ContextKind::PriorArg)?;
             Some(UsageError::Conflict { one, other })
         }
+        ErrorKind::TooManyValues => {
+            let flag = text(error, ContextKind::InvalidArg)?;
+            let value = text(error, ContextKind::InvalidValue)?;
+            Some(UsageError::NoValueWanted { flag, value })
+        }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let flag = text(error, ContextKind::InvalidArg)?;
             let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
@@ -164,6 +169,11 @@ mod tests {
             (
                 &["check", "-o", "jsn"],
                 "`jsn` is no value for `--output <text|json|sarif>`\nthere are: `text`, `json` and `sarif`\nwrite `json`",
+            ),
+            (&["build", "--insecure=true"], "`--insecure` takes no value\nleave `=true` out"),
+            (
+                &["build", "--timeout=1s", "--timeout=2s"],
+                "`--timeout <DURATION>` is given twice\nleave one of them out",
             ),
             (&["build", "-t"], "`--tag <REF>` wants a value\nwrite it with one: `--tag <REF>`"),
             (

@@ -115,7 +115,7 @@ impl PodRequest {
             memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
             security: args.security.into(),
             pod_template: args.pod_template,
-            service_account: args.service_account,
+            service_account: object_name("--service-account", args.service_account)?,
             started_by: None,
             context: ContextRequest::new(args.build_context, args.file)?,
             target: args.target,
@@ -131,7 +131,7 @@ impl PodRequest {
                 (Some(typed), None) if typed == "none" => RegistryAuth::None,
                 (Some(typed), None) => RegistryAuth::File(typed.into()),
             },
-            registry_secret: args.registry_secret,
+            registry_secret: object_name("--registry-secret", args.registry_secret)?,
             registry_ca: args.registry_ca,
             fidelity: args.fidelity.into(),
             executor_flags: args.executor_flags,
@@ -149,8 +149,8 @@ impl PodRequest {
         let plain = Self::plain(context);
         Ok(Self {
             platform,
-            registry_secret: args.registry_secret,
-            service_account: args.service_account,
+            registry_secret: object_name("--registry-secret", args.registry_secret)?,
+            service_account: object_name("--service-account", args.service_account)?,
             cpu: args.cpu.map(|typed| Resource::Cpu.quantity(typed)).transpose()?,
             memory: args.memory.map(|typed| Resource::Memory.quantity(typed)).transpose()?,
             executor_image: args.executor_image.unwrap_or(plain.executor_image),
@@ -684,7 +684,7 @@ impl CompareRequest {
             pod,
             directory,
             git: Address::parse(&args.git)?,
-            secret: args.git_secret,
+            secret: object_name("--git-secret", args.git_secret)?,
             runs: args.runs,
             warm_up: args.warm_up,
             saves,
@@ -929,6 +929,20 @@ pub fn duration(flag: &'static str, typed: &str) -> Result<Duration, UsageError>
         .ok_or_else(|| UsageError::Duration { flag, typed: typed.to_owned() })
 }
 
+/// A name that Kubernetes takes; what it does not take is not asked for.
+pub fn object_name(flag: &'static str, typed: Option<String>) -> Result<Option<String>, UsageError> {
+    let is_part = |part: &str| {
+        let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !part.is_empty() && part.bytes().all(is_inner) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    match typed {
+        Some(typed) if typed.len() > 253 || !typed.split('.').all(is_part) => {
+            Err(UsageError::ObjectName { flag, typed })
+        }
+        typed => Ok(typed),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -979,6 +993,17 @@ mod tests {
         ));
         assert!(matches!(parse(&["-t", "app", "--", "true"]), Err(UsageError::ExecutorArgument { .. })));
         assert_eq!(parse(&["-t", "app", "--", "--cleanup"]).unwrap().executor_flags, ["--cleanup"]);
+    }
+
+    #[test]
+    fn a_name_that_kubernetes_does_not_take_is_refused_before_it_is_asked() {
+        let name = |typed: &str| object_name("--namespace", Some(typed.to_owned()));
+        for taken in ["builds", "a-1", "my.push.secret", "0"] {
+            assert_eq!(name(taken).unwrap().as_deref(), Some(taken));
+        }
+        for wrong in ["", "Bad Name", "Bad_NS", "-a", "a-", "a..b", ".a", &"a".repeat(254)] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -114,6 +114,25 @@ pub enum UsageError {
         /// What to do here.
         here: &'static str,
     },
+    /// No name of an object of Kubernetes' (RFC 1123 as `k8s.io/apimachinery` `IsDNS1123Subdomain` reads it).
+    #[error("`{typed}` is no name for `{flag}`")]
+    ObjectName {
+        /// The flag.
+        flag: &'static str,
+        /// As typed.
+        typed: String,
+    },
+    /// A flag with a value that takes none.
+    #[error("`{flag}` takes no value")]
+    NoValueWanted {
+        /// The flag.
+        flag: String,
+        /// As typed.
+        value: String,
+    },
+    /// An archive would be written to a terminal.
+    #[error("standard output is a terminal, and an archive is not for eyes")]
+    StdoutTerminal,
     /// No command of that name.
     #[error("`{typed}` is no command of `{command}`")]
     UnknownCommand {
@@ -159,7 +178,7 @@ pub enum UsageError {
         command: String,
     },
     /// Two arguments of which one is allowed.
-    #[error("`{one}` and `{other}` do not go together")]
+    #[error("{}", conflict(one, other))]
     Conflict {
         /// The one.
         one: String,
@@ -389,6 +408,7 @@ impl UsageError {
             }
             Self::PodTemplate { why, .. } => why.note().into_iter().collect(),
             Self::Git(address) => address.notes(),
+            Self::ObjectName { .. } => vec!["a name has lower-case letters, digits, `-` and `.`".to_owned()],
             Self::FlagValue { known, why, .. } => there_are(known).into_iter().chain(why.clone()).collect(),
             Self::NotInRepository { known, .. } => there_are(known).into_iter().collect(),
             Self::Helper(error) if error.complaint.is_empty() => vec![],
@@ -416,6 +436,8 @@ impl UsageError {
             | Self::StdinIsDockerfile { .. }
             | Self::NothingToExplain { .. }
             | Self::DockersFlag { .. }
+            | Self::NoValueWanted { .. }
+            | Self::StdoutTerminal
             | Self::UnknownCommand { .. }
             | Self::UnknownFlag { .. }
             | Self::ExecutorsFlag { .. }
@@ -447,7 +469,15 @@ impl UsageError {
                 "build without this machine's logins: `--registry-auth none`, or name a Secret: `--registry-secret NAME`"
                     .to_owned()
             }
+            Self::ObjectName { .. } => return None,
+            Self::NoValueWanted { flag, value } => match value.as_str() {
+                "false" => format!("leave `{flag}` out"),
+                value => format!("leave `={value}` out"),
+            },
+            Self::StdoutTerminal => "write it to a file: `-o context.tar.gz`".to_owned(),
             Self::ReservedExecutorFlag { flag } => match *flag {
+                "--destination" | "-d" => "name the image before `--`: `-t REF`".to_owned(),
+                "--no-push" => "write it before `--`: `--no-push`".to_owned(),
                 "--dockerfile" | "-f" => "name the Dockerfile before `--`: `-f FILE`".to_owned(),
                 "--digest-file" => "the digest is on standard output and in `--metadata-file FILE`".to_owned(),
                 _ => "name the directory before `--`: `kaniko-local build DIRECTORY`".to_owned(),
@@ -468,6 +498,9 @@ impl UsageError {
             | Self::FlagValue { meant: Some(meant), .. } => format!("write `{meant}`"),
             Self::UnknownCommand { command, .. } | Self::UnknownFlag { command, .. } => {
                 format!("`{command} --help` lists them")
+            }
+            Self::ExecutorsFlag { flag, .. } if flag == "--cache" => {
+                "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`".to_owned()
             }
             Self::ExecutorsFlag { flag, command } => format!("write it after `--`: `{command} … -- {flag}`"),
             Self::OneMore { command, .. }
@@ -534,15 +567,24 @@ fn how_to_explain(typed: Option<&Path>) -> String {
 /// What was meant by a build context that is none.
 fn instead_of_directory(path: &Path, found: &str, alike: &[PathBuf]) -> Option<String> {
     let typed = path.to_string_lossy();
+    let is_kanikos = ["dir://", "tar://", "s3://", "gs://"].iter().any(|scheme| typed.starts_with(scheme));
     let is_address = typed.contains("://") || typed.starts_with("git@");
     match alike.first() {
         Some(other) => Some(format!("there is `{}`", other.display())),
+        None if is_kanikos => Some("name the directory on this disk, without a scheme".to_owned()),
         None if is_address => Some("clone it, and name the directory".to_owned()),
         None if found != A_FILE => None,
         None if [".tar", ".tar.gz", ".tgz"].iter().any(|end| typed.ends_with(end)) => {
             Some(format!("an archive is read from standard input: `- < {typed}`"))
         }
         None => Some(format!("a Dockerfile is named by `-f {typed}`")),
+    }
+}
+
+fn conflict(one: &str, other: &str) -> String {
+    match one == other {
+        true => format!("`{one}` is given twice"),
+        false => format!("`{one}` and `{other}` do not go together"),
     }
 }
 

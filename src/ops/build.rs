@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::access::access;
 use super::manifest::PodTemplate;
 use super::memory;
+use super::output::can_be_written;
 use super::preflight::Preflight;
 use super::run::{Origin, Run, clean_up};
 use super::sent::{SentContext, tell_modes};
@@ -63,6 +64,7 @@ impl Prepared {
         if let ContextSource::Directory(directory) = &request.pod.context.context {
             locate::check_directory(directory)?;
         }
+        request.metadata_file.iter().try_for_each(|file| can_be_written(file))?;
         let template = PodTemplate::read(&request.pod)?;
         let progress = Arc::new(Progress::new(style, log));
         // Before the Dockerfile: a build context given as `--context` is told apart from a missing Dockerfile here.

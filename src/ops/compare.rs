@@ -13,6 +13,7 @@ use terminal_size::{Width, terminal_size_of};
 use super::access::access;
 use super::build::{check_sources, repair};
 use super::manifest::PodTemplate;
+use super::output::can_be_written;
 use super::preflight::Preflight;
 use super::sent::SentContext;
 use super::signals::Signals;
@@ -38,7 +39,7 @@ const COLUMNS: usize = 80;
 /// Everything in [`Error`]: one build that fails ends it, and so does a signal; what was measured before is told.
 pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Result<(), Error> {
     locate::check_directory(&request.directory)?;
-    can_be_saved(&request)?;
+    request.saves.iter().try_for_each(|(file, _)| can_be_written(file))?;
     let template = PodTemplate::read(&request.pod)?;
     let listener: Arc<dyn Listener> = Arc::new(Progress::new(Style::Quiet, LogForm::Text));
     let cluster = Cluster::new(&options, listener).await?;
@@ -79,14 +80,6 @@ pub async fn compare(mut request: CompareRequest, options: ClusterOptions) -> Re
     let told = tell_result(&comparison, &request);
     // Why it ended early matters more than that this could not be written.
     ended.and(told)
-}
-
-/// Told before anything is built. What is there stays until there is something new.
-fn can_be_saved(request: &CompareRequest) -> Result<(), Error> {
-    request.saves.iter().try_for_each(|(file, _)| {
-        let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
-        opened.map(drop).map_err(Error::not_written(file))
-    })
 }
 
 /// Prints and saves it.

@@ -4,7 +4,7 @@
 //! can go wrong, and nobody takes half an archive for a whole one.
 
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -27,6 +27,9 @@ use crate::sys;
 /// # Errors
 /// The context cannot be packed; the archive cannot be written.
 pub fn pack_to_stdout(request: &ContextRequest, compression: Compression) -> Result<(), Error> {
+    if std::io::stdout().is_terminal() {
+        return Err(UsageError::StdoutTerminal.into());
+    }
     let source = Source::read(request)?;
     // Not through the buffer that cuts what is written at its newlines.
     let failed = |source| Error::Output { what: "standard output".to_owned(), source };

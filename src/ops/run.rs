@@ -24,6 +24,9 @@ use crate::request::{PodRequest, Transport};
 /// A signal within this time after the first is its echo; and a deletion under way gets as much time after a second.
 const IMPATIENCE: Duration = Duration::from_secs(1);
 
+/// A deletion that takes longer is told of.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// What is built, and where.
 pub(super) struct Run<'a> {
     pub(super) cluster: &'a Cluster,
@@ -118,9 +121,15 @@ pub(super) async fn clean_up(session: &mut Session, signals: &mut Signals, kubec
     let started = Instant::now();
     let mut delete = std::pin::pin!(session.delete());
     let mut heard = None;
+    let mut tell = std::pin::pin!(tokio::time::sleep(SLOW));
+    let mut told = false;
     let failed = loop {
         tokio::select! {
             deleted = &mut delete => break deleted.err().map(|error| Error::from(error).one_line()),
+            () = &mut tell, if !told => {
+                told = true;
+                report::print_note(&format!("the pod is still being deleted: `{command}` does the same; Ctrl-C leaves it"));
+            }
             // A terminal that closes sends two, and so do wrappers that pass Ctrl-C on: only a later one is impatience.
             signal = signals.next() => {
                 heard = Some(signal);

@@ -10,6 +10,8 @@ use crate::sys;
 /// The signals that end a command.
 pub(super) struct Signals {
     system: sys::Signals,
+    /// What was heard last that is to end the command.
+    heard: Option<Signal>,
     /// Tells once of a change.
     change: Option<oneshot::Receiver<()>>,
 }
@@ -18,7 +20,7 @@ impl Signals {
     /// From here on these signals no longer end the process by themselves.
     pub(super) fn listen() -> Result<Self, Error> {
         let failed = |source| Error::System { action: "listen for signals", source };
-        Ok(Self { system: sys::Signals::listen().map_err(failed)?, change: None })
+        Ok(Self { system: sys::Signals::listen().map_err(failed)?, heard: None, change: None })
     }
 
     /// From here on a change ends what is done, too: whoever has the other side tells of it, or drops it.
@@ -56,6 +58,11 @@ impl Signals {
         Ok((signals, result))
     }
 
+    /// What was heard last that is to end the command, whoever waited for it.
+    pub(super) fn heard(&self) -> Option<Signal> {
+        self.heard
+    }
+
     /// The next one.
     pub(super) async fn next(&mut self) -> Signal {
         let change = async {
@@ -75,8 +82,9 @@ impl Signals {
             },
             () = change => Signal::Change,
         };
-        if signal == Signal::Change {
-            self.change = None;
+        match signal {
+            Signal::Change => self.change = None,
+            Signal::Interrupt | Signal::Terminate | Signal::Hangup => self.heard = Some(signal),
         }
         signal
     }

@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::fidelity::{self, Compared, Disk};
+use crate::code::Code;
 use crate::context::as_sent::{self, AsSent};
 use crate::context::dockerignore::Rules;
 use crate::context::listing::{Kind, Listing};
 use crate::context::locate::{BuildContext, TextFile};
 use crate::context::mounts::Mounts;
+use crate::diagnose::facts::Facts;
+use crate::diagnose::rules;
 use crate::diagnose::sources::{self, Project};
 use crate::diagnose::{Finding, Severity};
 use crate::executor::ContextPlace;
 use crate::executor::files::Mount;
+use crate::executor::flags::families_with;
 use crate::executor::image::Image;
 use crate::executor::resolve::{Resolution, Setup, Stdin, resolve};
 use crate::repair::Plan;
@@ -64,12 +68,13 @@ pub(super) fn with_project(
         sent = sent.looking(disk);
     }
     let mounts = as_sent::mounts();
-    let resolution = resolved(&sent, &mounts, asked, plan);
+    let (resolution, refused) = resolved(&sent, &mounts, asked, plan);
     let links = symlinks(listing);
     let disk = [Mount { local: context.root.clone(), pod: b"/".to_vec() }];
     let above = dockerfile.path.strip_prefix(&context.root).ok().and_then(Path::parent);
     let here = context.root.canonicalize().ok();
-    let mut findings = look(&Project {
+    let mut findings = refused;
+    findings.extend(look(&Project {
         dockerfile: &dockerfile.path,
         text,
         family: asked.image.family,
@@ -85,7 +90,7 @@ pub(super) fn with_project(
         mounts: &mounts,
         here: here.as_deref(),
         plan,
-    });
+    }));
     // Where nothing is built, nothing differs.
     let is_built = findings.iter().all(|finding| finding.severity < Severity::Error);
     if let (true, Some(disk)) = (asked.fidelity != Fidelity::Off && is_built, &disk_of_context) {
@@ -103,24 +108,42 @@ pub(super) fn with_project(
     told(findings, asked.fidelity)
 }
 
-/// What the executor makes of it, told of the user's own Dockerfile.
-fn resolved(sent: &AsSent, mounts: &[Vec<u8>], asked: &Asked, plan: &Plan) -> Resolution {
-    let mut resolution = resolve(&Setup {
+/// What the executor makes of it, told of the user's own Dockerfile; and what it does not take of its flags.
+fn resolved(sent: &AsSent, mounts: &[Vec<u8>], asked: &Asked, plan: &Plan) -> (Resolution, Vec<Finding>) {
+    let (arguments, environment, places) = (arguments(asked, plan), BTreeMap::new(), BTreeMap::new());
+    let setup = Setup {
         image: asked.image,
-        arguments: &arguments(asked, plan),
+        arguments: &arguments,
         working_directory: None,
-        environment: &BTreeMap::new(),
+        environment: &environment,
         stdin: Stdin::Device,
         mounts,
         files: sent,
-    });
+    };
+    let mut resolution = resolve(&setup);
+    let facts = Facts { setup: &setup, resolution: &resolution, mounts: &[], here: &[], places: &places };
+    let refused = refused_flags(&facts);
     resolution.stages = resolution.stages.map(|stages| stages.moved(|at| plan.edits.original(&(at..at)).start));
     resolution.failed_at = resolution.failed_at.map(|at| plan.edits.original(&at));
     for copied in &mut resolution.copied {
         copied.span = plan.edits.original(&copied.span);
         copied.sources.iter_mut().for_each(|source| source.span = plan.edits.original(&source.span));
     }
-    resolution
+    (resolution, refused)
+}
+
+/// Flags that the executor does not take, so that it ends before it builds.
+fn refused_flags(facts: &Facts) -> Vec<Finding> {
+    let Some((_, argument)) = facts.argument_error() else { return vec![] };
+    let name = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let mut findings = rules::findings(facts);
+    for finding in &mut findings {
+        // The image may be a fork's under another name.
+        if finding.code == Code::UnknownFlag && !families_with(name).is_empty() {
+            finding.severity = Severity::Warning;
+        }
+    }
+    findings
 }
 
 fn arguments(asked: &Asked, plan: &Plan) -> Vec<String> {

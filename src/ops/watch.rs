@@ -55,6 +55,10 @@ pub async fn watch(
             Err(error @ Error::Interrupted(_)) => return Err(error),
             Err(error) => report::print_error(&error),
         }
+        // It may have come while the pod was deleted.
+        if let Some(signal) = signals.heard() {
+            return Err(Error::Interrupted(signal));
+        }
         let changed = match changed {
             Some(changed) => changed,
             None => {

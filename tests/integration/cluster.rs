@@ -316,6 +316,27 @@ fn connections_that_break_during_the_build_lose_and_repeat_no_line() {
     assert_eq!(counted, expected);
 }
 
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn what_cannot_be_written_and_flags_that_the_executor_does_not_take_end_it_before_a_pod_exists() {
+    let namespace = Namespace::new();
+    let tree = Tree::small();
+    for (arguments, words) in [
+        (&["--metadata-file", "/nowhere/x"][..], "error: cannot write `/nowhere/x`"),
+        (&["--", "--no-such-flag"], "error[unknown-flag]: no flag `--no-such-flag` in "),
+        (&["--", "--push-retry=x"], "error[executor-arguments]: the executor does not start: invalid argument"),
+    ] {
+        let finished = namespace.build(&tree).args(arguments).run();
+        assert_eq!(finished.code, Some(1), "{}", finished.transcript());
+        assert!(finished.stderr.contains(words), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("pod: "), "{}", finished.stderr);
+    }
+    let metadata = tree.path().join("metadata.json");
+    let gone = namespace.build(&tree).args(&["-f", "gone", "--metadata-file"]).arg(&metadata).run();
+    assert_eq!(gone.code, Some(2), "{}", gone.transcript());
+    assert!(!metadata.exists(), "nothing is left of the attempt");
+}
+
 /// As a terminal does that is closed, and wrappers that pass Ctrl-C on.
 #[test]
 #[ignore = "needs the test cluster: scripts/test"]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 
-use crate::support::cluster::{Namespace, base_image};
+use crate::support::cluster::{Namespace, base_image, server};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::tool::{Running, Tool};
 use crate::support::tree::Tree;
 use crate::support::wait_at_most;
@@ -98,4 +99,25 @@ fn standard_input_cannot_be_watched() {
     help: unpack it into a directory, and name that
     ");
     assert_eq!(tool(&["-f", "-", "."]).input("FROM scratch\n").run().code, Some(2));
+}
+
+/// The pod of a build that is given up cannot be deleted: the API server does not answer.
+#[test]
+#[ignore = "needs the test cluster: scripts/test"]
+fn a_signal_that_comes_while_a_build_is_given_up_ends_the_watch() {
+    let namespace = Namespace::new();
+    let tree = tree("sleep 300");
+    let (proxy, elsewhere) = (Proxy::start(&server(), Fault::None), Tree::new());
+    let kubeconfig = namespace.kubeconfig_through(&proxy, elsewhere.path());
+    let running = namespace.build(&tree).args(&["--watch"]).env("KUBECONFIG", kubeconfig).spawn();
+    wait_for_text(&running, "Running: [/bin/sh", 1);
+    proxy.fall_silent();
+    tree.write("src/word", "two\n");
+    std::thread::sleep(Duration::from_secs(3));
+    running.signal("INT");
+    let finished = running.wait_at_most(Duration::from_secs(10));
+    assert_eq!(finished.code, Some(130), "{}", finished.stderr);
+    assert!(finished.stderr.contains("; the pod may still be there, delete it with `kubectl "), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("note: changed"), "{}", finished.stderr);
+    namespace.delete_pods();
 }
