@@ -110,7 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     report::set_program(program);
     let matches = match program.command().try_get_matches_from(&typed) {
         Ok(matches) => matches,
-        Err(error) => return usage(error),
+        Err(error) => return usage(error, &[]),
     };
     let settings = match settings_for(&matches) {
         Ok(settings) => settings,
@@ -125,7 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return usage(error),
+        Err(error) => return usage(error, &settings),
     };
     let is_text = !matches!(&cli.command, Command::Build(args) if args.progress == ProgressHow::Json);
     set_up_output(&cli.global, is_text);
@@ -134,7 +134,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let code = match dispatch(cli) {
         Ok(code) => code,
-        Err(error) => failed(&error),
+        Err(error) => {
+            let code = failed(&error);
+            if matches!(error, Error::Usage(_)) {
+                tell_where_set(&error.to_string(), &settings);
+            }
+            code
+        }
     };
     report::finished(code);
     ExitCode::from(code)
@@ -143,6 +149,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn failed(error: &Error) -> u8 {
     report::print_error(error);
     error.exit_code()
+}
+
+/// What is wrong with a flag that nobody typed is to be mended where it was set.
+fn tell_where_set(error: &str, settings: &[Setting]) {
+    for setting in settings.iter().filter(|setting| error.contains(&format!("`--{}", setting.key))) {
+        report::print_note(&format!("`--{}` is set by {}", setting.key, setting.from));
+    }
 }
 
 /// What the project of the build context and the environment have set for what was typed.
@@ -314,9 +327,12 @@ fn set_up_output(global: &GlobalArgs, is_text: bool) {
 }
 
 /// clap's own messages: help and version are results, anything else is a usage error.
-fn usage(mut error: clap::Error) -> ExitCode {
-    if let Some(error) = mistyped::mistake(&error) {
-        return failed(&error.into()).into();
+fn usage(mut error: clap::Error, settings: &[Setting]) -> ExitCode {
+    if let Some(mistake) = mistyped::mistake(&error) {
+        let message = mistake.to_string();
+        let code = failed(&mistake.into());
+        tell_where_set(&message, settings);
+        return code.into();
     }
     // "To pass it as a value, use `-- …`" would hand a mistyped flag to the executor.
     error.remove(ContextKind::Suggested);

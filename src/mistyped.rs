@@ -8,10 +8,17 @@ use crate::error::UsageError;
 use crate::executor::flags::families_with;
 
 /// Flags of `docker build`, and what there is here: by their letters they would be taken for others.
-const DOCKERS_FLAGS: [(&str, &str); 8] = [
+const DOCKERS_FLAGS: [(&str, &str); 15] = [
     ("--push", "leave it out: an image is pushed to each `-t`"),
     ("--load", "leave it out, and fetch the image by the reference that is printed: `docker pull`"),
     ("--pull", "leave it out: base images are always asked for anew"),
+    ("--rm", "leave it out: of a build nothing is left"),
+    ("--force-rm", "leave it out: of a build nothing is left"),
+    ("--builder", "leave it out: it is built in the cluster"),
+    ("--build-context", "put it into the build context: Kaniko has one"),
+    ("--network", "leave it out: a RUN has the pod's network"),
+    ("--provenance", "leave it out: Kaniko makes no attestations"),
+    ("--sbom", "leave it out: Kaniko makes no attestations"),
     ("--iidfile", "the digest is on standard output and in `--metadata-file FILE`"),
     ("--cache-from", "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`"),
     ("--cache-to", "layers are cached in a repository: `--cache-repo registry.example.com/team/cache`"),
@@ -72,7 +79,9 @@ fn unknown_argument(error: &clap::Error, command: String) -> UsageError {
     if hands_on && !families_with(name).is_empty() {
         return UsageError::ExecutorsFlag { flag: typed, command };
     }
-    let meant = first(error, ContextKind::SuggestedArg);
+    // By clap's measure `--server` is like `--user`.
+    let is_near = |meant: &String| damerau_levenshtein(meant, &typed) <= 2 || meant.starts_with(&typed);
+    let meant = first(error, ContextKind::SuggestedArg).filter(is_near);
     UsageError::UnknownFlag { typed, command, meant }
 }
 
@@ -144,6 +153,15 @@ mod tests {
         ] {
             assert_eq!(told(typed), wanted);
         }
+    }
+
+    #[test]
+    fn a_flag_that_only_looks_a_little_like_another_is_not_taken_for_it() {
+        for typed in ["--server", "--image", "--squash"] {
+            assert!(told(&["build", typed, "x"]).ends_with("\n`kaniko-local build --help` lists them"), "{typed}");
+        }
+        assert_eq!(told(&["build", "--name", "x"]), "`--name` is no flag of `kaniko-local build`\nwrite `--namespace`");
+        assert!(told(&["build", "--network", "host"]).ends_with("leave it out: a RUN has the pod's network"));
     }
 
     #[test]

@@ -733,7 +733,11 @@ impl TryFrom<cli::ExplainArgs> for ExplainRequest {
                 (remains, subjects.next())
             }
             None => {
-                let first = subjects.next();
+                let mut first = subjects.next();
+                // As kubectl has it, too: `pod NAME`.
+                if first.as_deref().is_some_and(is_kind_of_pod) {
+                    first = subjects.next().map(|name| Path::new("pod").join(name)).or(first);
+                }
                 let pod = first.as_deref().and_then(pod_name);
                 (Remains::Pod(pod.ok_or(UsageError::NothingToExplain { typed: first })?), subjects.next())
             }
@@ -755,7 +759,11 @@ impl TryFrom<cli::ExplainArgs> for ExplainRequest {
 /// `pod/NAME`, as kubectl has it.
 fn pod_name(typed: &Path) -> Option<String> {
     let (kind, name) = typed.to_str()?.split_once('/')?;
-    (matches!(kind, "pod" | "pods" | "po") && !name.is_empty() && !name.contains('/')).then(|| name.to_owned())
+    (is_kind_of_pod(Path::new(kind)) && !name.is_empty() && !name.contains('/')).then(|| name.to_owned())
+}
+
+fn is_kind_of_pod(typed: &Path) -> bool {
+    matches!(typed.to_str(), Some("pod" | "pods" | "po"))
 }
 
 fn image(given: &str) -> Result<Image, UsageError> {
@@ -993,6 +1001,16 @@ mod tests {
         ));
         assert!(matches!(parse(&["-t", "app", "--", "true"]), Err(UsageError::ExecutorArgument { .. })));
         assert_eq!(parse(&["-t", "app", "--", "--cleanup"]).unwrap().executor_flags, ["--cleanup"]);
+    }
+
+    #[test]
+    fn a_pod_is_named_in_one_word_or_in_two() {
+        for typed in [&["pod/kaniko"][..], &["pod", "kaniko"], &["po/kaniko", "dir"]] {
+            let words = ["kaniko-local", "explain"].into_iter().chain(typed.iter().copied());
+            let cli::Command::Explain(args) = cli::Cli::parse_from(words).command else { panic!("{typed:?}") };
+            let request = ExplainRequest::try_from(args).unwrap();
+            assert!(matches!(&request.remains, Remains::Pod(name) if name == "kaniko"), "{typed:?}");
+        }
     }
 
     #[test]

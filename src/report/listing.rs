@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::document::{finding_json, to_stdout};
-use super::terminal::sanitise;
+use super::terminal::sanitised_name;
 use crate::context::advice::Advice;
 use crate::context::listing::{Kind, LeftOut, Listing};
 use crate::context::sizes::Sizes;
@@ -106,7 +106,7 @@ impl Row<'_> {
         }
         let path = self.path.as_os_str().as_bytes();
         match for_eyes {
-            true => text.extend_from_slice(sanitise(path).as_bytes()),
+            true => text.extend_from_slice(sanitised_name(path).as_bytes()),
             false => text.extend_from_slice(path),
         }
         if self.is_directory {

@@ -5,6 +5,8 @@
 //! controls, escape sequences, control sequences, control strings. Nothing of it gets through but line ends, tabs and
 //! colours. The tests ask a terminal's own parser.
 
+use anstream::adapter::strip_str;
+
 const BEL: char = '\x07';
 const CAN: char = '\x18';
 const SUB: char = '\x1a';
@@ -52,6 +54,11 @@ pub fn sanitise(bytes: &[u8]) -> String {
         out.push_str("\x1b[0m");
     }
     out
+}
+
+/// A name in a line of text: no control characters, no colours, no second line.
+pub(super) fn sanitised_name(bytes: &[u8]) -> String {
+    strip_str(&sanitise(bytes)).to_string().replace('\n', "\\n")
 }
 
 /// Takes what `ESC` introduces; a colour's parameters if it is one.
@@ -154,7 +161,6 @@ fn is_bidirectional(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use anstream::adapter::strip_str;
     use proptest::prelude::*;
     use vte::{Params, Parser, Perform};
 

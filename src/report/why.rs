@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use anstream::adapter::strip_str;
 use serde_json::{Value, json};
 
-use super::terminal::sanitise;
+use super::terminal::sanitised_name;
 use crate::context::dockerignore::{Dialect, Explanation, Judgement, Pattern, Pruned, Step, tested_by_executor};
 use crate::context::why::{Answer, Found, Special};
 use crate::sys::OsStrExt;
@@ -113,7 +112,7 @@ impl Answers<'_> {
             return vec![];
         }
         let line = |step: &Step<'_>| {
-            let (file, matched) = (self.ignore_file(), name(&step.matched));
+            let (file, matched) = (self.ignore_file(), sanitised_name(&step.matched));
             let verb = if step.pattern.is_exception() { "includes" } else { "excludes" };
             format!("{file}:{}: `{}` {verb} `{matched}`", step.pattern.line(), shown(step.pattern))
         };
@@ -125,7 +124,7 @@ impl Answers<'_> {
         if let Some(pruned) = pruned(answer)
             && let Some(exception) = pruned.overlooked
         {
-            let (exception, directory) = (self.cited(exception), name(&pruned.directory));
+            let (exception, directory) = (self.cited(exception), sanitised_name(&pruned.directory));
             notes.push(format!("{exception} has no effect: Docker does not look into `{directory}` for it"));
         }
         if let Some(kept) = &answer.kept_below {
@@ -193,7 +192,7 @@ impl Answers<'_> {
         match (deciding(&answer.judgement), deciding(&answer.other), answer.other.refusal()) {
             (_, _, Some(error)) => format!(": it cannot use `{}`: {error}", self.ignore_file()),
             (Some(docker), _, _) if !tested_by_executor(docker.pattern, &docker.matched, path) => {
-                format!(": it does not test `{}` on `{}`", shown(docker.pattern), name(&docker.matched))
+                format!(": it does not test `{}` on `{}`", shown(docker.pattern), sanitised_name(&docker.matched))
             }
             (_, Some(kaniko), _) => format!(" {}", self.by(kaniko, answer)),
             (_, None, _) => String::new(),
@@ -205,7 +204,7 @@ impl Answers<'_> {
         let by = format!("by {}", self.cited(step.pattern));
         match *step.matched == *answer.path.as_os_str().as_bytes() {
             true => by,
-            false => format!("{by}, which matches `{}`", name(&step.matched)),
+            false => format!("{by}, which matches `{}`", sanitised_name(&step.matched)),
         }
     }
 
@@ -288,14 +287,9 @@ fn written(pattern: &Pattern) -> String {
 }
 
 fn shown(pattern: &Pattern) -> String {
-    name(written(pattern).as_bytes())
+    sanitised_name(written(pattern).as_bytes())
 }
 
 fn name_of(path: &Path) -> String {
-    name(path.as_os_str().as_bytes())
-}
-
-/// A name in a line of text: no control characters, no colours, no second line.
-fn name(bytes: &[u8]) -> String {
-    strip_str(&sanitise(bytes)).to_string().replace('\n', "\\n")
+    sanitised_name(path.as_os_str().as_bytes())
 }

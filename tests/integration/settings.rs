@@ -53,6 +53,27 @@ fn it_is_told_where_a_value_came_from_and_no_value_of_a_build_argument() {
 }
 
 #[test]
+fn of_a_value_that_is_none_it_is_told_where_it_was_set() {
+    let project = Tree::small().file("kaniko-local.toml", "tag = \"r.example.com/app\"\nmemory = \"2gb\"\n");
+    let file = Tool::new(&["manifest"]).within(project.path()).run();
+    assert_eq!(file.code, Some(2), "{}", file.transcript());
+    assert!(
+        file.stderr.contains("\nnote: `--memory` is set by ") && file.stderr.contains("kaniko-local.toml\n"),
+        "{}",
+        file.stderr
+    );
+    let variable =
+        Tool::new(&["manifest"]).within(project.path()).env("KANIKO_LOCAL_KEEP", "often").args(&["--memory=1Gi"]);
+    assert!(!variable.run().stderr.contains("is set by"), "`manifest` keeps nothing");
+    let choice =
+        Tool::new(&["manifest", "--memory=1Gi"]).within(project.path()).env("KANIKO_LOCAL_SECURITY", "none").run();
+    assert_eq!(choice.code, Some(2), "{}", choice.transcript());
+    assert!(choice.stderr.contains("note: `--security` is set by KANIKO_LOCAL_SECURITY\n"), "{}", choice.stderr);
+    let typed = Tool::new(&["manifest", "--memory=3gb"]).within(project.path()).run();
+    assert!(!typed.stderr.contains("is set by"), "{}", typed.stderr);
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_told_with_what_to_write() {
     for (name, text) in [("settings_key", "tags = [\"a\"]\n"), ("settings_type", "insecure = \"yes\"\n")] {
         let project = Tree::small().file("kaniko-local.toml", text);

@@ -98,9 +98,18 @@ pub fn findings(file: &Path, text: &str, mounts: &[Mount], files: &dyn PodFiles)
                     .into(),
             );
         }
+        if is_empty(text) {
+            // What was to write it has failed.
+            none = Finding { severity: Severity::Error, message: format!("`{}` is empty", file.display()), ..none };
+        }
         findings.push(none);
     }
     Ok(findings)
+}
+
+/// Whether there is nothing but comments and marks between documents.
+fn is_empty(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || matches!(line, "---" | "..."))
 }
 
 /// That nothing runs Kaniko where it was looked for, which the message says.
@@ -308,6 +317,14 @@ spec:
             let findings = found(text);
             assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NoKaniko], "{text}");
         }
+    }
+
+    #[test]
+    fn a_manifest_without_anything_is_an_error() {
+        for text in ["", "\n", "# Source: pod.yaml\n---\n"] {
+            assert_eq!(found(text)[0].severity, Severity::Error, "{text}");
+        }
+        assert_eq!(found("kind: Pod\n")[0].severity, Severity::Advice);
     }
 
     #[test]
