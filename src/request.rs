@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::buildkit::Platform;
 use crate::cli;
 use crate::compare::Link;
 use crate::context::Compression;
@@ -771,11 +772,14 @@ fn image(given: &str) -> Result<Image, UsageError> {
     given.parse().map_err(|()| UsageError::Value { flag: "--executor", typed: given.to_owned(), wanted })
 }
 
-/// One platform: of a list the executor would make a platform of that name.
+/// One platform of Linux: of a list, and of another system, the executor would make a Linux image of that name; without a
+/// slash it panics (seen of kaniko v1.24.0).
 fn one_platform(given: String) -> Result<String, UsageError> {
-    match given.contains(',') {
-        true => Err(UsageError::Value { flag: "--platform", typed: given, wanted: "one platform; Kaniko builds one" }),
-        false => Ok(given),
+    let refused = |typed, wanted| Err(UsageError::Value { flag: "--platform", typed, wanted });
+    match given.parse::<Platform>() {
+        _ if given.contains(',') => refused(given, "one platform; Kaniko builds one"),
+        Ok(platform) if platform.os == "linux" => Ok(given),
+        Ok(_) | Err(_) => refused(given, "`linux/` with an architecture, such as `linux/arm64`"),
     }
 }
 
@@ -1001,6 +1005,16 @@ mod tests {
         ));
         assert!(matches!(parse(&["-t", "app", "--", "true"]), Err(UsageError::ExecutorArgument { .. })));
         assert_eq!(parse(&["-t", "app", "--", "--cleanup"]).unwrap().executor_flags, ["--cleanup"]);
+    }
+
+    #[test]
+    fn a_platform_is_one_of_linux() {
+        for taken in ["linux/amd64", "linux/arm/v7"] {
+            assert_eq!(one_platform(taken.to_owned()).unwrap(), taken);
+        }
+        for wrong in ["windows/amd64", "arm", "arm64", "", "linux", "linux/amd64,linux/arm64", "linux/a/b/c"] {
+            assert!(one_platform(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 
     #[test]
