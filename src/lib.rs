@@ -35,7 +35,7 @@
 //!             stream, upload, watch, logs, observe, events, secret, session (network)
 //! report      what a user sees: errors, progress, documents
 //! mistyped    words of a command line that are none (pure)
-//! words       counts and sizes in words
+//! words       counts and sizes in words, and the word that was meant
 //! sys         all that differs between operating systems (I/O)
 //! gopath      paths as Go understands them (pure)
 //! ```
@@ -151,9 +151,15 @@ fn failed(error: &Error) -> u8 {
     error.exit_code()
 }
 
+/// Whether a message names this flag, and not one that only begins like it.
+fn names_flag(message: &str, name: &str) -> bool {
+    let goes_on = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '-');
+    message.split("`--").skip(1).filter_map(|rest| rest.strip_prefix(name)).any(|rest| !goes_on(rest))
+}
+
 /// What is wrong with a flag that nobody typed is to be mended where it was set.
 fn tell_where_set(error: &str, settings: &[Setting]) {
-    for setting in settings.iter().filter(|setting| error.contains(&format!("`--{}", setting.key))) {
+    for setting in settings.iter().filter(|setting| names_flag(error, setting.key)) {
         report::print_note(&format!("`--{}` is set by {}", setting.key, setting.from));
     }
 }
@@ -341,5 +347,19 @@ fn usage(mut error: clap::Error, settings: &[Setting]) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
         _ => ExitCode::from(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_flag;
+
+    #[test]
+    fn a_flag_that_begins_like_another_is_not_the_other() {
+        assert!(names_flag("`2gb` is no quantity for `--memory`", "memory"));
+        assert!(names_flag("`x` is no value for `--security <default|hardened>`", "security"));
+        assert!(!names_flag("`--target <STAGE>` wants a value", "tag"));
+        assert!(!names_flag("`--cache-repo` is no flag", "cache"));
+        assert!(!names_flag("no tag", "tag"));
     }
 }
