@@ -6,6 +6,7 @@ use strsim::damerau_levenshtein;
 
 use crate::error::UsageError;
 use crate::executor::flags::families_with;
+use crate::words;
 
 /// Flags of `docker build`, and what there is here: by their letters they would be taken for others.
 const DOCKERS_FLAGS: [(&str, &str); 15] = [
@@ -57,7 +58,8 @@ pub fn mistake(error: &clap::Error) -> Option<UsageError> {
             let flag = text(error, ContextKind::InvalidArg)?;
             let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
             let known = texts(error, ContextKind::ValidValue);
-            let meant = first(error, ContextKind::SuggestedValue).or_else(|| nearest(&value, &known));
+            let meant = first(error, ContextKind::SuggestedValue)
+                .or_else(|| words::nearest(&value, known.iter().map(String::as_str)).map(str::to_owned));
             let why = std::error::Error::source(error).map(ToString::to_string);
             Some(UsageError::FlagValue { flag, value, known, meant, why })
         }
@@ -111,11 +113,6 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     }
-}
-
-fn nearest(typed: &str, known: &[String]) -> Option<String> {
-    let near = known.iter().map(|known| (damerau_levenshtein(known, typed), known)).min();
-    near.filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.clone())
 }
 
 #[cfg(test)]

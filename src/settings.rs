@@ -14,6 +14,7 @@ use toml::{Table, Value};
 
 use crate::error::UsageError;
 use crate::sys::real;
+use crate::words;
 
 /// The file in a project.
 pub const FILE: &str = "kaniko-local.toml";
@@ -197,8 +198,8 @@ fn table(file: &File) -> Result<Table, UsageError> {
     })?;
     match table.keys().find(|name| KEYS.iter().all(|key| key.name != *name)) {
         Some(unknown) => {
-            let near = KEYS.iter().map(|key| (strsim::damerau_levenshtein(key.name, unknown), key.name)).min();
-            let help = near.filter(|(distance, _)| *distance <= 2).map(|(_, name)| format!("write `{name}`"));
+            let near = words::nearest(unknown, KEYS.iter().map(|key| key.name));
+            let help = near.map(|name| format!("write `{name}`"));
             Err(refused(format!("there is no key `{unknown}`"), help))
         }
         None => Ok(table),

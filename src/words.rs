@@ -1,4 +1,4 @@
-//! Counts and sizes in words, the same wherever they are shown. Pure.
+//! Counts and sizes in words, the same wherever they are shown, and the word that was meant. Pure.
 
 use std::time::Duration;
 
@@ -77,6 +77,12 @@ pub fn times(timeline: &Timeline) -> String {
         is_told.then(|| format!("{name} {:.1} s", took.as_secs_f64()))
     });
     told.collect::<Vec<_>>().join(" · ")
+}
+
+/// The one of some names that was meant, two slips away at most.
+pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.map(|name| (strsim::damerau_levenshtein(name, typed), name)).min();
+    near.filter(|(slips, _)| *slips <= 2).map(|(_, name)| name)
 }
 
 #[cfg(test)]

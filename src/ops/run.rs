@@ -1,5 +1,6 @@
 //! One image from one pod: asked for, given its context, followed to its end; with another pod where that may help.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -121,15 +122,15 @@ pub(super) async fn clean_up(session: &mut Session, signals: &mut Signals, kubec
     let started = Instant::now();
     let mut delete = std::pin::pin!(session.delete());
     let mut heard = None;
-    let mut tell = std::pin::pin!(tokio::time::sleep(SLOW));
-    let mut told = false;
+    let mut tell_once = std::pin::pin!(async {
+        tokio::time::sleep(SLOW).await;
+        report::print_note(&format!("the pod is still being deleted: `{command}` does the same; Ctrl-C leaves it"));
+        std::future::pending::<Infallible>().await
+    });
     let failed = loop {
         tokio::select! {
             deleted = &mut delete => break deleted.err().map(|error| Error::from(error).one_line()),
-            () = &mut tell, if !told => {
-                told = true;
-                report::print_note(&format!("the pod is still being deleted: `{command}` does the same; Ctrl-C leaves it"));
-            }
+            never = &mut tell_once => match never {},
             // A terminal that closes sends two, and so do wrappers that pass Ctrl-C on: only a later one is impatience.
             signal = signals.next() => {
                 heard = Some(signal);

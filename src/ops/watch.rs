@@ -63,10 +63,7 @@ pub async fn watch(
             Some(changed) => changed,
             None => {
                 report::print_note("waiting for a change of what is sent; Ctrl-C ends it");
-                tokio::select! {
-                    changed = changes.next() => changed.map_err(not_watched)?,
-                    signal = signals.next() => return Err(Error::Interrupted(signal)),
-                }
+                signals.or(async { changes.next().await.map_err(not_watched) }).await?
             }
         };
         report::print_note(&format!("changed: {}", told(&changed)));
@@ -80,10 +77,7 @@ async fn build(
     log: LogForm,
     signals: &mut Signals,
 ) -> Result<(), Error> {
-    let prepared = tokio::select! {
-        prepared = Prepared::of(request, options, style, log) => prepared?,
-        signal = signals.next() => return Err(Error::Interrupted(signal)),
-    };
+    let prepared = signals.or(Prepared::of(request, options, style, log)).await?;
     prepared.build(signals).await
 }
 

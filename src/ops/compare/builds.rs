@@ -16,6 +16,7 @@ use crate::executor::GitPlace;
 use crate::registry::Access;
 use crate::report::{self, Ending, LogForm, Progress, Style, Ticker};
 use crate::request::CompareRequest;
+use crate::timeline::Timeline;
 use crate::words;
 
 /// All builds, one after the other.
@@ -97,17 +98,16 @@ impl Builds<'_> {
 
 /// Their times, with each node's clock as the build read it that read it best: the one that heard a line soonest.
 fn measured(builds: Vec<Built>) -> Vec<Measured> {
-    let mut clocks: BTreeMap<String, f64> = BTreeMap::new();
-    for built in &builds {
-        let timeline = built.timing.timeline(None);
-        if let (Some(node), Some(ahead)) = (timeline.node, timeline.clock_ahead) {
+    let alone: Vec<Timeline> = builds.iter().map(|built| built.timing.timeline(None)).collect();
+    let mut clocks: BTreeMap<&str, f64> = BTreeMap::new();
+    for timeline in &alone {
+        if let (Some(node), Some(ahead)) = (&timeline.node, timeline.clock_ahead) {
             clocks.entry(node).and_modify(|most| *most = most.max(ahead)).or_insert(ahead);
         }
     }
-    let run = |Built { side, is_warm_up, timing, digest }: Built| {
-        let node = timing.timeline(None).node;
-        let timeline = timing.timeline(node.and_then(|node| clocks.get(&node).copied()));
-        Measured { side, is_warm_up, timeline, digest }
+    let run = |(Built { side, is_warm_up, timing, digest }, alone): (Built, &Timeline)| {
+        let ahead = alone.node.as_deref().and_then(|node| clocks.get(node).copied());
+        Measured { side, is_warm_up, timeline: timing.timeline(ahead), digest }
     };
-    builds.into_iter().map(run).collect()
+    builds.into_iter().zip(&alone).map(run).collect()
 }
